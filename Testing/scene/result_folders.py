@@ -1,0 +1,126 @@
+"""Small finished result folders, written by hand, on whatever grid a test asks for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+METHODS = ("gradcam++", "gradcam", "scorecam")
+SHAPE = (28, 24, 12)
+LESION_CENTRE = (18, 9, 6)
+REGIONS = [
+    ["mask", "name", "lobe", "side", "overlap_ml", "percent_of_mask", "percent_of_region", "voxels"],
+    ["lesion-1", "Frontal Pole", "frontal", "left", "1.25", "62.5", "8.1", "120"],
+    ["lesion-1", "white matter / other", "other", "", "0.75", "37.5", "", "72"],
+]
+REPORT = 'Research use only. Not for diagnosis.\nThe model\'s suggestion: "glioma" & score 0.91 < 1.\n\n  Größe 2 ml\n'
+
+
+def oblique(
+    spacing: tuple[float, float, float] = (0.9, 1.1, 3.3), flips: tuple[int, int, int] = (1, -1, 1)
+) -> np.ndarray:
+    """An affine that is rotated about all three axes, anisotropic, flipped and far from the origin."""
+    x, y, z = np.radians((12.0, -23.0, 37.0))
+    rx = np.array([[1, 0, 0], [0, np.cos(x), -np.sin(x)], [0, np.sin(x), np.cos(x)]])
+    ry = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
+    rz = np.array([[np.cos(z), -np.sin(z), 0], [np.sin(z), np.cos(z), 0], [0, 0, 1]])
+    affine = np.eye(4)
+    affine[:3, :3] = rx @ ry @ rz @ np.diag(np.multiply(spacing, flips))
+    affine[:3, 3] = (-61.5, 44.25, -12.75)
+    return affine
+
+
+def sheared() -> np.ndarray:
+    affine = oblique()
+    affine[:3, :3] = affine[:3, :3] @ np.array([[1, 0, 0.3], [0, 1, 0], [0, 0, 1]])
+    return affine
+
+
+def write_result(  # noqa: PLR0917 - a test names what it leaves out
+    folder: Path,
+    affine: np.ndarray | None,
+    shape: tuple[int, int, int] = SHAPE,
+    lesions: bool = True,
+    atlas: bool = True,
+    heatmaps: bool = True,
+    case_id: str = "case-7",
+) -> Path:
+    """A finished result; ``affine`` None is a picture without geometry."""
+    grid = np.diag([-1.0, -1.0, 1.0, 1.0]) if affine is None else affine
+    arrays = _arrays(shape)
+    (folder / "heatmaps").mkdir(parents=True)
+    (folder / "masks").mkdir()
+    _save(folder / "image.nii.gz", arrays["image"], grid)
+    if heatmaps:
+        for method in METHODS:
+            _save(folder / "heatmaps" / f"{method}.nii.gz", arrays[method], grid)
+            _save(folder / "masks" / f"{method}.nii.gz", (arrays[method] >= 0.6).astype(np.uint8), grid)
+    if lesions:
+        _save(folder / "masks" / "lesion.nii.gz", arrays["lesion"], grid)
+    if atlas and affine is not None:
+        _save(folder / "atlas.nii.gz", arrays["atlas"], grid)
+        (folder / "atlas.ctbl").write_text(
+            "# Color table\n0 none 0 0 0 0\n1 Frontal_Pole 200 40 40 255\n5 Left_Thalamus 40 200 90 255\n", "utf-8"
+        )
+        (folder / "regions.csv").write_text("\n".join(",".join(row) for row in REGIONS) + "\n", "utf-8")
+    _write_documents(folder, case_id, grid, arrays, lesions, affine is not None)
+    return folder
+
+
+def _arrays(shape: tuple[int, int, int]) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(3)
+    ijk = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), axis=-1).astype(float)
+    centre = np.minimum(LESION_CENTRE, np.subtract(shape, 1))
+    distance = np.linalg.norm(ijk - centre, axis=-1)
+    head = np.linalg.norm((ijk - np.divide(shape, 2)) / np.divide(shape, 2.2), axis=-1) < 1
+    image = np.where(head, 300 + 20 * rng.standard_normal(shape), 2 * rng.random(shape)) + 250 * (distance < 3)
+    lesion = (distance < 3).astype(np.uint8)
+    lesion[(np.linalg.norm(ijk - np.divide(shape, 3).astype(int), axis=-1) < 1.5) & (lesion == 0)] = 2
+    arrays = {"image": image.astype(np.float32), "lesion": lesion}
+    for index, method in enumerate(METHODS):
+        arrays[method] = np.exp(-((distance / (4 + index)) ** 2)).astype(np.float32)
+    arrays["atlas"] = np.where(head, np.where(ijk[..., 0] < shape[0] / 2, 1, 5), 0).astype(np.int16)
+    return arrays
+
+
+def _write_documents(
+    folder: Path, case_id: str, grid: np.ndarray, arrays: dict[str, np.ndarray], lesions: bool, geometry: bool
+) -> None:
+    found = []
+    for number in (1, 2) if lesions else ():
+        centroid = (grid @ [*np.argwhere(arrays["lesion"] == number).mean(axis=0), 1.0])[:3]
+        found.append(
+            {
+                "side": ("left", "right")[number - 1] if geometry else None,
+                "centroid_ras_mm": centroid.tolist() if geometry else None,
+                "volume_ml": 2.0 / number if geometry else None,
+            }
+        )
+    findings = {
+        "schema_version": "1.0",
+        "case_id": case_id,
+        "prediction": {"outcome": "class_suggested", "reason": "Score above its bound.", "label": "glioma"},
+        "lesions": found,
+        "warnings": ['Größe und "quotes"'],
+    }
+    run = {
+        "xaireport_version": "0.1.0",
+        "model": {"name": "brain_tumor_mri", "sha256": "ab" * 32},
+        "seed": 0,
+        "device": "cpu",
+        "options": {"saliency": list(METHODS), "input": str(folder / "secret-name.nii.gz")},
+        "timings": {"read": 0.1},
+    }
+    if not geometry:
+        run["geometry"] = None
+    narrative = {"sentences": [{"text": "The model's suggestion is glioma.", "evidence": ["/prediction/label"]}]}
+    for name, document in (("findings", findings), ("run", run), ("narrative", narrative)):
+        (folder / f"{name}.json").write_text(json.dumps(document, ensure_ascii=False, indent=1), "utf-8")
+    (folder / "report.txt").write_text(REPORT, "utf-8")
+
+
+def _save(path: Path, values: np.ndarray, affine: np.ndarray) -> None:
+    nib.save(nib.Nifti1Image(values, affine), path)

@@ -1,0 +1,65 @@
+"""``scene.mrb`` of a finished result folder: written beside it, re-opened, compared, and only then put in place."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from . import views
+from .load import load_result
+from .session import Session, private_session, slicer_package
+from .snapshot import differences, snapshot
+
+FILE_NAME = "scene.mrb"
+
+
+class SceneIncomplete(RuntimeError):
+    """A scene was saved but does not come back as it was; the message says what was lost."""
+
+
+def write_mrb(folder: str | os.PathLike[str]) -> Path:
+    """Make ``scene.mrb`` in a finished result folder, without a display; an older one stays until the new one is right.
+
+    Raises:
+        SceneUnavailable: slicer-core is missing.
+        InputError: the folder is not a finished result.
+        SceneIncomplete: the saved scene lacks something.
+        OSError: the folder cannot be written.
+    """
+    folder = Path(folder)
+    target = folder / FILE_NAME
+    with private_session() as session:
+        slice_logics = views.add_slice_views(session)
+        load_result(folder, session.scene)
+        views.fit(slice_logics)
+        written = snapshot(session.scene)
+        # Beside the target, so that the last step is a rename on one file system.
+        with tempfile.TemporaryDirectory(prefix=".scene-", dir=folder) as workspace:
+            # The file's name without its suffix names the top folder inside the bundle.
+            bundle = Path(workspace) / FILE_NAME
+            _save(session, bundle)
+            lost = differences(written, _reopened(bundle))
+            if lost:
+                raise SceneIncomplete(f"The scene of {folder} was not saved completely: {'; '.join(lost[:5])}.")
+            os.replace(bundle, target)
+    return target
+
+
+def _save(session: Session, bundle: Path) -> None:
+    messages = slicer_package().vtkMRMLMessageCollection()
+    if not session.scene.WriteToMRB(str(bundle), None, messages) or not bundle.is_file():
+        raise SceneIncomplete(f"The scene could not be written: {_sentence(messages)}")
+
+
+def _reopened(bundle: Path) -> dict[str, dict[str, Any]]:
+    messages = slicer_package().vtkMRMLMessageCollection()
+    with private_session() as session:
+        if not session.scene.ReadFromMRB(str(bundle), True, messages):
+            raise SceneIncomplete(f"The saved scene cannot be opened again: {_sentence(messages)}")
+        return snapshot(session.scene)
+
+
+def _sentence(messages: Any) -> str:
+    return " ".join(messages.GetAllMessagesAsString().split()) or "no reason was given"

@@ -1,0 +1,206 @@
+"""A finished result folder read for the scene: arrays with their geometry, documents, atlas names.
+
+Read with what Slicer's own Python has (SimpleITK, numpy); nothing touches the scene before all of it was read.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..case import InputError
+
+LESION = "lesion"
+_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class GridImage:
+    """Voxels in MRML order (k, j, i) and the 4x4 matrix from (i, j, k, 1) to RAS millimetres."""
+
+    voxels: np.ndarray
+    ijk_to_ras: np.ndarray
+
+
+@dataclass(frozen=True)
+class AtlasColor:
+    """One line of ``atlas.ctbl``; the colour is red, green, blue, alpha in [0, 1]."""
+
+    label: int
+    name: str
+    rgba: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What the scene shows of a result folder.
+
+    Attributes:
+        heatmaps: float32 by method.  saliency_masks: uint8 by method.
+        lesions: int16 component labels, None without a lesion mask.
+        regions: header and rows of ``regions.csv``.
+        has_geometry: False for a picture, whose grid is a nominal 1 mm.
+    """
+
+    folder: Path
+    case_id: str
+    image: GridImage
+    heatmaps: dict[str, GridImage]
+    saliency_masks: dict[str, GridImage]
+    lesions: GridImage | None
+    atlas: GridImage | None
+    atlas_colors: tuple[AtlasColor, ...]
+    regions: tuple[list[str], list[list[str]]]
+    findings: dict[str, Any]
+    texts: dict[str, str]
+    run: dict[str, Any]
+    has_geometry: bool = field(default=True)
+
+
+def read_contents(folder: str | os.PathLike[str]) -> Contents:
+    """Read a result folder.
+
+    Raises:
+        InputError: it is not a finished result folder, or a file of it cannot be read.
+    """
+    folder = Path(folder)
+    for name in ("image.nii.gz", "findings.json", "run.json"):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder} is not a finished XAIReport result: {name} is missing; choose a case's folder.")
+    findings, run = _json(folder / "findings.json"), _json(folder / "run.json")
+    image = read_grid(folder / "image.nii.gz", np.float32)
+    masks = {_method(path): read_grid(path, np.uint8) for path in sorted((folder / "masks").glob("*.nii.gz"))}
+    lesions = masks.pop(LESION, None)
+    atlas_path = folder / "atlas.nii.gz"
+    contents = Contents(
+        folder=folder,
+        case_id=str(findings.get("case_id") or folder.name),
+        image=image,
+        heatmaps={_method(p): read_grid(p, np.float32) for p in sorted((folder / "heatmaps").glob("*.nii.gz"))},
+        saliency_masks=masks,
+        lesions=None if lesions is None else GridImage(lesions.voxels.astype(np.int16), lesions.ijk_to_ras),
+        atlas=read_grid(atlas_path, np.int16) if atlas_path.is_file() else None,
+        atlas_colors=_color_table(folder / "atlas.ctbl"),
+        regions=_table(folder / "regions.csv"),
+        findings=findings,
+        texts={
+            name: (folder / name).read_text(encoding="utf-8")
+            for name in ("report.txt", "findings.json", "narrative.json")
+            if (folder / name).is_file()
+        },
+        run=run,
+        has_geometry=not ("geometry" in run and run["geometry"] is None),
+    )
+    _same_grid(contents)
+    return contents
+
+
+def read_grid(path: Path, dtype: type) -> GridImage:
+    """Read one image of a result folder; sheared grids keep their shear.
+
+    Raises:
+        InputError: the file is not a readable three-dimensional image.
+    """
+    import SimpleITK as sitk
+
+    try:
+        with _sheared_grids_allowed():
+            image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise InputError(f"{path} cannot be read as an image; analyse the case again. ({_last_line(error)})") from error
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise InputError(f"{path} is not one three-dimensional image; analyse the case again.")
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    matrix[:3, 3] = image.GetOrigin()
+    matrix = _LPS_TO_RAS @ matrix
+    if image.HasMetaDataKey("ITK_sform_corrected") and image.GetMetaData("ITK_sform_corrected") == "YES":
+        matrix[:3] = [[float(v) for v in image.GetMetaData(f"srow_{row}").split()] for row in "xyz"]
+    return _right_handed(GridImage(sitk.GetArrayFromImage(image).astype(dtype), matrix))
+
+
+def _right_handed(grid: GridImage) -> GridImage:
+    """The same voxels at the same places with right-handed axes, as Slicer itself reads a left-handed file: its slice
+    order is turned round. A node on a left-handed grid would come back from a saved scene with its slices turned."""
+    if np.linalg.det(grid.ijk_to_ras[:3, :3]) > 0:
+        return GridImage(np.ascontiguousarray(grid.voxels), grid.ijk_to_ras)
+    matrix = grid.ijk_to_ras.copy()
+    matrix[:3, 3] += matrix[:3, 2] * (grid.voxels.shape[0] - 1)
+    matrix[:3, 2] *= -1
+    return GridImage(np.ascontiguousarray(grid.voxels[::-1]), matrix)
+
+
+@contextmanager
+def _sheared_grids_allowed() -> Iterator[None]:
+    """ITK refuses a sheared NIfTI grid unless this is set, and then squares it; the true matrix is in the header."""
+    name = "ITK_NIFTI_SFORM_PERMISSIVE"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _same_grid(contents: Contents) -> None:
+    others = [*contents.heatmaps.values(), *contents.saliency_masks.values(), contents.lesions, contents.atlas]
+    reference = contents.image
+    for other in others:
+        if other is not None and (
+            other.voxels.shape != reference.voxels.shape
+            or not np.allclose(other.ijk_to_ras, reference.ijk_to_ras, atol=1e-3)
+        ):
+            raise InputError(
+                f"{contents.folder}: a map or mask is not on the grid of image.nii.gz; analyse the case again."
+            )
+
+
+def _method(path: Path) -> str:
+    return path.name.removesuffix(".nii.gz")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as JSON; analyse the case again. ({error})") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{path} holds no JSON object; analyse the case again.")
+    return document
+
+
+def _table(path: Path) -> tuple[list[str], list[list[str]]]:
+    if not path.is_file():
+        return [], []
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.reader(stream))
+    return (rows[0], rows[1:]) if rows else ([], [])
+
+
+def _color_table(path: Path) -> tuple[AtlasColor, ...]:
+    """Lines "label name r g b a" (0 to 255) as Slicer writes them, an underscore standing for a blank in a name."""
+    if not path.is_file():
+        return ()
+    colors = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        words = line.split()
+        if len(words) < 6 or line.startswith("#"):
+            continue
+        r, g, b, a = (int(word) / 255 for word in words[-4:])
+        colors.append(AtlasColor(int(words[0]), " ".join(words[1:-4]).replace("_", " "), (r, g, b, a)))
+    return tuple(colors)
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1]

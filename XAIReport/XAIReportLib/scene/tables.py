@@ -1,0 +1,88 @@
+"""The region table, the texts and the marked points of a case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .contents import Contents
+
+
+def region_table(scene: Any, contents: Contents, name: str) -> Any:
+    """``regions.csv`` with typed columns: whole numbers, numbers (an empty cell is NaN) or text."""
+    header, rows = contents.regions
+    if not header:
+        return None
+    node = scene.AddNewNodeByClass("vtkMRMLTableNode", name)
+    for index, title in enumerate(header):
+        column = _column([row[index] if index < len(row) else "" for row in rows])
+        column.SetName(title)
+        node.AddColumn(column)
+    node.SetUseColumnTitleAsColumnHeader(True)
+    node.SetLocked(True)
+    return node
+
+
+def _column(cells: list[str]) -> Any:
+    from vtkmodules.vtkCommonCore import vtkDoubleArray, vtkIntArray, vtkStringArray
+
+    filled = [cell for cell in cells if cell]
+    values: list[Any]
+    if filled and len(filled) == len(cells) and all(_is(int, cell) for cell in cells):
+        array, values = vtkIntArray(), [int(cell) for cell in cells]
+    elif filled and all(_is(float, cell) for cell in filled):
+        array, values = vtkDoubleArray(), [float(cell) if cell else float("nan") for cell in cells]
+    else:
+        array, values = vtkStringArray(), cells
+    for value in values:
+        array.InsertNextValue(value)
+    return array
+
+
+def _is(kind: type, cell: str) -> bool:
+    try:
+        kind(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def text(scene: Any, content: str, name: str) -> Any:
+    """A text node in a file of its own: inside the scene's XML, line ends would not survive."""
+    node = scene.AddNewNodeByClass("vtkMRMLTextNode", name)
+    node.SetForceCreateStorageNode(True)
+    node.SetText(content)
+    return node
+
+
+def lesion_points(scene: Any, contents: Contents, name: str) -> Any:
+    """A labelled point at the centroid of each segmented abnormality; None without one."""
+    points = lesion_centroids(contents)
+    if not points:
+        return None
+    node = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", name)
+    node.CreateDefaultDisplayNodes()
+    for number, position in points.items():
+        node.AddControlPoint(*position, f"Abnormality {number}")
+    node.SetLocked(True)
+    display = node.GetDisplayNode()
+    display.SetSelectedColor(0.34, 0.71, 0.91)
+    display.SetGlyphScale(1.5)
+    display.SetTextScale(3.0)
+    return node
+
+
+def lesion_centroids(contents: Contents) -> dict[int, tuple[float, float, float]]:
+    """RAS millimetres (of the nominal grid for a picture) by lesion number: from the findings, else from the mask."""
+    if contents.lesions is None:
+        return {}
+    stated = contents.findings.get("lesions") or []
+    points = {}
+    for number in (int(v) for v in np.unique(contents.lesions.voxels) if v > 0):
+        position = stated[number - 1].get("centroid_ras_mm") if number <= len(stated) else None
+        if position is None:
+            kji = np.argwhere(contents.lesions.voxels == number).mean(axis=0)
+            position = (contents.lesions.ijk_to_ras @ [*kji[::-1], 1.0])[:3]
+        points[number] = tuple(float(v) for v in position)
+    return points
