@@ -1,0 +1,185 @@
+"""What comes in: one case, its image and its geometry, and where in the image the head is."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+
+import numpy as np
+
+CASE_ID_LENGTH = 64
+# Windows keeps these names for devices, with any extension behind them.
+RESERVED_NAMES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
+
+
+class InputError(ValueError):
+    """One sentence for a person: which input, what is wrong with it, what to do."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image to analyse.
+
+    Every array in this package has the axes and shape of ``image``. A picture without geometry (PNG, JPEG) is one
+    slice: shape (columns, rows, 1), i to the image's right, j down, ``affine`` is None and every millimetre is unknown.
+
+    Attributes:
+        case_id: random token unless the user named it; safe as a folder name.
+        image: float32, axes (i, j, k) as in NIfTI.
+        affine: 4x4, voxel index (i, j, k, 1) to RAS millimetres, or None.
+        head: bool, the head (or the brain, when skull-stripped) without the air around it; never assumed from zeros.
+        modality: DICOM modality code, "MR" unless the file says otherwise.
+        kind: "nifti", "nrrd", "dicom", "picture" or "array".
+        sha256: of the input file's bytes (of all files of a DICOM series, in order of their names).
+        coloured: the file held true colours; ``image`` is their luminance.
+    """
+
+    case_id: str
+    image: np.ndarray
+    affine: np.ndarray | None
+    head: np.ndarray
+    modality: str = "MR"
+    kind: str = "array"
+    sha256: str = ""
+    coloured: bool = False
+
+    @property
+    def has_geometry(self) -> bool:
+        return self.affine is not None
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float] | None:
+        """Voxel edge lengths in millimetres along (i, j, k)."""
+        if self.affine is None:
+            return None
+        i, j, k = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
+        return float(i), float(j), float(k)
+
+    @property
+    def voxel_ml(self) -> float | None:
+        """Volume of one voxel in millilitres, right for oblique and sheared grids (determinant of the affine)."""
+        return None if self.affine is None else float(abs(np.linalg.det(self.affine[:3, :3])) / 1000.0)
+
+
+def new_case_id() -> str:
+    """A random case id: names in files and DICOM tags can be a patient's, so none of them is ever used."""
+    return secrets.token_hex(6)
+
+
+def safe_case_id(text: str) -> str:
+    """``text`` when it is safe as a folder name on every system. Raises InputError with the reason when it is not."""
+    shown = text if len(text) <= CASE_ID_LENGTH else text[:CASE_ID_LENGTH] + "..."
+    if not text:
+        wrong = "is empty"
+    elif len(text) > CASE_ID_LENGTH:
+        wrong = f"is longer than {CASE_ID_LENGTH} characters"
+    elif not re.fullmatch(r"[A-Za-z0-9._-]+", text):
+        wrong = "holds other characters than letters, digits, dot, underscore and hyphen"
+    elif text.startswith((".", "-")) or text.endswith(".") or ".." in text:
+        wrong = "starts with a dot or hyphen, ends with a dot or holds two dots in a row"
+    elif text.partition(".")[0].lower() in RESERVED_NAMES:
+        wrong = "is a name that Windows reserves for a device"
+    else:
+        return text
+    raise InputError(f"The case id {shown!r} {wrong}; use for example 'case-001'.")
+
+
+# The head's edge lies this far up from the level of air to that of tissue: below dark fluid and bone, above ringing.
+EDGE_FRACTION = 0.12
+# The edge also lies above this share of the air, whose noise and ghosts stay outside.
+AIR_PERCENTILE = 95.0
+# Clefts narrower than twice this share of the image's longest edge are closed (signal drops out at the neck).
+CLOSING_SHARE = 0.01
+
+
+def head_mask(image: np.ndarray) -> np.ndarray:
+    """Where the head (or the stripped brain) is, without the air around it.
+
+    The level of the air is found in the image, never assumed: zero, noise and the negative background of z-scored
+    volumes give the same mask. Holes (sinuses, fluid) are filled within each slice.
+
+    Args:
+        image: axes (i, j, k), any intensities, finite; a picture has one slice.
+
+    Returns:
+        bool, the image's shape; all False when the image is constant.
+    """
+    from scipy import ndimage
+
+    low, high = np.percentile(image, (0.0, 99.5))
+    if high <= low:
+        high = image.max()
+    if high <= low:
+        return np.zeros(image.shape, dtype=bool)
+    scaled = np.clip((image.astype(np.float32) - low) / (high - low), 0.0, 1.0)
+    size = tuple(3 if n > 8 else 1 for n in image.shape)
+    smooth = ndimage.uniform_filter(scaled, size)
+    return _largest_filled(smooth > _edge_level(smooth))
+
+
+def _edge_level(smooth: np.ndarray) -> float:
+    """Between air and tissue, for intensities in [0, 1]."""
+    middle = _otsu(smooth)
+    bright, dark = smooth[smooth > middle], smooth[smooth <= middle]
+    # Split once more: air below, dark tissue above. Constant air has no spread, and then the fraction decides.
+    air = dark[dark <= _otsu(dark)]
+    level, ceiling = np.percentile(air, (50.0, AIR_PERCENTILE))
+    return float(max(level + EDGE_FRACTION * (np.median(bright) - level), ceiling))
+
+
+def _otsu(values: np.ndarray) -> float:
+    """The threshold with the largest variance between classes (Otsu 1979, eq. 18), for values in [0, 1]."""
+    counts, edges = np.histogram(values, bins=512, range=(0.0, 1.0))
+    centres = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    mass = np.cumsum(counts * centres)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = (mass[-1] * below / below[-1] - mass) ** 2 / (below * above)
+    return float(centres[int(np.nanargmax(np.where(np.isfinite(between), between, -1.0)))])
+
+
+def _largest_filled(mask: np.ndarray) -> np.ndarray:
+    """The largest component after an opening that cuts thin bridges, with the holes of each slice filled."""
+    from scipy import ndimage
+
+    ball = ndimage.generate_binary_structure(3, 1)
+    if mask.shape[2] == 1:
+        ball = ball[:, :, 1:2]
+    opened = ndimage.binary_opening(mask, ball)
+    labels, count = ndimage.label(opened)
+    if count == 0:
+        return opened
+    largest = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
+    largest = _closed(largest, ball, round(CLOSING_SHARE * max(mask.shape)))
+    for axis in range(3):
+        if min(n for a, n in enumerate(mask.shape) if a != axis) > 1:
+            largest = _fill_slices(largest, axis)
+    return largest
+
+
+def _closed(mask: np.ndarray, ball: np.ndarray, radius: int) -> np.ndarray:
+    """``mask`` closed by ``radius`` voxels, as if it went on beyond the image's border."""
+    from scipy import ndimage
+
+    if radius < 1:
+        return mask
+    wide = np.pad(mask, [(radius, radius) if n > 1 else (0, 0) for n in mask.shape], mode="edge")
+    wide = ndimage.binary_erosion(ndimage.binary_dilation(wide, ball, radius), ball, radius, border_value=1)
+    return wide[tuple(slice(radius, -radius) if n > 1 else slice(None) for n in mask.shape)]
+
+
+def _fill_slices(mask: np.ndarray, axis: int) -> np.ndarray:
+    """``mask`` with the holes closed that are enclosed within a slice across ``axis``."""
+    from scipy import ndimage
+
+    in_plane = ndimage.generate_binary_structure(3, 1)
+    in_plane[tuple(slice(None, None, 2) if a == axis else slice(None) for a in range(3))] = False
+    labels, count = ndimage.label(~mask, in_plane)
+    outside = np.zeros(count + 1, dtype=bool)
+    for other in (a for a in range(3) if a != axis):
+        for index in (0, -1):
+            outside[np.take(labels, index, other).ravel()] = True
+    outside[0] = False
+    return ~outside[labels]

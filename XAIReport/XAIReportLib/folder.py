@@ -1,0 +1,325 @@
+"""The result folder on disk: complete or absent, its arrays written, and read back.
+
+Layout: findings.json, narrative.json, run.json, report.html, report.pdf, report.txt, regions.csv, image.nii.gz,
+lesion_probability.nii.gz, heatmaps/<method>.nii.gz, masks/<method>.nii.gz, masks/lesion.nii.gz, atlas.nii.gz + atlas.ctbl,
+figures/*.png, scene.mrb.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from XAIReportLib.case import InputError
+
+DOCUMENTS = ("findings.json", "narrative.json", "run.json")
+REPORTS = ("report.html", "report.pdf", "report.txt", "regions.csv")
+LEFTOVER = re.compile(r"\.(?P<name>[A-Za-z0-9_-][A-Za-z0-9._-]*)\.(?:partial|replaced)-\d+-[0-9a-f]{8}")
+
+
+class complete_or_absent:
+    """A temporary sibling folder that takes the place of ``target`` only when the block ends well.
+
+        with complete_or_absent(output / case_id, keep=False) as folder:
+            ...  # write into folder
+
+    An old result stays until then and is replaced in one step. With ``keep`` it stays for good, and the new one is put
+    beside it as ``<name>-2``. Nothing is left when the block fails, not even parent folders that were made for it.
+    Leftovers of runs that were killed are removed on the way in. Two processes cannot write one result: a lock, which
+    ends with its process, gives the second one an InputError or, with ``keep``, the next free name.
+
+    Attributes:
+        target: where the result is; may differ from the wish with ``keep``, or when a program holds the old one open.
+
+    Raises:
+        InputError: the folder cannot be written, is being written by another process, or is no result of this program.
+    """
+
+    def __init__(self, target: Path, keep: bool = False) -> None:
+        self.target = Path(target).absolute()
+        self._wish, self._keep = self.target, keep
+        self._exit = contextlib.ExitStack()
+
+    def __enter__(self) -> Path:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(made_folder(self._wish.parent))
+            remove_leftovers(self._wish.parent)
+            self.target = self._claim(stack)
+            folder = _sibling(self.target, "partial")
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            try:
+                folder.mkdir()
+            except OSError as error:
+                raise _not_writable(self._wish.parent, error) from error
+            self._exit = stack.pop_all()
+        self._folder = folder
+        return folder
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._exit:
+            if kind is None:
+                self._swap()
+
+    def _claim(self, stack: contextlib.ExitStack) -> Path:
+        """The name that this run may write, locked until the stack ends."""
+        for name in _names(self._wish.name):
+            target = self._wish.with_name(name)
+            if self._keep and os.path.lexists(target):
+                continue
+            if not _lock(target, stack):
+                if self._keep:
+                    continue
+                raise InputError(f"{target.name} is being analysed by another process; wait for it or use --keep.")
+            if self._keep and os.path.lexists(target):
+                continue  # another process finished it in between
+            _check_replaceable(target)
+            return target
+        raise AssertionError("names never end")
+
+    def _swap(self) -> None:
+        """Put the new folder into its place; the old one comes back when that fails."""
+        if not os.path.lexists(self.target):
+            self._folder.rename(self.target)
+            return
+        _check_replaceable(self.target)
+        old = _sibling(self.target, "replaced")
+        try:
+            self.target.rename(old)
+        except OSError:
+            # A program holds a file of the old result open (Windows): finished work goes beside it.
+            self._keep = True
+            self.target = self._claim(self._exit)
+            self._folder.rename(self.target)
+            return
+        try:
+            self._folder.rename(self.target)
+        except BaseException:
+            old.rename(self.target)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def made_folder(folder: Path) -> Iterator[Path]:
+    """``folder`` with its parents; those made here are removed again when the block ends and they are empty.
+
+    Raises InputError when it cannot be made or written.
+    """
+    made: list[Path] = []
+    try:
+        missing = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
+        try:
+            for path in reversed(missing):
+                with contextlib.suppress(FileExistsError):  # another process was quicker
+                    path.mkdir()
+                    made.insert(0, path)
+            trial = folder / f".trial-{secrets.token_hex(4)}"
+            trial.touch(exist_ok=False)
+            trial.unlink()
+        except OSError as error:
+            raise _not_writable(folder, error) from error
+        yield folder
+    finally:
+        for path in made:
+            with contextlib.suppress(OSError):  # not empty: it holds a result
+                path.rmdir()
+
+
+def check_writable(output: Path) -> None:
+    """Raises InputError when results cannot be written into ``output``; found by trying, without a trace."""
+    with made_folder(Path(output).absolute()):
+        pass
+
+
+def remove_leftovers(output: Path) -> None:
+    """Remove what killed runs left in ``output``; a result that was just being replaced gets its place back."""
+    for path in sorted(output.iterdir()):
+        match = LEFTOVER.fullmatch(path.name)
+        if not match:
+            continue
+        target = output / match["name"]
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            if not _lock(target, stack):
+                continue  # its process is at work
+            if ".replaced-" in path.name and not os.path.lexists(target):
+                path.rename(target)
+            else:
+                shutil.rmtree(path)
+
+
+def _names(name: str) -> Iterator[str]:
+    yield name
+    number = 2
+    while True:
+        yield f"{name}-{number}"
+        number += 1
+
+
+def _sibling(target: Path, kind: str) -> Path:
+    return target.with_name(f".{target.name}.{kind}-{os.getpid()}-{secrets.token_hex(4)}")
+
+
+def _lock(target: Path, stack: contextlib.ExitStack) -> bool:
+    """Whether this run alone may now write ``target``, until the stack ends; the system frees it with the process."""
+    from filelock import FileLock, Timeout
+
+    path = target.with_name(f".{target.name}.lock")
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        return False
+    except OSError as error:
+        raise _not_writable(target.parent, error) from error
+
+    def free() -> None:
+        # Unlinked while it is held, so that nobody can lock a file that is about to go; Windows allows it only after.
+        with contextlib.suppress(OSError):
+            path.unlink()
+        lock.release()
+        if os.name == "nt":
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    stack.callback(free)
+    return True
+
+
+def _check_replaceable(target: Path) -> None:
+    """Raises InputError unless ``target`` is absent, empty or a result: nothing else is ever deleted."""
+    if not os.path.lexists(target):
+        return
+    if target.is_symlink() or not target.is_dir():
+        raise InputError(f"{target.name} in the output folder is in the way; remove it or choose another case id.")
+    if any(target.iterdir()) and not (target / "run.json").is_file():
+        raise InputError(
+            f"{target.name} in the output folder is no result of XAIReport, so it is not replaced; choose another case id."
+        )
+
+
+def _not_writable(folder: Path, error: OSError) -> InputError:
+    reason = (error.strerror or type(error).__name__).lower()
+    return InputError(f"The output folder {folder.name or folder} cannot be written ({reason}); choose another one.")
+
+
+@dataclass(frozen=True)
+class ResultFolder:
+    """A complete result; documents are read when they are asked for, arrays are paths."""
+
+    path: Path
+
+    @cached_property
+    def findings(self) -> dict[str, Any]:
+        return _document(self.path / "findings.json")
+
+    @cached_property
+    def narrative(self) -> dict[str, Any]:
+        return _document(self.path / "narrative.json")
+
+    @cached_property
+    def run(self) -> dict[str, Any]:
+        return _document(self.path / "run.json")
+
+    @property
+    def image(self) -> Path:
+        return self.path / "image.nii.gz"
+
+    @property
+    def lesion(self) -> Path | None:
+        """Component labels; None when the case was not analysed."""
+        return _present(self.path / "masks" / "lesion.nii.gz")
+
+    @property
+    def lesion_probability(self) -> Path | None:
+        return _present(self.path / "lesion_probability.nii.gz")
+
+    @property
+    def heatmaps(self) -> dict[str, Path]:
+        """By saliency method, in the order of the findings."""
+        return {m: self.path / "heatmaps" / f"{m}.nii.gz" for m in self._methods}
+
+    @property
+    def masks(self) -> dict[str, Path]:
+        """Saliency masks by method, in the order of the findings."""
+        return {m: self.path / "masks" / f"{m}.nii.gz" for m in self._methods}
+
+    @property
+    def atlas(self) -> Path | None:
+        return _present(self.path / "atlas.nii.gz")
+
+    @property
+    def atlas_colours(self) -> Path | None:
+        return _present(self.path / "atlas.ctbl")
+
+    @property
+    def figures(self) -> tuple[Path, ...]:
+        return tuple(sorted((self.path / "figures").glob("*.png")))
+
+    @property
+    def reports(self) -> dict[str, Path]:
+        """By suffix without its dot: html, pdf, txt; and regions.csv as csv."""
+        return {Path(name).suffix[1:]: self.path / name for name in REPORTS}
+
+    @property
+    def scene(self) -> Path | None:
+        return _present(self.path / "scene.mrb")
+
+    @property
+    def _methods(self) -> list[str]:
+        return list(dict.fromkeys(entry["method"] for entry in self.findings.get("saliency") or ()))
+
+    def missing(self) -> list[str]:
+        """Names of the files that this result should hold by its findings and does not."""
+        names = [*DOCUMENTS, *REPORTS, "image.nii.gz"]
+        if (self.path / "findings.json").is_file():
+            prediction = self.findings.get("prediction") or {}
+            if prediction.get("scores"):
+                names += ["masks/lesion.nii.gz"]
+            names += [f"{kind}/{method}.nii.gz" for method in self._methods for kind in ("heatmaps", "masks")]
+            verdict = ((self.findings.get("anatomy") or {}).get("registration") or {}).get("verdict")
+            if verdict in ("good", "limited"):
+                names += ["atlas.nii.gz", "atlas.ctbl"]
+        return [name for name in names if not (self.path / name).is_file()]
+
+
+def read_result(folder: str | Path) -> ResultFolder:
+    """Open a result folder, wherever it was moved to.
+
+    Raises InputError when it is none, or names the files that it lacks.
+    """
+    path = Path(folder)
+    if not path.is_dir() or not any((path / name).is_file() for name in DOCUMENTS):
+        raise InputError(f"{path.name or path} is no result folder of XAIReport; give the folder of one analysed case.")
+    result = ResultFolder(path)
+    missing = result.missing()
+    if missing:
+        raise InputError(f"The result folder {path.name} lacks {', '.join(missing)}; analyse the case again.")
+    return result
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path.name} of the result folder {path.parent.name} cannot be read; analyse again."
+        ) from error
+    if not isinstance(document, dict):
+        raise InputError(f"{path.name} of the result folder {path.parent.name} is no document; analyse the case again.")
+    return document
+
+
+def _present(path: Path) -> Path | None:
+    return path if path.is_file() else None

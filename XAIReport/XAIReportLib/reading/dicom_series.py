@@ -1,0 +1,269 @@
+"""DICOM: one series of slices in a folder, or one multi-frame file. Geometry from the tags, pixels through GDCM."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from XAIReportLib.case import InputError
+
+TAGS = (
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "Modality",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "PhotometricInterpretation",
+)
+MIN_SLICES = 8
+ORIENTATION_TOLERANCE = 1e-3  # of direction cosines; scanners write six decimals
+SPACING_TOLERANCE = 1e-3  # millimetres in the plane
+# Shares of the slice distance: how much it may vary (scanners round positions), how far a slice may lie off the
+# straight grid, and below what two slices lie at one place.
+STEP_SHARE, SHIFT_SHARE, SAME_PLACE_SHARE = 0.05, 0.25, 0.01
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One slice's place in space, LPS millimetres.
+
+    Attributes:
+        source: the file's name or the frame's number, for messages.
+        position: centre of the first pixel.
+        row, column: unit vectors along which the column index i and the row index j grow.
+        spacing: distance between columns (i), between rows (j).
+        size: number of columns, number of rows.
+    """
+
+    source: str
+    position: np.ndarray
+    row: np.ndarray
+    column: np.ndarray
+    spacing: tuple[float, float]
+    size: tuple[int, int]
+
+
+def read_folder(folder: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, str, list[Path]]:
+    """Voxels (rescaled) with axes (i, j, k), affine to LPS millimetres, modality code, and the files that were read.
+
+    Raises InputError when the folder does not hold exactly one series on an even grid without gaps.
+    """
+    import SimpleITK as sitk
+
+    headers = _headers(folder)
+    name = folder.name or str(folder)
+    if not headers:
+        inside = "; give the folder with the images" if any(p.is_dir() for p in folder.iterdir()) else ""
+        raise InputError(f"{name} holds no DICOM images{inside or '; give the folder of one DICOM series'}.")
+    _check_one_series([header for _, header in headers], name)
+    first_path, first = headers[0]
+    if len(headers) == 1 and int(first.get("NumberOfFrames") or 1) > 1:
+        array, affine, modality = read_multi_frame(first_path, max_voxels)
+        return array, affine, modality, [first_path]
+    planes = [_plane(header, header, path.name) for path, header in headers]
+    order, affine = place(planes, name)
+    columns, rows = planes[0].size
+    if columns * rows * len(planes) > max_voxels:
+        raise InputError(f"{name} has {columns} x {rows} x {len(planes)} voxels, too many; give one head MRI series.")
+    array = np.empty((columns, rows, len(planes)), dtype=np.float32)
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetOutputPixelType(sitk.sitkFloat32)
+    for k, index in enumerate(order):
+        reader.SetFileName(str(headers[index][0]))
+        try:
+            array[:, :, k] = sitk.GetArrayFromImage(reader.Execute()).reshape(rows, columns).T
+        except (RuntimeError, ValueError) as error:
+            raise InputError(
+                f"{headers[index][0].name} in {name} is damaged, truncated or compressed in an unknown way; "
+                "export the series again."
+            ) from error
+    return _not_inverted(array, first), affine, str(first.get("Modality") or "OT"), [path for path, _ in headers]
+
+
+def read_multi_frame(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, str]:
+    """Voxels (rescaled) with axes (i, j, k), affine to LPS millimetres, modality code, of an enhanced multi-frame file.
+
+    Raises InputError when it is a single slice, says no place for each frame, or is compressed.
+    """
+    import pydicom
+
+    try:
+        data = pydicom.dcmread(path)
+    except pydicom.errors.InvalidDicomError as error:
+        raise InputError(f"{path.name} is not a DICOM file; give the file that its name promises.") from error
+    frames = int(data.get("NumberOfFrames") or 1)
+    if frames == 1:
+        raise InputError(f"{path.name} is a single DICOM slice; give the folder of its whole series.")
+    groups = data.get("PerFrameFunctionalGroupsSequence") or ()
+    if len(groups) != frames:
+        raise InputError(f"{path.name} does not say where its frames lie; give the series as single slices.")
+    if data.Rows * data.Columns * frames > max_voxels:
+        raise InputError(f"{path.name} has {data.Columns} x {data.Rows} x {frames} voxels; give one head MRI series.")
+    shared = (data.get("SharedFunctionalGroupsSequence") or [None])[0]
+    lookups = [_FrameTags((group, shared, data)) for group in groups]
+    order, affine = place([_plane(tags, data, f"frame {i + 1}") for i, tags in enumerate(lookups)], path.name)
+    try:
+        pixels = data.pixel_array
+    except Exception as error:  # every decoder has its own
+        raise InputError(
+            f"{path.name} is truncated or compressed in a way that cannot be read; export it uncompressed."
+        ) from error
+    scaled = [
+        pixels[i] * np.float32(lookups[i].get("RescaleSlope") or 1)
+        + np.float32(lookups[i].get("RescaleIntercept") or 0)
+        for i in order
+    ]
+    array = np.stack(scaled).transpose().astype(np.float32)
+    return _not_inverted(array, data), affine, str(data.get("Modality") or "OT")
+
+
+class _FrameTags:
+    """A frame's tags wherever the file keeps them: in the frame's own groups, the shared groups or the file itself."""
+
+    def __init__(self, levels: tuple) -> None:
+        self._levels = levels
+
+    def get(self, keyword: str):
+        for level in self._levels:
+            if level is None:
+                continue
+            if keyword in level:
+                return level.get(keyword)
+            for element in level:
+                if element.VR == "SQ" and len(element.value) == 1 and keyword in element.value[0]:
+                    return element.value[0].get(keyword)
+        return None
+
+
+def place(planes: list[Plane], name: str) -> tuple[list[int], np.ndarray]:
+    """The planes' order along their normal and the affine (i, j, k) to LPS millimetres of the grid that they form.
+
+    Raises InputError when they differ in size, spacing or orientation, lie twice at one place, or not evenly.
+    """
+    if len(planes) < MIN_SLICES:
+        raise InputError(f"{name} has {len(planes)} slices; give a series with at least {MIN_SLICES}.")
+    first = planes[0]
+    _check_parallel(planes, name)
+    positions = np.array([plane.position for plane in planes])
+    depth = positions @ np.cross(first.row, first.column)
+    order = [int(index) for index in np.argsort(depth, kind="stable")]
+    step = _check_even(depth[order], [planes[index].source for index in order], name)
+    start, end = positions[order[0]], positions[order[-1]]
+    slice_step = (end - start) / (len(planes) - 1)
+    straight = start + np.outer(np.arange(len(planes)), slice_step)
+    if np.linalg.norm(positions[order] - straight, axis=1).max() > SHIFT_SHARE * step:
+        raise InputError(f"{name} has slices that are shifted against each other; give one series on a straight grid.")
+    affine = np.eye(4)
+    affine[:3, 0] = first.row * first.spacing[0]
+    affine[:3, 1] = first.column * first.spacing[1]
+    affine[:3, 2] = slice_step
+    affine[:3, 3] = start
+    return order, affine
+
+
+def _check_parallel(planes: list[Plane], name: str) -> None:
+    first = planes[0]
+    for plane in planes:
+        same = (
+            plane.size == first.size
+            and np.allclose(plane.spacing, first.spacing, rtol=0, atol=SPACING_TOLERANCE)
+            and np.allclose((plane.row, plane.column), (first.row, first.column), rtol=0, atol=ORIENTATION_TOLERANCE)
+        )
+        if not same:
+            raise InputError(
+                f"{name} mixes slices of different size, spacing or orientation ({first.source} and {plane.source}); "
+                "give one series of parallel slices."
+            )
+
+
+def _check_even(depth: np.ndarray, sources: list[str], name: str) -> float:
+    """The distance between neighbouring slices, of sorted depths in millimetres. Raises InputError when it varies."""
+    steps = np.diff(depth)
+    step = float(np.median(steps))
+    k = int(np.argmin(steps))
+    if steps[k] <= max(SAME_PLACE_SHARE * step, 1e-6):
+        raise InputError(
+            f"{name} has several slices at one place ({sources[k]} and {sources[k + 1]}): several time points, echoes "
+            "or copies; give one volume."
+        )
+    k = int(np.argmax(np.abs(steps - step)))
+    if abs(steps[k] - step) > STEP_SHARE * step:
+        wrong = "slices are missing" if steps[k] > 1.5 * step else "the slices are not evenly spaced"
+        raise InputError(
+            f"{name} has {steps[k]:.2f} mm between {sources[k]} and {sources[k + 1]} but {step:.2f} mm elsewhere, so "
+            f"{wrong}; export the whole series again."
+        )
+    return step
+
+
+def _headers(folder: Path) -> list[tuple[Path, object]]:
+    """The image files of the folder with their tags, in order of their names."""
+    import pydicom
+
+    found = []
+    for path in sorted(folder.iterdir(), key=lambda file: file.name):
+        if not path.is_file() or path.name.upper() == "DICOMDIR":
+            continue
+        try:
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(TAGS))
+            if "Rows" in header:
+                found.append((path, header))
+        except pydicom.errors.InvalidDicomError:
+            continue  # a note or a preview beside the slices
+        except Exception as error:  # a damaged header fails in any way
+            raise InputError(f"{path.name} in {folder.name} is damaged; export the series again.") from error
+    return found
+
+
+def _check_one_series(headers: list, name: str) -> None:
+    """Raises InputError that lists the series by number; a series description may hold what a person typed."""
+    series = Counter((str(h.get("SeriesInstanceUID")), str(h.get("SeriesNumber") or "?")) for h in headers)
+    if len({uid for uid, _ in series}) > 1:
+        listed = ", ".join(f"number {number} ({count} images)" for (_, number), count in sorted(series.items())[:20])
+        raise InputError(
+            f"{name} holds {len(series)} DICOM series: {listed}; put the T1 post-contrast series into its own folder."
+        )
+
+
+def _plane(tags, header, source: str) -> Plane:
+    """``tags`` say where the slice lies, ``header`` its size. Raises InputError when they do not."""
+    position = _numbers(tags.get("ImagePositionPatient"), 3)
+    axes = _numbers(tags.get("ImageOrientationPatient"), 6)
+    spacing = _numbers(tags.get("PixelSpacing"), 2)
+    if position is None or axes is None or spacing is None:
+        raise InputError(f"{source} does not say where it lies in the patient; give a series of original slices.")
+    if str(header.get("PhotometricInterpretation") or "MONOCHROME2") not in ("MONOCHROME1", "MONOCHROME2"):
+        raise InputError(f"{source} is a colour picture; give the series of original grey slices.")
+    row, column = axes[:3], axes[3:]
+    lengths = np.linalg.norm((row, column), axis=1)
+    if np.abs(lengths - 1).max() > 0.01 or abs(row @ column) > 0.01:
+        raise InputError(f"{source} has an orientation that is no right angle; export the series again.")
+    return Plane(
+        source,
+        position,
+        row / lengths[0],
+        column / lengths[1],
+        (float(spacing[1]), float(spacing[0])),
+        (int(header.get("Columns")), int(header.get("Rows"))),
+    )
+
+
+def _numbers(value, count: int) -> np.ndarray | None:
+    try:
+        numbers = np.array([float(v) for v in value], dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    return numbers if numbers.shape == (count,) and all(map(math.isfinite, numbers)) else None
+
+
+def _not_inverted(array: np.ndarray, header) -> np.ndarray:
+    """Bright stays bright: MONOCHROME1 stores low values for white."""
+    return array.max() - array if header.get("PhotometricInterpretation") == "MONOCHROME1" else array

@@ -1,0 +1,114 @@
+"""NIfTI: bytes to an array and its affine to RAS millimetres, and back."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+
+import numpy as np
+from XAIReportLib.case import InputError
+
+MILLIMETRES = {"mm": 1.0, "unknown": 1.0, "meter": 1000.0, "micron": 0.001}
+MAX_BYTES_PER_VOXEL = 16
+NIFTI1_HEADER_BYTES, NIFTI2_HEADER_BYTES = 348, 540
+
+
+def decode(data: bytes, name: str, max_voxels: int) -> tuple[np.ndarray, np.ndarray]:
+    """The voxels as the file scales them, and the affine to RAS millimetres.
+
+    ``data`` may be compressed; then all of it is unpacked, so that its checksum is verified. The sform goes before the
+    qform (as in nibabel); a file without either does not say where left is, and is refused.
+
+    Raises InputError, and any error of the reading library when the file is damaged.
+    """
+    import nibabel
+
+    data = _unpacked(data, name, max_voxels * MAX_BYTES_PER_VOXEL)
+    size = {int.from_bytes(data[:4], order) for order in ("little", "big")}  # type: ignore[arg-type]
+    if NIFTI1_HEADER_BYTES in size and data[344:347] == b"n+1":
+        image = nibabel.Nifti1Image.from_bytes(data)
+    elif NIFTI2_HEADER_BYTES in size and data[4:7] == b"n+2":
+        image = nibabel.Nifti2Image.from_bytes(data)
+    elif data[344:347] == b"ni1":
+        raise InputError(f"{name} is the header of a NIfTI in two files; save it as one .nii.gz file.")
+    else:
+        raise InputError(f"{name} is not a NIfTI image; give the file that its name promises.")
+    return _voxels(image, len(data), name, max_voxels), _affine(image, name)
+
+
+def encode(array: np.ndarray, affine: np.ndarray) -> bytes:
+    """A .nii.gz file: the array's own type, the affine as sform and qform (code 1, scanner), millimetres.
+
+    The same array gives the same bytes: no time and no name is stored.
+    """
+    import nibabel
+
+    image = nibabel.Nifti1Image(array, affine)
+    image.set_sform(affine, code=1)
+    image.set_qform(affine, code=1)
+    image.header.set_xyzt_units("mm")
+    packed = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=packed, compresslevel=5, mtime=0) as file:
+        file.write(image.to_bytes())
+    return packed.getvalue()
+
+
+def _unpacked(data: bytes, name: str, limit: int) -> bytes:
+    if data[:2] != b"\x1f\x8b":
+        if name.lower().endswith(".gz"):
+            raise InputError(f"{name} is not compressed with gzip as its name says; rename it or export it again.")
+        return data
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            unpacked = file.read(limit + 1)
+    except EOFError as error:
+        raise InputError(f"{name} is truncated; export or copy it again.") from error
+    if len(unpacked) > limit:
+        raise InputError(f"{name} unpacks to more than {limit >> 30} GB; give one head MRI volume.")
+    return unpacked
+
+
+def _voxels(image, length: int, name: str, max_voxels: int) -> np.ndarray:
+    """The image's voxels, after its header was found to agree with the file's length."""
+    dtype, shape = image.header.get_data_dtype(), image.shape
+    if dtype.kind == "c":
+        raise InputError(f"{name} holds complex numbers; give the magnitude image.")
+    if dtype.names or dtype.kind not in "fiu":
+        raise InputError(f"{name} holds colours or records, not intensities; give a grey image.")
+    if min(shape, default=0) < 0 or math.prod(shape) > max_voxels:
+        raise InputError(f"{name} has {' x '.join(map(str, shape))} voxels by its header; give one head MRI volume.")
+    if image.dataobj.offset + math.prod(shape) * dtype.itemsize > length:
+        raise InputError(f"{name} is truncated; export or copy it again.")
+    return image.get_fdata(dtype=np.float32)
+
+
+def _affine(image, name: str) -> np.ndarray:
+    import nibabel
+
+    header = image.header
+    sform, qform = header.get_sform(coded=True)[0], None
+    try:
+        qform = header.get_qform(coded=True)[0]
+    except (ValueError, nibabel.spatialimages.HeaderDataError):
+        if sform is None:
+            raise
+    if sform is None and qform is None:
+        raise InputError(
+            f"{name} does not say how it lies in space (sform and qform codes are 0), so left and right are unknown; "
+            "write it again with its orientation."
+        )
+    if sform is not None and qform is not None and _turned(sform, qform):
+        raise InputError(
+            f"{name} contradicts itself about its orientation (sform and qform differ), so left and right are unknown; "
+            "write it again with one of the two."
+        )
+    affine = np.array(sform if sform is not None else qform, dtype=np.float64)
+    affine[:3] *= MILLIMETRES[header.get_xyzt_units()[0]]
+    return affine
+
+
+def _turned(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether an axis of the one grid points elsewhere than in the other, by more than 45 degrees."""
+    a, b = (m[:3, :3] / np.maximum(np.linalg.norm(m[:3, :3], axis=0), 1e-12) for m in (first, second))
+    return bool(((a * b).sum(axis=0) < math.sqrt(0.5)).any())

@@ -1,0 +1,163 @@
+"""What goes out: the typed results of the road's stages, and the result folder that they are written to and read from.
+
+Arrays have the axes (i, j, k) and the shape of ``Case.image``; positions are RAS millimetres.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+OUTCOMES = ("class_suggested", "no_lesion_found", "abstained", "not_applicable")
+VERDICTS = ("good", "limited", "failed", "not_possible")
+
+
+class Cancelled(Exception):
+    """The person who asked for the analysis stopped it; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the classifier says of the case.
+
+    Attributes:
+        outcome: one of OUTCOMES.
+        reason: one sentence that says why this outcome.
+        label: class name, only for "class_suggested".
+        scores: calibrated model score of each class, summing to 1; empty when not computed.
+        class_set: classes that cannot be set aside at the bundle's confidence level, best first.
+        uncertainty: named figures in [0, 1], e.g. "entropy", "plane_agreement".
+        lesion_probability: float32 in [0, 1].
+        lesion_labels: uint8, 0 none, 1 the largest segmented abnormality, 2 the next ...
+        warnings: sentences that must be shown with the result.
+    """
+
+    outcome: str
+    reason: str
+    label: str | None
+    scores: dict[str, float]
+    class_set: tuple[str, ...]
+    uncertainty: dict[str, float]
+    lesion_probability: np.ndarray
+    lesion_labels: np.ndarray
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """Where the score of one class came from: float32 in [0, 1]."""
+
+    method: str
+    target: str
+    values: np.ndarray
+    layer: str
+    seed: int
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SaliencyMask:
+    """A heat map's binary mask (uint8), the percentile of the head's values it was cut at, and the rule that chose it."""
+
+    method: str
+    target: str
+    values: np.ndarray
+    percentile: float
+    rule: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AtlasRegion:
+    """One named region of an atlas; ``label`` is its value in ``Anatomy.labels``."""
+
+    label: int
+    name: str
+    lobe: str
+    side: str | None
+
+
+@dataclass(frozen=True)
+class RegionOverlap:
+    """How one mask projects onto one atlas region. The rows of a mask sum to 100 % of it, with "other" rows.
+
+    Attributes:
+        mask: "lesion-1", "lesion-2", ... or a saliency method.
+        name, lobe, side: of the region; for tissue without a label name is "white matter / other" and lobe "other".
+        overlap_ml: millilitres of the mask on the region.
+        percent_of_mask, percent_of_region: 0 to 100; the latter None for "other".
+        mean_probability: the atlas's mean probability of the region over the overlap, 0 to 1, None where it has none.
+        nearest, nearest_mm: for "other" rows, the nearest named region and its distance.
+    """
+
+    mask: str
+    name: str
+    lobe: str
+    side: str | None
+    overlap_ml: float
+    percent_of_mask: float
+    percent_of_region: float | None
+    mean_probability: float | None
+    nearest: str | None = None
+    nearest_mm: float | None = None
+
+
+@dataclass(frozen=True)
+class Registration:
+    """How the patient was brought to MNI152.
+
+    Attributes:
+        verdict: one of VERDICTS ("not_possible": a picture without geometry).
+        reason: one sentence.
+        patient_to_mni: 4x4, RAS millimetres of the patient to RAS millimetres of MNI152, None unless good or limited.
+        checks: named figures, e.g. "brain_overlap" (Dice), "mutual_information", "determinant".
+    """
+
+    verdict: str
+    reason: str
+    patient_to_mni: np.ndarray | None
+    checks: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """The atlas in the patient's space, and what the masks project onto.
+
+    Attributes:
+        atlas: name for a person; licence: its terms in a sentence.
+        labels: int16, 0 no region; None when the registration failed.
+        regions: one entry for each value in ``labels``.
+        overlaps: rows of all masks; empty when no region may be named.
+        template_edges: uint8, edges of the template in the patient's space, for the quality picture; None when failed.
+    """
+
+    registration: Registration
+    atlas: str
+    licence: str
+    labels: np.ndarray | None
+    regions: tuple[AtlasRegion, ...]
+    overlaps: tuple[RegionOverlap, ...]
+    template_edges: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class MaskGeometry:
+    """Size and place of one mask.
+
+    Attributes:
+        mask: "lesion-1", ... or a saliency method.
+        voxels: count.
+        volume_ml, centroid_ras_mm: None without geometry.
+        side: "left", "right" or "midline" (neither side holds 90 %), of the patient; None without geometry or without
+            a registration to take the midline from.
+        left_percent: share of the mask left of the midline, None like ``side``.
+    """
+
+    mask: str
+    voxels: int
+    volume_ml: float | None
+    centroid_ras_mm: tuple[float, float, float] | None
+    side: str | None
+    left_percent: float | None
