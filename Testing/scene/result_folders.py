@@ -86,7 +86,7 @@ def _arrays(shape: tuple[int, int, int]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _write_documents(
+def _write_documents(  # noqa: PLR0917
     folder: Path, case_id: str, grid: np.ndarray, arrays: dict[str, np.ndarray], lesions: bool, geometry: bool
 ) -> None:
     found = []

@@ -32,8 +32,9 @@ def write_mrb(folder: str | os.PathLike[str]) -> Path:
     target = folder / FILE_NAME
     with private_session() as session:
         slice_logics = views.add_slice_views(session)
-        load_result(folder, session.scene)
+        loaded = load_result(folder, session.scene)
         views.fit(slice_logics)
+        views.go_to(session.scene, loaded.focus)
         written = snapshot(session.scene)
         # Beside the target, so that the last step is a rename on one file system.
         with tempfile.TemporaryDirectory(prefix=".scene-", dir=folder) as workspace:
@@ -43,7 +44,7 @@ def write_mrb(folder: str | os.PathLike[str]) -> Path:
             lost = differences(written, _reopened(bundle))
             if lost:
                 raise SceneIncomplete(f"The scene of {folder} was not saved completely: {'; '.join(lost[:5])}.")
-            os.replace(bundle, target)
+            bundle.replace(target)
     return target
 
 

@@ -11,8 +11,8 @@ from .contents import AtlasColor
 
 HEAT_MAP_TABLE = "XAIReport heat map"
 
-# Seventeen evenly spaced points of "inferno" (S. van der Walt, N. Smith; CC0): lightness rises evenly, so that it reads the
-# same in every kind of colour vision and in print.
+# Seventeen evenly spaced points of "inferno" (S. van der Walt, N. Smith; CC0): lightness rises evenly, so that it reads
+# the same in every kind of colour vision and in print.
 _INFERNO = (
     (0.001, 0.000, 0.014),
     (0.042, 0.028, 0.141),

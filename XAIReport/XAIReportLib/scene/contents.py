@@ -77,14 +77,15 @@ def read_contents(folder: str | os.PathLike[str]) -> Contents:
             raise InputError(f"{folder} is not a finished XAIReport result: {name} is missing; choose a case's folder.")
     findings, run = _json(folder / "findings.json"), _json(folder / "run.json")
     image = read_grid(folder / "image.nii.gz", np.float32)
-    masks = {_method(path): read_grid(path, np.uint8) for path in sorted((folder / "masks").glob("*.nii.gz"))}
+    order = [entry.get("method") for entry in findings.get("saliency") or []]
+    masks = {_method(path): read_grid(path, np.uint8) for path in _maps(folder / "masks", order)}
     lesions = masks.pop(LESION, None)
     atlas_path = folder / "atlas.nii.gz"
     contents = Contents(
         folder=folder,
         case_id=str(findings.get("case_id") or folder.name),
         image=image,
-        heatmaps={_method(p): read_grid(p, np.float32) for p in sorted((folder / "heatmaps").glob("*.nii.gz"))},
+        heatmaps={_method(path): read_grid(path, np.float32) for path in _maps(folder / "heatmaps", order)},
         saliency_masks=masks,
         lesions=None if lesions is None else GridImage(lesions.voxels.astype(np.int16), lesions.ijk_to_ras),
         atlas=read_grid(atlas_path, np.int16) if atlas_path.is_file() else None,
@@ -164,6 +165,12 @@ def _same_grid(contents: Contents) -> None:
             raise InputError(
                 f"{contents.folder}: a map or mask is not on the grid of image.nii.gz; analyse the case again."
             )
+
+
+def _maps(folder: Path, order: list[Any]) -> list[Path]:
+    """In the order of the findings, whose first method is the one that is shown; others after them by name."""
+    paths = sorted(folder.glob("*.nii.gz"))
+    return sorted(paths, key=lambda path: order.index(_method(path)) if _method(path) in order else len(order))
 
 
 def _method(path: Path) -> str:

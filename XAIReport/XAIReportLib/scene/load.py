@@ -19,7 +19,10 @@ ATTRIBUTE_PREFIX = "XAIReport."
 
 @dataclass
 class LoadedResult:
-    """The nodes that a result folder became; a part that the folder does not have is None or empty."""
+    """The nodes that a result folder became; a part that the folder does not have is None or empty.
+
+    ``focus`` is where the views go: the centroid of the largest abnormality, RAS millimetres.
+    """
 
     case_id: str
     folder_item: int
@@ -30,6 +33,7 @@ class LoadedResult:
     regions: Any = None
     points: Any = None
     texts: dict[str, Any] = field(default_factory=dict)
+    focus: tuple[float, float, float] | None = None
 
     def all_nodes(self) -> list[Any]:
         """Every node of the case that a person sees, in the order of the subject hierarchy."""
@@ -49,9 +53,9 @@ def load_result(folder: str | os.PathLike[str], scene: Any = None) -> LoadedResu
     contents = read_contents(Path(folder))
     with _complete_or_absent(scene):
         loaded = _make_nodes(scene, contents)
-    first = next(iter(loaded.heatmaps.values()), None)
-    centroids = tables.lesion_centroids(contents)
-    views.show(scene, loaded.volume, first, next(iter(centroids.values()), None))
+    loaded.focus = next(iter(tables.lesion_centroids(contents).values()), None)
+    views.show(scene, loaded.volume, next(iter(loaded.heatmaps.values()), None))
+    views.go_to(scene, loaded.focus)
     return loaded
 
 

@@ -10,7 +10,7 @@ from ..case import head_mask
 from . import colors
 from .contents import AtlasColor, Contents, GridImage
 
-# Window from the head's own values: the first percentile is dark tissue, the top half percent are vessels and bright fat.
+# Window from the head's own values: the lowest percent is air left at its edge, the highest half percent vessels.
 _WINDOW_PERCENTILES = (1.0, 99.5)
 
 
@@ -18,13 +18,23 @@ def image_volume(scene: Any, contents: Contents, name: str) -> Any:
     """The analysed image, windowed by the percentiles of the head."""
     node = _volume(scene, "vtkMRMLScalarVolumeNode", name, contents.image)
     values = contents.image.voxels
-    head = values[np.transpose(head_mask(np.transpose(values)))]
-    low, high = np.percentile(head if head.size else values, _WINDOW_PERCENTILES)
+    low, high = np.percentile(_inside_of_head(values), _WINDOW_PERCENTILES)
     display = node.GetDisplayNode()
     display.SetAutoWindowLevel(False)
     display.SetWindowLevelMinMax(float(low), float(max(high, low + 1e-6)))
     display.SetInterpolate(True)
     return node
+
+
+def _inside_of_head(values: np.ndarray) -> np.ndarray:
+    """Values of the head without its outer shell, where a voxel is half air; all values when nothing is left."""
+    from scipy import ndimage
+
+    head = np.transpose(head_mask(np.transpose(values)))
+    # A slice axis of one or few voxels has no shell to lose.
+    reach = [3 if length > 8 else 1 for length in values.shape]
+    inner = values[ndimage.binary_erosion(head, np.ones(reach), iterations=2)]
+    return inner if inner.size else values
 
 
 def heat_map_volume(scene: Any, heatmap: GridImage, name: str, cut: float) -> Any:

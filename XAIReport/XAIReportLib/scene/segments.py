@@ -37,11 +37,11 @@ def segmentation(scene: Any, contents: Contents, volume: Any, name: str) -> Any:
     node.CreateDefaultDisplayNodes()
     for number, color in _numbered(contents.lesions):
         grid = GridImage(contents.lesions.voxels == number, contents.lesions.ijk_to_ras)
-        entry = terminology.lesion_entry(_side(contents, number))
-        _add_segment(node, f"lesion-{number}", lesion_name(number), grid, color, entry)
+        segment = _segment(lesion_name(number), grid, color, terminology.lesion_entry(_side(contents, number)))
+        _add(node, segment, f"lesion-{number}")
     for index, (method, grid) in enumerate(contents.saliency_masks.items()):
         color = SALIENCY_COLORS[index % len(SALIENCY_COLORS)]
-        _add_segment(node, method, saliency_name(method), grid, color, terminology.saliency_entry(method))
+        _add(node, _segment(saliency_name(method), grid, color, terminology.saliency_entry(method)), method)
     _show_as_outlines(node)
     return node
 
@@ -56,9 +56,7 @@ def _side(contents: Contents, number: int) -> str | None:
     return lesions[number - 1].get("side") if contents.has_geometry and number <= len(lesions) else None
 
 
-def _add_segment(
-    node: Any, identifier: str, name: str, grid: GridImage, color: tuple[float, float, float], entry: str
-) -> None:
+def _segment(name: str, grid: GridImage, color: tuple[float, float, float], entry: str) -> Any:
     slicer = slicer_package()
     image = slicer.vtkOrientedImageData()
     fill_image(image, grid.voxels.astype(np.uint8))
@@ -68,8 +66,12 @@ def _add_segment(
     segment.SetColor(*color)
     segment.SetTerminology(entry)
     segment.AddRepresentation("Binary labelmap", image)
+    return segment
+
+
+def _add(node: Any, segment: Any, identifier: str) -> None:
     if not node.GetSegmentation().AddSegment(segment, identifier):
-        raise RuntimeError(f"The scene refused the segment {name}.")
+        raise RuntimeError(f"The scene refused the segment {segment.GetName()}.")
 
 
 def _show_as_outlines(node: Any) -> None:

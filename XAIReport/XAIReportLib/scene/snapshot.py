@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .nodes import image_array
 from .session import slicer_package
-
-_COMPARED = (
-    "vtkMRMLVolumeNode",
-    "vtkMRMLSegmentationNode",
-    "vtkMRMLTableNode",
-    "vtkMRMLTextNode",
-    "vtkMRMLMarkupsNode",
-    "vtkMRMLColorTableNode",
-    "vtkMRMLSliceCompositeNode",
-)
 
 
 def snapshot(scene: Any) -> dict[str, dict[str, Any]]:
@@ -29,7 +20,7 @@ def snapshot(scene: Any) -> dict[str, dict[str, Any]]:
     for index in range(scene.GetNumberOfNodes()):
         node = scene.GetNthNode(index)
         ours = any(name.startswith("XAIReport.") for name in node.GetAttributeNames())
-        if not (ours or node.IsA("vtkMRMLSliceCompositeNode")) or not any(node.IsA(name) for name in _COMPARED):
+        if not (ours or node.IsA("vtkMRMLSliceCompositeNode")) or not any(node.IsA(name) for name in _FACTS):
             continue
         key = f"{node.GetClassName()} '{node.GetName()}'"
         if key in found:
@@ -62,20 +53,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _facts(node: Any) -> dict[str, Any]:
-    if node.IsA("vtkMRMLVolumeNode"):
-        return _volume(node)
-    if node.IsA("vtkMRMLSegmentationNode"):
-        return _segmentation(node)
-    if node.IsA("vtkMRMLTableNode"):
-        return _table(node)
-    if node.IsA("vtkMRMLTextNode"):
-        return {"text": node.GetText()}
-    if node.IsA("vtkMRMLMarkupsNode"):
-        return _points(node)
-    if node.IsA("vtkMRMLSliceCompositeNode"):
-        return _layers(node)
-    colors = [_color(node, index) for index in range(node.GetNumberOfColors())]
-    return {"colors": colors}
+    return next(facts(node) for name, facts in _FACTS.items() if node.IsA(name))
 
 
 def _volume(node: Any) -> dict[str, Any]:
@@ -123,7 +101,7 @@ def _segment_points(segment: Any) -> dict[str, Any]:
 
     matrix = vtkMatrix4x4()
     labelmap.GetImageToWorldMatrix(matrix)
-    to_world = np.reshape(matrix.GetData(), (4, 4)) if hasattr(matrix, "GetData") else _array(matrix)
+    to_world = _array(matrix)
     start = np.asarray(labelmap.GetExtent())[::2]
     position = (inside + start) @ to_world[:3, :3].T + to_world[:3, 3]
     return {"count": len(inside), "digest": _digest(inside - inside[0]), "mean": position.mean(axis=0)}
@@ -136,6 +114,10 @@ def _table(node: Any) -> dict[str, Any]:
         cells = [column.GetValue(row) for row in range(column.GetNumberOfValues())]
         columns[column.GetName()] = [column.GetDataTypeAsString(), cells]
     return {"columns": columns}
+
+
+def _text(node: Any) -> dict[str, Any]:
+    return {"text": node.GetText()}
 
 
 def _points(node: Any) -> dict[str, Any]:
@@ -152,6 +134,10 @@ def _layers(node: Any) -> dict[str, Any]:
     layers = {"background": node.GetBackgroundVolumeID(), "foreground": node.GetForegroundVolumeID()}
     names = {key: scene.GetNodeByID(value).GetName() for key, value in layers.items() if value}
     return {**names, "opacity": float(node.GetForegroundOpacity())}
+
+
+def _colors(node: Any) -> dict[str, Any]:
+    return {"colors": [_color(node, index) for index in range(node.GetNumberOfColors())]}
 
 
 def _color(node: Any, index: int) -> list[Any]:
@@ -186,3 +172,14 @@ def _array(matrix: Any) -> np.ndarray:
 def _digest(values: np.ndarray) -> str:
     values = np.ascontiguousarray(values)
     return f"{values.dtype} {values.shape} {hashlib.sha256(values).hexdigest()}"
+
+
+_FACTS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "vtkMRMLVolumeNode": _volume,
+    "vtkMRMLSegmentationNode": _segmentation,
+    "vtkMRMLTableNode": _table,
+    "vtkMRMLTextNode": _text,
+    "vtkMRMLMarkupsNode": _points,
+    "vtkMRMLColorTableNode": _colors,
+    "vtkMRMLSliceCompositeNode": _layers,
+}

@@ -11,17 +11,25 @@ FOREGROUND_OPACITY = 0.5
 _VIEWS = (("Red", "Axial"), ("Yellow", "Sagittal"), ("Green", "Coronal"))
 
 
-def show(scene: Any, background: Any, foreground: Any | None, position: Sequence[float] | None) -> None:
-    """Set the layers of every slice view of ``scene`` and bring its slice to ``position`` (RAS millimetres)."""
+def show(scene: Any, background: Any, foreground: Any | None) -> None:
+    """Set the layers of every slice view of ``scene``; in Slicer the views are fitted to the image."""
     for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode")):
         layers = scene.GetNthNodeByClass(index, "vtkMRMLSliceCompositeNode")
         layers.SetBackgroundVolumeID(background.GetID())
         layers.SetForegroundVolumeID(foreground.GetID() if foreground else None)
         layers.SetLabelVolumeID(None)
         layers.SetForegroundOpacity(FOREGROUND_OPACITY)
-    if position is not None:
-        for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceNode")):
-            scene.GetNthNodeByClass(index, "vtkMRMLSliceNode").JumpSliceByCentering(*position)
+    slicer = slicer_package()
+    if scene is getattr(slicer, "mrmlScene", None) and slicer.app.layoutManager() is not None:
+        slicer.util.resetSliceViews()
+
+
+def go_to(scene: Any, position: Sequence[float] | None) -> None:
+    """Bring the slice of every view to ``position`` (RAS millimetres)."""
+    if position is None:
+        return
+    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceNode")):
+        scene.GetNthNodeByClass(index, "vtkMRMLSliceNode").JumpSliceByOffsetting(*position)
 
 
 def add_slice_views(session: Session) -> list[Any]:
@@ -47,4 +55,3 @@ def fit(logics: Sequence[Any]) -> None:
     """Fit each view to its background."""
     for logic in logics:
         logic.FitSliceToBackground()
-        logic.SnapSliceOffsetToIJK()

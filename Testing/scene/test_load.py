@@ -1,0 +1,175 @@
+"""What a radiologist finds in the scene: names, codes, colours, cells, text, all under one folder, or nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import nibabel as nib
+import numpy as np
+import pytest
+from result_folders import METHODS, REPORT, oblique, write_result
+from XAIReportLib.case import InputError
+from XAIReportLib.scene import load_result
+from XAIReportLib.scene.colors import heat_map_colors
+from XAIReportLib.scene.load import flat_provenance
+from XAIReportLib.scene.nodes import image_array
+
+
+def test_everything_is_under_one_folder_named_for_the_case(a_session, a_result):
+    import slicer
+
+    loaded = load_result(a_result, a_session.scene)
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(a_session.scene)
+    assert hierarchy.GetItemName(loaded.folder_item) == "XAIReport case-7"
+    nodes = loaded.all_nodes()
+    assert len(nodes) == hierarchy.GetNumberOfItemChildren(loaded.folder_item) == 11
+    for node in nodes:
+        assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) == loaded.folder_item
+
+
+def test_a_heat_map_is_shown_exactly_where_its_mask_is(a_session, a_result):
+    loaded = load_result(a_result, a_session.scene)
+    for method in METHODS:
+        display = loaded.heatmaps[method].GetDisplayNode()
+        values = image_array(loaded.heatmaps[method].GetImageData())
+        shown = values >= display.GetLowerThreshold()
+        mask = np.asarray(nib.load(a_result / "masks" / f"{method}.nii.gz").dataobj)
+        assert display.GetApplyThreshold()
+        assert shown.sum() == mask.sum()
+        assert display.GetColorNode().GetName() == "XAIReport heat map"
+
+
+@pytest.mark.parametrize("air", [0.0, -6.0])
+def test_the_image_is_windowed_by_the_head_and_not_by_the_air(a_session, a_result, air):
+    ijk = np.stack(np.meshgrid(*(np.arange(n) for n in (48, 48, 24)), indexing="ij"), axis=-1)
+    head = np.linalg.norm((ijk - (24, 24, 12)) / (15, 15, 8), axis=-1) < 1
+    image = np.where(head, 2 + 0.2 * np.random.default_rng(1).standard_normal(head.shape), air).astype(np.float32)
+    folder = write_result(
+        a_result.parent / "other", oblique(), (48, 48, 24), lesions=False, atlas=False, heatmaps=False
+    )
+    nib.save(nib.Nifti1Image(image, oblique()), folder / "image.nii.gz")
+    display = load_result(folder, a_session.scene).volume.GetDisplayNode()
+    assert not display.GetAutoWindowLevel()
+    low, high = np.percentile(image[head], (1, 99.5))
+    assert display.GetWindowLevelMin() == pytest.approx(low, abs=0.1)
+    assert display.GetWindowLevelMax() == pytest.approx(high, abs=0.1)
+
+
+def test_segments_carry_codes_and_the_reference_volume(a_session, a_result):
+    loaded = load_result(a_result, a_session.scene)
+    segmentation = loaded.segmentation.GetSegmentation()
+    lesion = segmentation.GetSegment("lesion-1")
+    assert lesion.GetName() == "Segmented abnormality 1 (T1 post-contrast)"
+    assert "~SCT^49755003^Morphologically Abnormal Structure~SCT^52988006^Lesion~" in lesion.GetTerminology()
+    assert "SCT^12738006^Brain~SCT^7771000^Left" in lesion.GetTerminology()
+    assert "SCT^24028007^Right" in segmentation.GetSegment("lesion-2").GetTerminology()
+    assert "DCM^130403^Gradient-weighted class activation" in segmentation.GetSegment("gradcam++").GetTerminology()
+    assert "DCM^130402^Class activation" in segmentation.GetSegment("scorecam").GetTerminology()
+    assert loaded.segmentation.GetNodeReference("referenceImageGeometryRef").GetID() == loaded.volume.GetID()
+    assert loaded.segmentation.GetSegmentation().GetConversionParameter("Reference image geometry")
+
+
+def test_terminology_is_what_slicer_reads_back(a_session, a_result):
+    import slicer
+
+    entry = slicer.vtkSlicerTerminologyEntry()
+    text = load_result(a_result, a_session.scene).segmentation.GetSegmentation().GetSegment("lesion-1").GetTerminology()
+    logic = slicer.vtkSlicerTerminologiesModuleLogic
+    assert logic.SerializeTerminologyEntry(entry) != text
+    fields = text.split("~")
+    assert len(fields) == 7
+    assert all(len(field.split("^")) == 3 for index, field in enumerate(fields) if index not in (0, 4))
+
+
+def test_the_region_table_has_typed_columns(a_session, a_result):
+    table = load_result(a_result, a_session.scene).regions.GetTable()
+    assert table.GetColumnByName("name").GetValue(0) == "Frontal Pole"
+    assert table.GetColumnByName("voxels").GetDataTypeAsString() == "int"
+    assert table.GetColumnByName("percent_of_mask").GetValue(1) == 37.5
+    assert np.isnan(table.GetColumnByName("percent_of_region").GetValue(1))
+
+
+def test_the_atlas_names_its_regions(a_session, a_result):
+    colors = load_result(a_result, a_session.scene).atlas.GetDisplayNode().GetColorNode()
+    assert colors.GetColorName(1) == "Frontal Pole"
+    assert colors.GetColorName(5) == "Left Thalamus"
+
+
+def test_texts_and_provenance_come_with_it(a_session, a_result):
+    loaded = load_result(a_result, a_session.scene)
+    assert loaded.texts["report.txt"].GetText() == REPORT
+    assert loaded.texts["findings.json"].GetText() == (a_result / "findings.json").read_text("utf-8")
+    assert loaded.volume.GetAttribute("XAIReport.model.sha256") == "ab" * 32
+    assert loaded.volume.GetAttribute("XAIReport.options.input") is None
+
+
+def test_provenance_leaves_out_paths_of_any_machine():
+    run = {"a": "/home/x/y.nii", "b": "C:\\data\\y.nii", "c": ["ok", "/x"], "d": {"e": 3, "f": None}, "g": ["p", "q"]}
+    assert flat_provenance(run) == {"d.e": "3", "g": "p, q"}
+
+
+@pytest.mark.parametrize("missing", ["lesions", "atlas", "heatmaps"])
+def test_a_result_without_a_part_loads(a_session, tmp_path, missing):
+    folder = write_result(tmp_path / "case", oblique(), **{missing: False})
+    loaded = load_result(folder, a_session.scene)
+    parts = {"lesions": loaded.points, "atlas": loaded.atlas, "heatmaps": loaded.heatmaps}
+    assert not parts[missing]
+    assert all(part for name, part in parts.items() if name != missing)
+
+
+def test_two_cases_lie_side_by_side_and_share_the_heat_map_colours(a_session, tmp_path):
+    for name in ("a", "b"):
+        load_result(write_result(tmp_path / name, oblique(), case_id=name), a_session.scene)
+    assert a_session.scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 2
+    assert a_session.scene.GetNodesByName("XAIReport heat map").GetNumberOfItems() == 1
+
+
+def test_a_folder_that_is_no_result_changes_nothing(a_session, tmp_path):
+    before = a_session.scene.GetNumberOfNodes()
+    with pytest.raises(InputError, match=r"image\.nii\.gz is missing"):
+        load_result(tmp_path, a_session.scene)
+    assert a_session.scene.GetNumberOfNodes() == before
+
+
+@pytest.mark.parametrize("file_name", ["heatmaps/gradcam.nii.gz", "findings.json"])
+def test_a_truncated_file_is_named_and_changes_nothing(a_session, a_result, file_name):
+    before = a_session.scene.GetNumberOfNodes()
+    path = a_result / file_name
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(InputError, match=path.name.replace(".", r"\.")):
+        load_result(a_result, a_session.scene)
+    assert a_session.scene.GetNumberOfNodes() == before
+
+
+def test_a_map_of_another_case_is_refused(a_session, a_result, tmp_path):
+    other = write_result(tmp_path / "other", oblique((1.0, 1.0, 2.0)))
+    shutil.copy(other / "heatmaps" / "gradcam.nii.gz", a_result / "heatmaps" / "gradcam.nii.gz")
+    with pytest.raises(InputError, match="not on the grid"):
+        load_result(a_result, a_session.scene)
+
+
+def test_a_failure_half_way_leaves_no_half_made_case(a_session, a_result, monkeypatch):
+    from XAIReportLib.scene import tables
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no room")
+
+    monkeypatch.setattr(tables, "region_table", fail)
+    before = a_session.scene.GetNumberOfNodes()
+    with pytest.raises(RuntimeError, match="no room"):
+        load_result(a_result, a_session.scene)
+    assert a_session.scene.GetNumberOfNodes() == before
+
+
+def test_heat_map_colours_grow_lighter_all_the_way():
+    luminance = heat_map_colors() @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(luminance) > 0).all()
+
+
+def test_heat_maps_come_in_the_order_of_the_findings(a_session, a_result):
+    path = a_result / "findings.json"
+    findings = json.loads(path.read_text("utf-8"))
+    findings["saliency"] = [{"method": method} for method in reversed(METHODS)]
+    path.write_text(json.dumps(findings), "utf-8")
+    assert list(load_result(a_result, a_session.scene).heatmaps) == list(reversed(METHODS))
