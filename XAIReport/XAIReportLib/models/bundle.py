@@ -1,0 +1,200 @@
+"""A model is a bundle: a folder in the MONAI bundle convention, checked before a single weight is read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import torch
+from safetensors.torch import load_file, save_file
+
+from XAIReportLib.case import InputError
+from XAIReportLib.models.networks import DualHeadNetwork
+
+METADATA = Path("configs") / "metadata.json"
+WEIGHTS = Path("models") / "model.safetensors"
+CARD = Path("docs") / "README.md"
+
+
+class _Block(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+class NetworkSettings(_Block):
+    """Arguments of networks.DualHeadNetwork; ``family`` is "dual_head"."""
+
+    family: str
+    encoder: str
+    neck_channels: int
+
+
+class Calibration(_Block):
+    """Temperature scaling and conformal class sets (LAC: a class is kept when its score is at least 1 - quantile)."""
+
+    temperature: float
+    class_set_quantile: float
+    class_set_level: float
+    level: str
+    data: str
+
+
+class Thresholds(_Block):
+    """All chosen on tune groups. ``lesion_probability`` cuts the outline, ``smallest_lesion_ml`` / ``_pixels`` the components,
+    a top score under ``abstain_below`` is no suggestion, ``saliency_head_share`` is the percentile rule's fit."""
+
+    lesion_probability: float
+    presence_score: float
+    smallest_lesion_ml: float
+    smallest_lesion_pixels: int
+    abstain_below: float
+    saliency_head_share: float
+
+
+class Settings(_Block):
+    """The ``xaireport`` block of metadata.json."""
+
+    format: int
+    classes: tuple[str, ...]
+    network: NetworkSettings
+    weights_sha256: str
+    saliency_layer: str
+    input: dict[str, Any]
+    calibration: Calibration
+    thresholds: Thresholds
+    metrics: dict[str, Any]
+    data_set: str
+    non_commercial: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A checked bundle. ``sha256`` covers weights and metadata: two bundles with the same hash give the same answers."""
+
+    name: str
+    version: str
+    folder: Path
+    sha256: str
+    settings: Settings
+    metadata: dict[str, Any]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.settings.classes
+
+    def description(self) -> dict[str, Any]:
+        """What the findings say of the model."""
+        s = self.settings
+        return {
+            "name": self.name,
+            "version": self.version,
+            "sha256": self.sha256,
+            "classes": list(s.classes),
+            "data_set": s.data_set,
+            "score_level": s.calibration.level,
+            "calibration": s.calibration.data,
+            "metrics": s.metrics,
+            "non_commercial": s.non_commercial,
+            "saliency_layer": s.saliency_layer,
+        }
+
+
+def model_folders() -> list[Path]:
+    """Where bundles are looked for: XAIREPORT_MODELS, the installed extension, the repository, the installed package."""
+    package = Path(__file__).resolve().parents[1]
+    named = [Path(p) for p in os.environ.get("XAIREPORT_MODELS", "").split(os.pathsep) if p]
+    places = [package.parent / "Resources", package.parents[1] / "Resources", package / "Resources"]
+    return named + [p / "Models" for p in places]
+
+
+def find_bundles() -> list[Path]:
+    """Folders of all bundles found, a name's first place only."""
+    found: dict[str, Path] = {}
+    for folder in model_folders():
+        for metadata in sorted(folder.glob(f"*/{METADATA.as_posix()}")):
+            found.setdefault(metadata.parents[1].name, metadata.parents[1])
+    return list(found.values())
+
+
+@lru_cache(maxsize=8)
+def load_bundle(name: str | Path) -> Bundle:
+    """A bundle by name or folder.
+
+    Raises:
+        InputError: unknown name, unreadable metadata, missing weights, or weights that are not those of the metadata.
+    """
+    folder = _folder_of(name)
+    try:
+        raw = (folder / METADATA).read_bytes()
+        metadata = json.loads(raw)
+        settings = Settings.model_validate(metadata["xaireport"])
+        named, version = str(metadata["name"]), str(metadata["version"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"bundle {folder.name}: {METADATA.as_posix()} cannot be read ({error}); install the bundle again") from error
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        raise InputError(f"bundle {folder.name}: {WEIGHTS.as_posix()} is missing; install the bundle again")
+    digest = _sha256(weights)
+    if digest != settings.weights_sha256:
+        raise InputError(
+            f"bundle {folder.name}: the SHA-256 of {WEIGHTS.as_posix()} does not match its metadata, "
+            "so the file was changed or damaged; install the bundle again"
+        )
+    return Bundle(named, version, folder, hashlib.sha256(raw + digest.encode()).hexdigest(), settings, metadata)
+
+
+def _folder_of(name: str | Path) -> Path:
+    as_path = Path(name)
+    if (as_path / METADATA).is_file():
+        return as_path.resolve()
+    for folder in find_bundles():
+        if folder.name == str(name):
+            return folder
+    known = ", ".join(sorted(f.name for f in find_bundles())) or "none"
+    raise InputError(f"bundle {name} is unknown; installed bundles: {known}; give one of these or a bundle's folder")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def choose_device(wish: str) -> tuple[torch.device, str]:
+    """The device for "auto", "cpu" or "cuda", and a sentence that says why it is this one."""
+    if wish not in ("auto", "cpu", "cuda"):
+        raise InputError(f"device {wish} is unknown; give auto, cpu or cuda")
+    if wish == "cpu":
+        return torch.device("cpu"), "CPU, as asked"
+    if torch.cuda.is_available():
+        return torch.device("cuda"), f"GPU {torch.cuda.get_device_name()}"
+    why = "PyTorch was built without CUDA" if torch.version.cuda is None else "PyTorch finds no usable NVIDIA GPU or driver"
+    if wish == "cuda":
+        raise InputError(f"device cuda: {why}; use --device cpu, or repair the driver")
+    return torch.device("cpu"), f"CPU, because {why}"
+
+
+@lru_cache(maxsize=2)
+def load_network(bundle: Bundle, device: str) -> DualHeadNetwork:
+    """The bundle's network with its weights, in float32 evaluation mode; kept for the next case."""
+    network = DualHeadNetwork(
+        bundle.settings.network.encoder, len(bundle.classes), bundle.settings.network.neck_channels
+    )
+    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(bundle.folder / WEIGHTS).items()})
+    return network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def save_bundle(folder: Path, network: DualHeadNetwork, metadata: dict[str, Any], card: str) -> None:
+    """Writes weights (float16), metadata with the weights' SHA-256, and the model card."""
+    for part in (METADATA, WEIGHTS, CARD):
+        (folder / part).parent.mkdir(parents=True, exist_ok=True)
+    half = {k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items()}
+    save_file({k: v.contiguous() for k, v in half.items()}, folder / WEIGHTS, metadata={"format": "pt"})
+    metadata["xaireport"]["weights_sha256"] = _sha256(folder / WEIGHTS)
+    Settings.model_validate(metadata["xaireport"])
+    (folder / METADATA).write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
+    (folder / CARD).write_text(card, encoding="utf-8")

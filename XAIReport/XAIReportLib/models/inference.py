@@ -1,0 +1,143 @@
+"""What the network says of a case: every slice looked at, the planes fused, the outcome put in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+from scipy.special import log_softmax
+from torch import nn
+
+from XAIReportLib.case import Case
+from XAIReportLib.models.bundle import Bundle
+from XAIReportLib.models.calibration import calibrated, class_set, normalised_entropy
+from XAIReportLib.models.networks import DualHeadNetwork
+from XAIReportLib.results import Cancelled, Prediction
+from XAIReportLib.views import Views
+
+BATCH = {"cpu": 16, "cuda": 128}
+MOST_LESIONS = 20
+
+
+@dataclass(frozen=True)
+class SliceAnswers:
+    """Per slice: ``scores`` (n, 1 + classes) log-odds against "no lesion"; ``lesion`` (n, 224, 224) probability."""
+
+    scores: np.ndarray
+    lesion: np.ndarray
+    notes: tuple[str, ...]
+
+
+class ClassPath(nn.Module):
+    """The network up to the class scores: slices (B, 1, 224, 224) to log-odds (B, 1 + classes), without the outline."""
+
+    def __init__(self, network: DualHeadNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.network(x, outline=False).scores
+
+
+def look(
+    network: DualHeadNetwork,
+    pixels: np.ndarray,
+    progress: Callable[[float], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> SliceAnswers:
+    """Runs the network over slices (n, 224, 224). Out of GPU memory halves the batch and is noted.
+
+    Raises:
+        Cancelled: between two batches.
+    """
+    device = next(network.parameters()).device
+    batch, notes = BATCH[device.type], []
+    scores, lesion = [], []
+    start = 0
+    while start < len(pixels):
+        if cancelled and cancelled():
+            raise Cancelled("stopped while the slices were looked at")
+        x = torch.from_numpy(pixels[start : start + batch, None]).to(device, memory_format=torch.channels_last)
+        try:
+            with torch.inference_mode():
+                output = network(x)
+        except torch.OutOfMemoryError:
+            if batch == 1:
+                raise
+            torch.cuda.empty_cache()
+            batch //= 2
+            notes.append(f"The GPU ran out of memory; the batch was halved to {batch} slices.")
+            continue
+        scores.append(output.scores.float().cpu().numpy())
+        lesion.append(torch.sigmoid(output.outline.float())[:, 0].cpu().numpy())
+        start += batch
+        if progress:
+            progress(min(start / len(pixels), 1.0))
+    return SliceAnswers(np.concatenate(scores), np.concatenate(lesion), tuple(notes))
+
+
+def predict(case: Case, views: Views, answers: SliceAnswers, bundle: Bundle) -> Prediction:
+    """Fuses the slices' answers into one answer for the case. Slices without lesion do not vote on the class."""
+    t = bundle.settings.thresholds
+    probability = np.where(case.head, views.onto_case(answers.lesion), 0.0).astype(np.float32)
+    smallest = t.smallest_lesion_pixels if case.voxel_ml is None else t.smallest_lesion_ml / case.voxel_ml
+    labels = ranked_components(probability >= t.lesion_probability, smallest)
+    if not case.has_geometry and answers.scores[0, 1:].max() <= t.presence_score:
+        labels = np.zeros_like(labels)
+    warnings = answers.notes
+    if not labels.any():
+        return Prediction(
+            "no_lesion_found",
+            "No segmented abnormality reached the model's threshold on this series; this does not exclude one.",
+            None, {}, (), {}, probability, labels, warnings,
+        )  # fmt: skip
+    logits, agreement = fuse_classes(answers.scores[:, 1:], sections(views, labels > 0), views.planes)
+    scores = dict(zip(bundle.classes, calibrated(logits, bundle.settings.calibration.temperature).tolist(), strict=True))
+    chosen = class_set(scores, bundle.settings.calibration.class_set_quantile)
+    uncertainty = {"entropy": normalised_entropy(scores)}
+    if case.has_geometry:
+        uncertainty["plane_agreement"] = agreement
+    best = chosen[0]
+    if scores[best] < t.abstain_below:
+        outcome, label = "abstained", None
+        reason = f"The highest model score, {scores[best]:.2f}, is below {t.abstain_below:.2f}, under which no class is suggested."
+    else:
+        outcome, label = "class_suggested", best
+        reason = f"A segmented abnormality was found and the model score of {best} is the highest, {scores[best]:.2f}."
+    return Prediction(outcome, reason, label, scores, chosen, uncertainty, probability, labels, warnings)
+
+
+def sections(views: Views, mask: np.ndarray) -> np.ndarray:
+    """Area of the mask's section in every slice, in network pixels: (n,)."""
+    return (views.from_case(mask.astype(np.float32)) >= 0.5).sum(axis=(1, 2)).astype(float)
+
+
+def fuse_classes(scores: np.ndarray, areas: np.ndarray, planes: tuple[str, ...]) -> tuple[np.ndarray, float]:
+    """Class log-scores of a case from its slices' (n, classes): a log-opinion pool weighted by lesion area.
+
+    Each plane's slices are pooled first, so that a plane with more slices does not count more. Returns the pooled logits and
+    the share of planes whose best class is the case's.
+    """
+    logs = log_softmax(scores, axis=1)
+    names = np.array(planes)
+    pooled = []
+    for plane in dict.fromkeys(planes):
+        here = names == plane
+        weight = areas[here] if areas.sum() else np.ones(here.sum())
+        if weight.sum():
+            pooled.append((logs[here] * weight[:, None]).sum(axis=0) / weight.sum())
+    case = np.mean(pooled, axis=0)
+    return case, float(np.mean([p.argmax() == case.argmax() for p in pooled]))
+
+
+def ranked_components(mask: np.ndarray, smallest_voxels: float) -> np.ndarray:
+    """Connected components (edges and corners touch) of at least the given size: uint8 labels, 1 the largest."""
+    labels, count = ndimage.label(mask, structure=np.ones((3,) * mask.ndim))
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    kept = [n for n in np.argsort(-sizes[1:], kind="stable") + 1 if sizes[n] >= smallest_voxels][:MOST_LESIONS]
+    table = np.zeros(count + 1, np.uint8)
+    table[kept] = np.arange(1, len(kept) + 1)
+    return table[labels]

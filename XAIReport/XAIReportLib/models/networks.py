@@ -1,0 +1,101 @@
+"""The dual-head network: where the lesion is, and which class it is, from one encoder.
+
+The class path stops at stride 8 (encoder, neck, heads); the segmentation decoder is a branch beside it, so that methods which ask for
+the class score thousands of times do not pay for the outline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import segmentation_models_pytorch as smp
+import torch
+from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
+from torch import nn
+from torch.nn import functional as F
+
+NECK_STRIDE = 8
+
+
+@dataclass(frozen=True)
+class NetworkOutput:
+    """``scores``: (B, 1 + classes) log-odds against "no lesion", which is column 0 and always 0.
+    ``outline``: (B, 1, H, W) lesion logits, or None from the class path. ``attention``: (B, 1, H/8, W/8) lesion logits."""
+
+    scores: torch.Tensor
+    outline: torch.Tensor | None
+    attention: torch.Tensor
+
+
+class DualHeadNetwork(nn.Module):
+    """Encoder, stride-8 neck, lesion-attended class head and U-Net segmentation decoder.
+
+    The class is read from features averaged under the lesion attention, never from the whole image: what surrounds the lesion
+    (field of view, air, plane) must not decide. With attention logits a, neck features f and class weights W,
+
+        w = sigmoid(a) / sum(sigmoid(a)),  z = W sum(w f) + b,  s = g mean(top-k a) + h,
+        score_c = s + log softmax(z)_c,    score_no_lesion = 0.
+
+    Args:
+        encoder: a segmentation-models-pytorch encoder name ("mobilenet_v2", "resnet50", "tu-..." for timm).
+        classes: number of lesion classes.
+    """
+
+    def __init__(self, encoder: str, classes: int = 3, neck_channels: int = 96, top_cells: int = 6) -> None:
+        super().__init__()
+        self.top_cells = top_cells
+        self.encoder = smp.encoders.get_encoder(encoder, in_channels=1, depth=5, weights=None)
+        channels = self.encoder.out_channels
+        self.lateral = nn.ModuleList(nn.Conv2d(c, neck_channels, 1) for c in channels[3:6])
+        self.neck = nn.Sequential(
+            nn.Conv2d(neck_channels, neck_channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(neck_channels),
+            nn.ReLU(),
+        )
+        self.attend = nn.Conv2d(neck_channels, 1, 1)
+        self.dropout = nn.Dropout(0.3)
+        self.classify = nn.Linear(neck_channels, classes)
+        self.presence = nn.Linear(1, 1)
+        nn.init.constant_(self.attend.bias, -3.0)
+        nn.init.constant_(self.presence.weight, 1.0)
+        nn.init.constant_(self.presence.bias, 0.0)
+        # Four blocks end at stride 2; the last doubling is bilinear, at a quarter of the cost of a stride-1 block.
+        self.decoder = UnetDecoder(
+            encoder_channels=channels,
+            decoder_channels=(96, 64, 40, 24),
+            n_blocks=4,
+            interpolation_mode="bilinear",
+        )
+        self.outline = nn.Conv2d(24, 1, 3, padding=1)
+        nn.init.constant_(self.outline.bias, -3.0)
+
+    def forward(self, x: torch.Tensor, outline: bool = True) -> NetworkOutput:
+        """``x``: (B, 1, H, W), H and W multiples of 32, as made by inference.to_network_input."""
+        features = self.encoder(x)
+        scores, attention = self.class_scores(self.neck_features(features))
+        logits = None
+        if outline:
+            logits = F.interpolate(
+                self.outline(self.decoder(features)), size=x.shape[-2:], mode="bilinear", align_corners=False
+            )
+        return NetworkOutput(scores, logits, attention)
+
+    def neck_features(self, features: list[torch.Tensor]) -> torch.Tensor:
+        """Top-down sum of the encoder's strides 32, 16 and 8, then one 3x3 convolution: (B, neck_channels, H/8, W/8)."""
+        merged: torch.Tensor | None = None
+        for lateral, level in zip(reversed(self.lateral), reversed(features[3:6]), strict=True):
+            here = lateral(level)
+            if merged is not None:
+                here = here + F.interpolate(merged, size=here.shape[-2:], mode="bilinear", align_corners=False)
+            merged = here
+        return self.neck(merged)
+
+    def class_scores(self, neck: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        attention = self.attend(neck)
+        weights = torch.sigmoid(attention.float()) + 1e-6
+        weights = weights / weights.sum(dim=(2, 3), keepdim=True)
+        pooled = (neck.float() * weights).sum(dim=(2, 3))
+        among_classes = F.log_softmax(self.classify(self.dropout(pooled)), dim=1)
+        strongest = attention.float().flatten(1).topk(self.top_cells, dim=1).values.mean(dim=1, keepdim=True)
+        scores = self.presence(strongest) + among_classes
+        return torch.cat([torch.zeros_like(scores[:, :1]), scores], dim=1), attention

@@ -1,0 +1,13 @@
+"""The report of a case: findings (the facts), narrative (the sentences), figures and documents.
+
+    findings.py      every fact that may be said, as one versioned, validated document
+    schema.py        the types of that document
+    terminology.py   codes of sides, lobes, structures and classes, each with its code system
+    wording.py       how things are called, what is always and what is never said
+    narrative.py     sentences written from the findings alone, each with JSON pointers (passages.py: the template)
+    planes.py        slices in true anatomical orientation
+    figures.py       pictures drawn from arrays (drawing.py: one panel)
+    documents.py     findings.json, narrative.json, regions.csv, report.html, report.txt, report.pdf (pdf.py)
+
+Nothing is imported here: Slicer's own Python uses ``terminology`` and has neither pydantic nor matplotlib.
+"""

@@ -1,0 +1,291 @@
+"""Findings of a case: built from the road's results, rounded to stated digits, read back with a clear error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from ..case import Case
+from ..results import Anatomy, Heatmap, MaskGeometry, Prediction, RegionOverlap, SaliencyMask
+from . import terminology
+from .schema import SCHEMA_VERSION, Findings
+from .wording import RESEARCH_USE, known_classes
+
+__all__ = ["Findings", "FindingsError", "build", "load", "rounded_to_sum"]
+
+SCORE_DIGITS = 4
+VOLUME_DIGITS = 2
+MILLIMETRE_DIGITS = 1
+PERCENT_DIGITS = 1
+SPACING_DIGITS = 3
+_MIDLINE_SHARE = 0.9  # as for MaskGeometry.side: below it, a mask lies on both sides
+
+
+class FindingsError(ValueError):
+    """One sentence for a person: which findings, what is wrong with them, what to do."""
+
+
+def build(
+    case: Case,
+    prediction: Prediction,
+    geometry: Mapping[str, MaskGeometry],
+    heatmaps: Sequence[Heatmap],
+    masks: Sequence[SaliencyMask],
+    anatomy: Anatomy | None,
+    model: Mapping[str, Any],
+    forced: bool = False,
+    warnings: Sequence[str] = (),
+) -> Findings:
+    """The findings of one analysis, every number rounded to the digits above.
+
+    Args:
+        geometry: of "lesion-1", ... and of each saliency method; a missing one is measured here, without a side.
+        masks: one for each heat map; a heat map without a mask is not a finding.
+        anatomy: None for a case that was not analysed.
+        model: name, version, sha256, classes, data_set, score_level, calibration, metrics, non_commercial,
+            saliency_layer.
+
+    Raises:
+        FindingsError: the results contradict each other.
+    """
+    lesion_labels = _on_grid(prediction.lesion_labels, case)
+    layers = {(heatmap.method, heatmap.target): (heatmap.layer, heatmap.seed) for heatmap in heatmaps}
+    overlaps = anatomy.overlaps if anatomy is not None else ()
+    names = [f"lesion-{label}" for label in range(1, int(lesion_labels.max(initial=0)) + 1)]
+    lesions = [_lesion(case, name, lesion_labels == index + 1, geometry, overlaps) for index, name in enumerate(names)]
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "case_id": case.case_id,
+        "image": _image(case, forced),
+        "model": {**model, "classes": tuple(model["classes"])},
+        "prediction": _prediction(prediction),
+        "lesions": lesions,
+        "lesion_total": {
+            "count": len(lesions),
+            "voxels": int((lesion_labels > 0).sum()),
+            "volume_ml": _volume(case, int((lesion_labels > 0).sum())),
+        },
+        "saliency": [_saliency(case, mask, layers, lesion_labels > 0, geometry, overlaps) for mask in masks],
+        "anatomy": _anatomy(anatomy),
+        "warnings": tuple(dict.fromkeys([*warnings, *prediction.warnings])),
+        "disclaimers": (RESEARCH_USE, known_classes(model["classes"])),
+    }
+    try:
+        return Findings.model_validate(content)
+    except ValidationError as error:
+        raise FindingsError(f"The results of case {case.case_id} cannot be reported: {_first(error)}.") from error
+
+
+def load(path: str | Path) -> Findings:
+    """Read and validate a findings.json.
+
+    Raises:
+        FindingsError: the file is missing, is not JSON, has another version or breaks the schema.
+    """
+    path = Path(path)
+    advice = "analyse the case again"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FindingsError(f"{path.name} cannot be read ({error.strerror}); {advice}.") from error
+    except ValueError as error:
+        raise FindingsError(f"{path.name} is not a JSON document; {advice}.") from error
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version != SCHEMA_VERSION:
+        raise FindingsError(
+            f"{path.name} has schema version {version!r}, this XAIReport reads {SCHEMA_VERSION!r}; {advice} or update."
+        )
+    try:
+        return Findings.model_validate(content)
+    except ValidationError as error:
+        raise FindingsError(f"{path.name} breaks the findings schema: {_first(error)}; {advice}.") from error
+
+
+def rounded_to_sum(values: Sequence[float], total: float, digits: int) -> list[float]:
+    """``values`` scaled to ``total`` and rounded so that they still sum to it, by largest remainder.
+
+    Raises:
+        FindingsError: the values are negative, not finite, or miss the total by more than one part in 200.
+    """
+    shares = np.asarray(values, dtype=float)
+    if not np.isfinite(shares).all() or (shares < 0).any() or abs(shares.sum() - total) > total / 200:
+        raise FindingsError(f"These values should be shares of {total:g}: {', '.join(f'{v:g}' for v in values)}.")
+    units = round(total * 10**digits)
+    exact = shares * (units / shares.sum())
+    whole = np.floor(exact).astype(int)
+    order = np.argsort(-(exact - whole), kind="stable")
+    whole[order[: units - int(whole.sum())]] += 1
+    return [round(int(count) / 10**digits, digits) for count in whole]
+
+
+def _first(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    place = "/".join(str(step) for step in problem["loc"])
+    return f"{place + ': ' if place else ''}{problem['msg'].removeprefix('Value error, ').rstrip('.')}"
+
+
+def _on_grid(labels: np.ndarray | None, case: Case) -> np.ndarray:
+    """The labels, or none at all for a case that was not analysed."""
+    if labels is None or labels.size == 0:
+        return np.zeros(case.image.shape, np.uint8)
+    if labels.shape != case.image.shape:
+        raise FindingsError(f"A mask of case {case.case_id} has shape {labels.shape}, the image {case.image.shape}.")
+    return labels
+
+
+def _number(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(float(value), digits) + 0.0  # + 0.0 turns -0.0 into 0.0
+
+
+def _position(values: Sequence[float] | None) -> tuple[float, ...] | None:
+    return None if values is None else tuple(_number(value, MILLIMETRE_DIGITS) for value in values)
+
+
+def _volume(case: Case, voxels: int) -> float | None:
+    return None if case.voxel_ml is None else _number(voxels * case.voxel_ml, VOLUME_DIGITS)
+
+
+def _codes(codes: Sequence[terminology.Code | None]) -> tuple[dict[str, str], ...]:
+    return tuple({"scheme": c.scheme, "value": c.value, "meaning": c.meaning} for c in codes if c is not None)
+
+
+def _image(case: Case, forced: bool) -> dict[str, Any]:
+    spacing = case.spacing_mm
+    return {
+        "kind": case.kind,
+        "modality": case.modality,
+        "shape": tuple(int(n) for n in case.image.shape),
+        "spacing_mm": None if spacing is None else tuple(_number(edge, SPACING_DIGITS) for edge in spacing),
+        "has_geometry": case.has_geometry,
+        "forced": forced,
+    }
+
+
+def _prediction(prediction: Prediction) -> dict[str, Any]:
+    scores = prediction.scores
+    rounded = rounded_to_sum(list(scores.values()), 1, SCORE_DIGITS) if scores else []
+    return {
+        "outcome": prediction.outcome,
+        "reason": prediction.reason,
+        "label": prediction.label,
+        "scores": dict(zip(scores, rounded, strict=True)),
+        "class_set": tuple(prediction.class_set),
+        "uncertainty": {name: _number(value, SCORE_DIGITS) for name, value in prediction.uncertainty.items()},
+        "codes": _codes(terminology.class_codes(prediction.label)) if prediction.label else (),
+    }
+
+
+def _extent(case: Case, name: str, mask: np.ndarray, geometry: Mapping[str, MaskGeometry]) -> dict[str, Any]:
+    """Place of a mask: from its geometry where there is one, from the picture's own halves where there is none."""
+    measured = geometry.get(name)
+    voxels = int(mask.sum())
+    if measured is not None and measured.voxels != voxels:
+        raise FindingsError(f"{name} of case {case.case_id} has {voxels} voxels, its geometry {measured.voxels}.")
+    left = right = centroid = side = None
+    if measured is not None and case.has_geometry:
+        centroid, side = measured.centroid_ras_mm, measured.side
+        if side is not None and measured.left_percent is not None:
+            left, right = rounded_to_sum([measured.left_percent, 100 - measured.left_percent], 100, PERCENT_DIGITS)
+    elif case.has_geometry and voxels:
+        centroid = case.affine[:3, :3] @ np.argwhere(mask).mean(axis=0) + case.affine[:3, 3]
+    return {
+        "side": side if left is not None else None,
+        "left_percent": left,
+        "right_percent": right,
+        "image_side": None if case.has_geometry or not voxels else _image_side(case, mask),
+        "centroid_ras_mm": _position(centroid),
+    }
+
+
+def _image_side(case: Case, mask: np.ndarray) -> str:
+    """Side of a picture, about the middle of the head in it: where the patient's side is, nobody can know."""
+    columns = np.flatnonzero(case.head.any(axis=(1, 2))) if case.head.any() else np.arange(case.image.shape[0])
+    middle = (columns[0] + columns[-1]) / 2
+    places = np.argwhere(mask)[:, 0]
+    left = float((places < middle).mean() + (places == middle).mean() / 2)
+    if left >= _MIDLINE_SHARE:
+        return "image left"
+    return "image right" if left <= 1 - _MIDLINE_SHARE else "image midline"
+
+
+def _lesion(
+    case: Case,
+    name: str,
+    mask: np.ndarray,
+    geometry: Mapping[str, MaskGeometry],
+    overlaps: Sequence[RegionOverlap],
+) -> dict[str, Any]:
+    voxels = int(mask.sum())
+    return {
+        "name": name,
+        "voxels": voxels,
+        "volume_ml": _volume(case, voxels),
+        **_extent(case, name, mask, geometry),
+        "regions": _regions(name, overlaps, "percent_of_lesion"),
+    }
+
+
+def _saliency(
+    case: Case,
+    mask: SaliencyMask,
+    layers: Mapping[tuple[str, str], tuple[str, int]],
+    lesion: np.ndarray,
+    geometry: Mapping[str, MaskGeometry],
+    overlaps: Sequence[RegionOverlap],
+) -> dict[str, Any]:
+    values = _on_grid(mask.values, case) > 0
+    voxels = int(values.sum())
+    layer, seed = layers.get((mask.method, mask.target), ("", 0))
+    dice = 2 * int((values & lesion).sum()) / (voxels + int(lesion.sum())) if voxels and lesion.any() else None
+    return {
+        "method": mask.method,
+        "target": mask.target,
+        "layer": layer,
+        "seed": seed,
+        "percentile": _number(mask.percentile, PERCENT_DIGITS),
+        "rule": mask.rule,
+        "mask_voxels": voxels,
+        "mask_volume_ml": _volume(case, voxels),
+        "dice_with_lesion": _number(dice, SCORE_DIGITS),
+        **_extent(case, mask.method, values, geometry),
+        "regions": _regions(mask.method, overlaps, "percent_of_mask"),
+    }
+
+
+def _regions(mask: str, overlaps: Sequence[RegionOverlap], percent_key: str) -> list[dict[str, Any]]:
+    """The rows of one mask, the largest share first."""
+    rows = sorted((row for row in overlaps if row.mask == mask), key=lambda row: -row.percent_of_mask)
+    shares = rounded_to_sum([row.percent_of_mask for row in rows], 100, PERCENT_DIGITS) if rows else []
+    return [
+        {
+            "name": row.name,
+            "lobe": row.lobe,
+            "side": row.side,
+            "overlap_ml": _number(row.overlap_ml, VOLUME_DIGITS),
+            percent_key: share,
+            "percent_of_region": _number(row.percent_of_region, PERCENT_DIGITS),
+            "mean_probability": _number(row.mean_probability, SCORE_DIGITS),
+            "nearest": row.nearest,
+            "nearest_mm": _number(row.nearest_mm, MILLIMETRE_DIGITS),
+            "codes": _codes([terminology.structure_code(row.name)]),
+        }
+        for row, share in zip(rows, shares, strict=True)
+    ]
+
+
+def _anatomy(anatomy: Anatomy | None) -> dict[str, Any]:
+    if anatomy is None:
+        registration = {"verdict": "not_possible", "reason": "The case was not analysed.", "checks": {}}
+        return {"registration": registration, "atlas": "", "licence": ""}
+    done = anatomy.registration
+    checks = {name: _number(value, SCORE_DIGITS) if np.isfinite(value) else None for name, value in done.checks.items()}
+    return {
+        "registration": {"verdict": done.verdict, "reason": done.reason, "checks": checks},
+        "atlas": anatomy.atlas,
+        "licence": anatomy.licence,
+    }

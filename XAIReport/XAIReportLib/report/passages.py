@@ -1,0 +1,159 @@
+"""The narrative's template: status, technique, impression, confidence and limits, with pointers to their evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .schema import Findings
+from .wording import NO_LESION, class_name, class_name_in_full, joined, score_text
+
+_KINDS = {"nifti": "NIfTI", "nrrd": "NRRD", "dicom": "DICOM", "picture": "picture", "array": "array"}
+_NO_CALIBRATION = ("", "none")
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One sentence before its wording is checked; ``instead`` takes its place when a quoted text is not allowed."""
+
+    text: str
+    evidence: tuple[str, ...]
+    instead: str | None = None
+
+
+def at(*steps: str | int) -> str:
+    """The JSON pointer of these steps."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def quoted(text: str) -> str:
+    """A reason or warning as a sentence."""
+    text = " ".join(text.split())
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def status(findings: Findings) -> Iterator[Passage]:
+    """What must be known before anything else is read."""
+    outcome = at("prediction", "outcome")
+    if findings.prediction.outcome == "not_applicable":
+        yield Passage("The model was not made for this case, and it was not analysed.", (outcome,))
+        yield _reason(findings)
+    if findings.image.forced:
+        yield Passage(
+            "The input does not look like a head MRI that the model was made for; it was analysed on the user's "
+            "demand, and nothing below should be relied on.",
+            (at("image", "forced"),),
+        )
+    for index, warning in enumerate(findings.warnings):
+        place = at("warnings", index)
+        yield Passage(f"Warning: {quoted(warning)}", (place,), "Warning: see the list of warnings in findings.json.")
+
+
+def _reason(findings: Findings) -> Passage:
+    place = at("prediction", "reason")
+    return Passage(f"Reason: {quoted(findings.prediction.reason)}", (place,), "The reason is kept in findings.json.")
+
+
+def technique(findings: Findings) -> Iterator[Passage]:
+    """What was read, which model spoke, how the atlas was brought to the patient."""
+    image, model = findings.image, findings.model
+    kind = _KINDS.get(image.kind, image.kind)
+    where = (at("image", "modality"), at("image", "kind"), at("image", "shape"))
+    size = " × ".join(str(n) for n in image.shape)
+    if image.spacing_mm is not None:
+        edges = " × ".join(f"{edge:.2f}" for edge in image.spacing_mm)
+        text = f"One {image.modality} volume was read ({kind}, {size} voxels of {edges} mm)."
+        yield Passage(text, (*where, at("image", "spacing_mm")))
+    else:
+        size = " × ".join(str(n) for n in image.shape[:2])
+        text = (
+            f"One {image.modality} slice without geometry was read ({kind}, {size} pixels): its lengths, its volumes "
+            "and the patient's sides are unknown."
+        )
+        yield Passage(text, (*where, at("image", "has_geometry")))
+    yield Passage(
+        f"Model: {model.name}, version {model.version}; the type of the MRI sequence was not checked.",
+        (at("model", "name"), at("model", "version")),
+    )
+    registration = findings.anatomy.registration
+    place = at("anatomy", "registration", "verdict")
+    if registration.verdict in ("good", "limited"):
+        quality = "judged good" if registration.verdict == "good" else "of limited quality"
+        text = f"The image was registered to MNI152, {quality}; regions are those of {findings.anatomy.atlas}."
+        yield Passage(text, (place, at("anatomy", "atlas")))
+
+
+def impression(findings: Findings) -> Iterator[Passage]:
+    """The model's suggestion, or that there is none and why."""
+    prediction, outcome = findings.prediction, at("prediction", "outcome")
+    if prediction.outcome == "class_suggested":
+        score = at("prediction", "scores", prediction.label)
+        name, value = class_name_in_full(prediction.label), score_text(prediction.scores[prediction.label])
+        text = f"The model's suggestion is {name}, with a model score of {value}."
+        yield Passage(text, (outcome, at("prediction", "label"), score))
+    elif prediction.outcome == "no_lesion_found":
+        yield Passage(f"The model makes no suggestion. {NO_LESION}", (outcome,))
+    elif prediction.outcome == "abstained":
+        yield Passage("The model abstains: no class is suggested.", (outcome,))
+    else:
+        yield Passage("No class is suggested: the model was not made for this case.", (outcome,))
+    if prediction.outcome != "not_applicable":  # there the reason already stands before anything else
+        yield _reason(findings)
+
+
+def confidence(findings: Findings) -> Iterator[Passage]:
+    """Scores with what they are calibrated on, the class set and the named measures."""
+    prediction, model = findings.prediction, findings.model
+    if prediction.scores:
+        calibrated = (
+            "not calibrated" if model.calibration.lower() in _NO_CALIBRATION else f"calibrated on {model.data_set}"
+        )
+        listed = ", ".join(f"{class_name_in_full(label)} {score_text(score)}" for label, score in _by_score(findings))
+        places = [at("prediction", "scores", label) for label, _ in _by_score(findings)]
+        places += [at("model", key) for key in ("classes", "calibration", "data_set", "score_level")]
+        yield Passage(
+            f"Model scores ({len(model.classes)} classes, {calibrated}, {model.score_level} level): {listed}.",
+            tuple(places),
+        )
+    if prediction.class_set:
+        listed = joined([class_name(label) for label in prediction.class_set])
+        verb = "is the only class" if len(prediction.class_set) == 1 else "are the classes"
+        yield Passage(
+            f"{listed[0].upper()}{listed[1:]} {verb} that cannot be set aside.", (at("prediction", "class_set"),)
+        )
+    if prediction.uncertainty:
+        listed = ", ".join(
+            f"{_plain(name)} {score_text(value)}" for name, value in sorted(prediction.uncertainty.items())
+        )
+        places = tuple(at("prediction", "uncertainty", name) for name in sorted(prediction.uncertainty))
+        yield Passage(f"Measures from zero to one: {listed}.", places)
+
+
+def _by_score(findings: Findings) -> list[tuple[str, float]]:
+    order = {label: index for index, label in enumerate(findings.model.classes)}
+    return sorted(findings.prediction.scores.items(), key=lambda item: (-item[1], order[item[0]]))
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def limits(findings: Findings) -> Iterator[Passage]:
+    """What always holds, and what this case lacks."""
+    for index, sentence in enumerate(findings.disclaimers):
+        yield Passage(sentence, (at("disclaimers", index),))
+    if findings.prediction.outcome == "not_applicable":
+        return
+    if findings.anatomy.registration.verdict in ("good", "limited"):
+        yield Passage(
+            "An atlas position is where a region lies in an average head; function was not assessed.",
+            (at("anatomy", "atlas"),),
+        )
+    sides = (
+        "Sides are those of the patient."
+        if findings.image.has_geometry
+        else "Sides are those of the picture, not of the patient."
+    )
+    yield Passage(sides, (at("image", "has_geometry"),))
+    if findings.model.non_commercial:
+        yield Passage("The model may be used for non-commercial purposes only.", (at("model", "non_commercial"),))

@@ -1,0 +1,166 @@
+"""The narrative's template: findings, anatomy and evidence, the sections that say where something lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .passages import Passage, at, quoted
+from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency
+from .wording import (
+    NO_LESION,
+    WHERE_NOT_WHY,
+    class_name,
+    joined,
+    method_name,
+    percent_text,
+    region_name,
+    score_text,
+    volume_text,
+)
+
+_DESCRIBED = 3  # lesions with a sentence each; the table holds all
+_NAMED = 4  # regions in a sentence
+_WORTH_NAMING_PERCENT = 5.0
+
+
+def findings_of(findings: Findings) -> Iterator[Passage]:
+    """Count, size and place of the segmented abnormalities."""
+    outcome = at("prediction", "outcome")
+    if findings.prediction.outcome == "not_applicable":
+        return
+    if not findings.lesions:
+        yield Passage(NO_LESION, (outcome, at("lesions")))
+        return
+    total, place = findings.lesion_total, at("lesion_total")
+    if total.count == 1:
+        yield Passage("One segmented abnormality (T1 post-contrast).", (at("lesion_total", "count"),))
+    else:
+        size = volume_text(total.volume_ml) if total.volume_ml is not None else f"{total.voxels} pixels"
+        yield Passage(f"{total.count} segmented abnormalities (T1 post-contrast), {size} in all.", (place,))
+    for index, lesion in enumerate(findings.lesions[:_DESCRIBED]):
+        yield _lesion(lesion, index)
+    if total.count > _DESCRIBED:
+        yield Passage("The table of segmented abnormalities holds the smaller ones.", (at("lesions"),))
+
+
+def _lesion(lesion: Lesion, index: int) -> Passage:
+    evidence = [at("lesions", index, key) for key in ("name", "volume_ml", "voxels")]
+    if lesion.volume_ml is None:
+        size = f"{lesion.voxels} pixels"
+    else:
+        size = volume_text(lesion.volume_ml) + (f" ({lesion.voxels} voxels)" if lesion.volume_ml < 0.01 else "")
+    text = f"{_called(lesion)}: {size}, {_place(lesion)}."
+    if lesion.side is not None:
+        evidence += [at("lesions", index, key) for key in ("side", "left_percent", "right_percent")]
+    elif lesion.image_side is not None:
+        evidence.append(at("lesions", index, "image_side"))
+    else:
+        evidence.append(at("lesions", index, "side"))
+    return Passage(text, tuple(evidence))
+
+
+def _called(lesion: Lesion) -> str:
+    return f"Segmented abnormality {lesion.name.removeprefix('lesion-')}"
+
+
+def _place(lesion: Lesion) -> str:
+    if lesion.side == "midline":
+        return (
+            f"on both sides of the midline ({percent_text(lesion.left_percent)} on the left, "
+            f"{percent_text(lesion.right_percent)} on the right of the patient)"
+        )
+    if lesion.side is not None:
+        share = lesion.left_percent if lesion.side == "left" else lesion.right_percent
+        return f"on the {lesion.side} of the patient ({percent_text(share)} of it)"
+    if lesion.image_side == "image midline":
+        return "on both sides of the image midline"
+    if lesion.image_side is not None:
+        return f"{lesion.image_side} (the patient's side is unknown)"
+    return "its side is not known, as no midline could be found"
+
+
+def anatomy(findings: Findings) -> Iterator[Passage]:
+    """Which atlas positions the abnormalities project onto, or why none is named."""
+    if findings.prediction.outcome == "not_applicable":
+        return
+    registration = findings.anatomy.registration
+    verdict, reason = at("anatomy", "registration", "verdict"), at("anatomy", "registration", "reason")
+    if registration.verdict in ("failed", "not_possible"):
+        why = (
+            "the registration to the atlas failed"
+            if registration.verdict == "failed"
+            else "no registration was possible"
+        )
+        yield Passage(f"No region is named: {why}.", (verdict,))
+        yield Passage(quoted(registration.reason), (reason,), "The reason is kept in findings.json.")
+        return
+    if registration.verdict == "limited":
+        yield Passage("The registration is of limited quality, so the regions are approximate.", (verdict,))
+        yield Passage(quoted(registration.reason), (reason,), "The reason is kept in findings.json.")
+    for index, lesion in enumerate(findings.lesions[:_DESCRIBED]):
+        yield from _projection(_called(lesion), lesion.regions, ("lesions", index), registration.verdict == "limited")
+
+
+def _projection(
+    subject: str,
+    regions: tuple[LesionRegion | MaskRegion, ...],
+    owner: tuple[str, int],
+    approximate: bool,
+) -> Iterator[Passage]:
+    rows = [(index, region, _share(region)) for index, region in enumerate(regions)]
+    named = [row for row in rows if row[1].lobe != "other" and row[2] > 0]
+    chosen = [row for row in named if row[2] >= _WORTH_NAMING_PERCENT][:_NAMED] or named[:1]
+    holder = at(*owner, "name" if owner[0] == "lesions" else "method")
+    verdict = (at("anatomy", "registration", "verdict"),) if approximate else ()
+    about = " approximately" if approximate else ""
+    inner = subject[0].lower() + subject[1:]
+    if chosen:
+        listed = joined([f"{region_name(r.name, r.side)} ({percent_text(share)} of it)" for _, r, share in chosen])
+        places = tuple(at(*owner, "regions", index) for index, _, _ in chosen)
+        text = f"{subject} projects{about} onto the atlas position of {listed}."
+        yield Passage(text, (holder, *places, *verdict))
+    for index, region, share in rows:
+        if region.lobe == "other" and share >= _WORTH_NAMING_PERCENT:
+            near = ""
+            if region.nearest is not None and region.nearest_mm is not None:
+                near = f", adjacent to {region_name(region.nearest, None)} ({region.nearest_mm:.1f} mm)"
+            text = f"Of {inner},{about} {percent_text(share)} lies outside the named regions ({region.name}{near})."
+            yield Passage(text, (holder, at(*owner, "regions", index), *verdict))
+
+
+def _share(region: LesionRegion | MaskRegion) -> float:
+    return region.percent_of_lesion if isinstance(region, LesionRegion) else region.percent_of_mask
+
+
+def evidence(findings: Findings) -> Iterator[Passage]:
+    """What each heat map shows, and how far it agrees with the segmentation."""
+    if findings.prediction.outcome == "not_applicable":
+        return
+    if not findings.saliency:
+        yield Passage("No heat map was computed.", (at("saliency"),))
+        return
+    for index, saliency in enumerate(findings.saliency):
+        yield _heat_map(saliency, index)
+        if saliency.mask_voxels:
+            approximate = findings.anatomy.registration.verdict == "limited"
+            subject = f"The mask of {method_name(saliency.method)}"
+            yield from _projection(subject, saliency.regions, ("saliency", index), approximate)
+    yield Passage(WHERE_NOT_WHY, (at("saliency"),))
+
+
+def _heat_map(saliency: Saliency, index: int) -> Passage:
+    keys = ["method", "target", "mask_voxels", "mask_volume_ml", "percentile", "dice_with_lesion"]
+    places = tuple(at("saliency", index, key) for key in keys)
+    subject = f"{method_name(saliency.method)} for {class_name(saliency.target)}"
+    if not saliency.mask_voxels:
+        return Passage(f"{subject}: no area is left after thresholding, so the map shows no place.", places)
+    size = f"{saliency.mask_voxels} pixels" if saliency.mask_volume_ml is None else volume_text(saliency.mask_volume_ml)
+    if saliency.dice_with_lesion is None:
+        agreement = "there is no segmented abnormality to compare it with"
+    elif saliency.dice_with_lesion == 0:
+        agreement = f"it does not overlap with the segmentation (Dice {score_text(0.0)})"
+    else:
+        agreement = f"its overlap with the segmentation is Dice {score_text(saliency.dice_with_lesion)}"
+    return Passage(
+        f"{subject}: the mask cut at percentile {saliency.percentile:.1f} measures {size}; {agreement}.", places
+    )

@@ -1,0 +1,264 @@
+"""The findings document: every fact that may be said of a case, versioned and validated.
+
+Volumes are millilitres, positions RAS millimetres, percentages 0 to 100; nothing is ever NaN or infinite. A later
+version adds fields and renames none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from . import terminology
+
+SCHEMA_VERSION = "1.0.0"
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+NotNegative = Annotated[float, Field(ge=0)]
+Position = tuple[float, float, float]
+Outcome = Literal["class_suggested", "no_lesion_found", "abstained", "not_applicable"]
+Verdict = Literal["good", "limited", "failed", "not_possible"]
+Side = Literal["left", "right", "midline"]
+ImageSide = Literal["image left", "image right", "image midline"]
+CaseId = Annotated[str, Field(min_length=1)]
+
+
+class Part(BaseModel):
+    """What all parts share: no change after building, no unknown field, no NaN or infinity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Code(Part):
+    """A code with its code system ("SCT" is SNOMED CT); one with a wrong check digit or form is refused."""
+
+    scheme: str
+    value: str
+    meaning: str
+
+    @model_validator(mode="after")
+    def _is_a_code_of_its_system(self) -> Code:
+        terminology.checked(terminology.Code(self.scheme, self.value, self.meaning))
+        return self
+
+
+class Image(Part):
+    """What was read. ``forced``: the input does not look like a head MRI and was analysed on demand."""
+
+    kind: str
+    modality: str
+    shape: tuple[int, int, int]
+    spacing_mm: Position | None
+    has_geometry: bool
+    forced: bool
+
+    @model_validator(mode="after")
+    def _has_a_spacing_exactly_with_geometry(self) -> Image:
+        if (self.spacing_mm is not None) != self.has_geometry:
+            raise ValueError("spacing_mm must be given with geometry and only then")
+        return self
+
+
+class Model(Part):
+    """Which model spoke, and what is known of it; ``metrics`` are its own held-out figures."""
+
+    name: str
+    version: str
+    sha256: str
+    classes: tuple[str, ...]
+    data_set: str
+    score_level: Literal["slice", "patient"]
+    calibration: str
+    metrics: dict[str, JsonValue]
+    non_commercial: bool
+    saliency_layer: str
+
+    @model_validator(mode="after")
+    def _has_finite_metrics(self) -> Model:
+        if not _finite(self.metrics):
+            raise ValueError("metrics must be finite numbers")
+        return self
+
+
+class PredictionPart(Part):
+    """What the classifier says. ``class_set``: classes that cannot be set aside, best first."""
+
+    outcome: Outcome
+    reason: str
+    label: str | None
+    scores: dict[str, Fraction]
+    class_set: tuple[str, ...]
+    uncertainty: dict[str, Fraction]
+    codes: tuple[Code, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_a_class_only_when_it_suggests_one(self) -> PredictionPart:
+        if (self.label is not None) != (self.outcome == "class_suggested"):
+            raise ValueError("label must be given for outcome class_suggested and only then")
+        if self.label is not None and self.label not in self.scores:
+            raise ValueError(f"scores hold no score of the suggested class {self.label!r}")
+        if self.scores and not math.isclose(sum(self.scores.values()), 1, abs_tol=1e-9):
+            raise ValueError("scores must sum to 1")
+        if unknown := set(self.class_set) - set(self.scores):
+            raise ValueError(f"class_set holds classes without a score: {', '.join(sorted(unknown))}")
+        return self
+
+
+class Region(Part):
+    """How a mask projects onto one atlas region; "other" rows hold what lies on none, with the nearest region."""
+
+    name: str
+    lobe: str
+    side: Side | None
+    overlap_ml: NotNegative
+    percent_of_region: Percent | None
+    mean_probability: Fraction | None
+    nearest: str | None
+    nearest_mm: NotNegative | None
+    codes: tuple[Code, ...] = ()
+
+
+class LesionRegion(Region):
+    percent_of_lesion: Percent
+
+
+class MaskRegion(Region):
+    percent_of_mask: Percent
+
+
+class Extent(Part):
+    """Size and place of a mask.
+
+    ``left_percent`` and ``right_percent`` are its shares on either side of the patient's midline. ``image_side`` is a
+    side of the picture, given only where there is no geometry: it is never a side of the patient.
+    """
+
+    side: Side | None
+    left_percent: Percent | None
+    right_percent: Percent | None
+    image_side: ImageSide | None
+    centroid_ras_mm: Position | None
+
+
+class Lesion(Extent):
+    """One segmented abnormality; ``name`` is "lesion-1" for the largest, and so on."""
+
+    name: str
+    voxels: Annotated[int, Field(ge=1)]
+    volume_ml: NotNegative | None
+    regions: tuple[LesionRegion, ...]
+
+
+class LesionTotal(Part):
+    """All segmented abnormalities together."""
+
+    count: Annotated[int, Field(ge=0)]
+    voxels: Annotated[int, Field(ge=0)]
+    volume_ml: NotNegative | None
+
+
+class Saliency(Extent):
+    """One heat map's mask. ``dice_with_lesion``: with all segmented abnormalities; null where either is empty."""
+
+    method: str
+    target: str
+    layer: str
+    seed: int
+    percentile: Percent
+    rule: str
+    mask_voxels: Annotated[int, Field(ge=0)]
+    mask_volume_ml: NotNegative | None
+    dice_with_lesion: Fraction | None
+    regions: tuple[MaskRegion, ...]
+
+
+class RegistrationPart(Part):
+    """How far the atlas can be trusted; a check is null where it could not be computed."""
+
+    verdict: Verdict
+    reason: str
+    checks: dict[str, float | None]
+
+
+class AnatomyPart(Part):
+    registration: RegistrationPart
+    atlas: str
+    licence: str
+
+
+class Findings(Part):
+    """Everything that may be said of a case. Text is written from this and from nothing else."""
+
+    schema_version: Literal["1.0.0"] = SCHEMA_VERSION
+    case_id: CaseId
+    image: Image
+    model: Model
+    prediction: PredictionPart
+    lesions: tuple[Lesion, ...]
+    lesion_total: LesionTotal
+    saliency: tuple[Saliency, ...]
+    anatomy: AnatomyPart
+    warnings: tuple[str, ...]
+    disclaimers: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Findings:
+        if self.prediction.outcome in ("no_lesion_found", "not_applicable") and self.lesions:
+            raise ValueError(f"outcome {self.prediction.outcome} goes with an empty list of lesions")
+        if self.lesion_total.count != len(self.lesions):
+            raise ValueError("lesion_total.count differs from the number of lesions")
+        if unknown := set(self.prediction.scores) - set(self.model.classes):
+            raise ValueError(f"scores of classes that the model does not have: {', '.join(sorted(unknown))}")
+        for mask in (*self.lesions, *self.saliency):
+            _check_place(mask, self.image.has_geometry)
+            _check_regions(mask, self.anatomy.registration.verdict)
+        return self
+
+    def to_json(self) -> str:
+        """The canonical text: keys sorted, two spaces, UTF-8 without escapes, a newline at the end."""
+        content = self.model_dump(mode="json")
+        return json.dumps(content, sort_keys=True, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+    def sha256(self) -> str:
+        """Of the canonical text, as ``sha256sum findings.json`` gives it."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(_finite(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return all(_finite(item) for item in value)
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _check_place(mask: Lesion | Saliency, has_geometry: bool) -> None:
+    """A side of the patient, a position and a volume come from geometry; a side of the picture from its absence."""
+    volume = mask.volume_ml if isinstance(mask, Lesion) else mask.mask_volume_ml
+    if (volume is not None) != has_geometry:
+        raise ValueError("a volume must be given with geometry and only then")
+    if not has_geometry and (
+        mask.side is not None or mask.left_percent is not None or mask.centroid_ras_mm is not None
+    ):
+        raise ValueError("without geometry there is no side of the patient and no position")
+    if has_geometry and mask.image_side is not None:
+        raise ValueError("image_side is for pictures without geometry")
+    if (mask.side is None) != (mask.left_percent is None) or (mask.side is None) != (mask.right_percent is None):
+        raise ValueError("side, left_percent and right_percent go together")
+    if mask.left_percent is not None and not math.isclose(mask.left_percent + mask.right_percent, 100, abs_tol=1e-6):
+        raise ValueError("left_percent and right_percent must sum to 100")
+
+
+def _check_regions(mask: Lesion | Saliency, verdict: Verdict) -> None:
+    if not mask.regions:
+        return
+    if verdict in ("failed", "not_possible"):
+        raise ValueError(f"no region may be named when the registration is {verdict}")
+    shares = [r.percent_of_lesion if isinstance(r, LesionRegion) else r.percent_of_mask for r in mask.regions]
+    if not math.isclose(sum(shares), 100, abs_tol=1e-6):
+        raise ValueError(f"percentages of the regions sum to {sum(shares):.3f}, not to 100")

@@ -1,0 +1,110 @@
+"""The project's rules of wording: how things are called, what is always said, what is never said.
+
+Every text of the product is assembled from these names and number formats, and passes ``forbidden`` before it is shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+RESEARCH_USE = "Research use only. Not for diagnosis."
+NO_LESION = "No lesion found by this model on this series; this does not exclude one."
+WHERE_NOT_WHY = "The map shows where the score came from, not why."
+
+_CLASS_NAMES = {"pituitary": "pituitary tumour"}
+_METHOD_NAMES = {
+    "gradcam": "Grad-CAM",
+    "gradcam++": "Grad-CAM++",
+    "scorecam": "ScoreCAM",
+    "layercam": "LayerCAM",
+}
+_ACRONYMS = r"WHO|IDH|MGMT|EGFR|TERT|ATRX|CNS5|PitNET|1p/?19q"
+_WORDS = (
+    r"benign\w*|malign\w*|grad(?:e|es|ed|ing)|molecular\w*|mutat\w*|wild-?type|methylat\w*|"
+    r"because|due to|caus(?:e|es|ed|ing)|recogni[sz]es|the model sees|"
+    r"diagnos\w*|confirm\w*|probabilit(?:y|ies) of|likel(?:y|ihood)|probably|"
+    r"normal|healthy|unremarkable|tumou?rs?|cancers?|carcinomas?|oedema\w*|edema\w*|necro\w*|"
+    r"involv\w*|infiltrat\w*|invad\w*|invas\w*|aris(?:es|ing)|spar(?:es|ed|ing)|eloquent|functional|"
+    r"adenomas?|glioblastomas?|metasta\w*|lymphomas?|abscess\w*|astrocytomas?|"
+    r"grow(?:s|n|th|ing)|stable|stability|progress(?:ion|ive|ed)|prognos\w*|surviv\w*|urgen\w*|emergen\w*|"
+    r"treat\w*|therap\w*|surg\w*|resect\w*|biops\w*|"
+    r"clearly|obviously|certainly|definit\w*|consistent with|typical\w*|suggestive of|compatible with|"
+    r"exclud(?:es|ed|ing)|rules? out|ruled out"
+)
+_FORBIDDEN = re.compile(rf"\b(?:{_WORDS})\b", re.IGNORECASE)
+_FORBIDDEN_ACRONYMS = re.compile(rf"\b(?:{_ACRONYMS})\b")
+_ALLOWED = (
+    RESEARCH_USE,
+    NO_LESION,
+    "pituitary tumour (as in the training data)",
+    "pituitary tumour",
+    "Post-operative change is not recognised.",
+)
+
+
+def class_name(label: str) -> str:
+    """What a class is called in running text."""
+    return _CLASS_NAMES.get(label, label.replace("_", " "))
+
+
+def class_name_in_full(label: str) -> str:
+    """What a class is called where it is suggested or scored."""
+    suffix = " (as in the training data)" if label in _CLASS_NAMES else ""
+    return class_name(label) + suffix
+
+
+def method_name(method: str) -> str:
+    """What a saliency method is called."""
+    return _METHOD_NAMES.get(method.lower(), method)
+
+
+def known_classes(classes: Sequence[str]) -> str:
+    """The sentence that says what the model cannot know; it stands in every report."""
+    names = joined(sorted(class_name(label) for label in classes))
+    return (
+        f"The model knows {names} only. Other lesions would be given one of these names, or none. "
+        "Post-operative change is not recognised."
+    )
+
+
+def joined(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def score_text(score: float) -> str:
+    """A model score with two decimals; four where two would turn it into certainty."""
+    short = f"{score:.2f}"
+    return f"{score:.4f}" if short in ("0.00", "1.00") and score not in (0.0, 1.0) else short
+
+
+def volume_text(volume_ml: float) -> str:
+    return f"{volume_ml:.2f} ml"
+
+
+def percent_text(percent: float) -> str:
+    return f"{percent:.1f} %"
+
+
+def region_name(name: str, side: str | None) -> str:
+    """``left Frontal Pole``; the side is not said twice where the atlas's own name holds it."""
+    plain = name.replace("_", " ")
+    holds_side = re.match(r"(left|right)\b", plain, re.IGNORECASE) is not None
+    return plain if side is None or holds_side else f"{side} {plain}"
+
+
+def forbidden(text: str, proper_names: Iterable[str] = ()) -> list[str]:
+    """The words of ``text`` that are never said, in order.
+
+    Args:
+        proper_names: of the model and its data set; they may hold the word "tumour", and nothing else of the list.
+    """
+    for sentence in _ALLOWED:
+        text = text.replace(sentence, " ")
+    for name in filter(None, proper_names):
+        text = text.replace(name, re.sub(r"tumou?rs?", " ", name, flags=re.IGNORECASE))
+    text = text.replace("_", " ")
+    return [match.group() for match in [*_FORBIDDEN.finditer(text), *_FORBIDDEN_ACRONYMS.finditer(text)]]

@@ -1,0 +1,180 @@
+"""A case as the slices that a network sees, and maps on those slices brought back onto the case.
+
+Every network input is a square slice of 224 pixels, axes (row, column), as a radiologist sees it: anterior or superior at the top,
+patient right at the left, in sagittal slices the nose at the left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from XAIReportLib.case import Case
+
+PIXELS = 224
+HEAD_SHARE = 0.9  # of the field of view that a picture's head fills
+SLICE_STEP = 2  # in cube pixels: every other millimetre of each plane is looked at
+NECK_LIMIT_MM = 210.0  # from the top of the head downwards: what lies lower is neck and shoulders
+PLANES = ("axial", "coronal", "sagittal")
+
+
+def normalise(image: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """Head percentiles 1 and 99.5 to 0 and 1, clipped to [0, 1.5], 0 outside the head. Any scale, any background."""
+    values = image[head] if head.any() else image.ravel()
+    low, high = np.percentile(values, [1.0, 99.5])
+    scaled = np.clip((image - low) / max(float(high - low), 1e-6), 0.0, 1.5)
+    return np.where(head, scaled, 0.0).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class PictureViews:
+    """One picture in the network's field of view: pixel (row, column) lies at ``origin + step * (row, column)`` of the picture.
+
+    Cropping to the head makes the answer independent of the picture's field of view, padding and air.
+    """
+
+    origin: np.ndarray
+    step: float
+    shape: tuple[int, int, int]
+    planes: tuple[str, ...] = ("picture",)
+
+    @classmethod
+    def of(cls, head: np.ndarray) -> PictureViews:
+        """``head``: bool (columns, rows, 1)."""
+        flat = head[:, :, 0].T
+        rows, columns = np.flatnonzero(flat.any(axis=1)), np.flatnonzero(flat.any(axis=0))
+        if len(rows) == 0:
+            rows, columns = np.array([0, flat.shape[0] - 1]), np.array([0, flat.shape[1] - 1])
+        centre = np.array([(rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2])
+        longest = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+        step = float(longest / (HEAD_SHARE * PIXELS))
+        return cls(centre - step * (PIXELS - 1) / 2, step, head.shape)
+
+    def from_case(self, array: np.ndarray) -> np.ndarray:
+        """An array on the case's grid as slices: float32 (1, 224, 224), linear, 0 outside."""
+        flat = _against_aliasing(array[:, :, 0].T.astype(np.float32), (self.step, self.step))
+        matrix = np.full(2, self.step)
+        return ndimage.affine_transform(flat, matrix, self.origin, (PIXELS, PIXELS), order=1)[None]
+
+    def onto_case(self, maps: np.ndarray) -> np.ndarray:
+        """Maps (1, 224, 224) on the case's grid: float32 (columns, rows, 1)."""
+        shape = (self.shape[1], self.shape[0])
+        matrix = np.full(2, 1 / self.step)
+        flat = ndimage.affine_transform(maps[0].astype(np.float32), matrix, -self.origin / self.step, shape, order=1)
+        return flat.T[:, :, None]
+
+
+@dataclass(frozen=True)
+class VolumeViews:
+    """A volume as axial, coronal and sagittal slices of one cube of 224 pixels, aligned with the patient's axes (RAS).
+
+    Attributes:
+        cube_to_voxel: 4x4, cube index (a, b, c), rising to right, anterior, superior, to voxel index (i, j, k).
+        positions: for each plane the cube indices of its slices.
+        shape: of the case.
+    """
+
+    cube_to_voxel: np.ndarray
+    positions: dict[str, np.ndarray]
+    shape: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, case: Case) -> VolumeViews:
+        step, corner = _field_of_view(case)
+        cube_to_ras = np.diag([step, step, step, 1.0])
+        cube_to_ras[:3, 3] = corner
+        views = cls(np.linalg.inv(case.affine) @ cube_to_ras, {}, case.image.shape)
+        head = views._cube(case.head.astype(np.float32)) > 0.5
+        smallest = 20.0**2 / step**2  # a slice with less head than 2 cm x 2 cm is not looked at
+        for plane, axis in zip(PLANES, (2, 1, 0), strict=True):
+            area = head.sum(axis=tuple(a for a in range(3) if a != axis))
+            first, last = (np.flatnonzero(area >= smallest)[[0, -1]]) if (area >= smallest).any() else (0, -1)
+            views.positions[plane] = np.arange(first, last + 1, SLICE_STEP)
+        return views
+
+    @property
+    def planes(self) -> tuple[str, ...]:
+        return tuple(plane for plane in PLANES for _ in self.positions[plane])
+
+    def from_case(self, array: np.ndarray) -> np.ndarray:
+        """An array on the case's grid as slices: float32 (n, 224, 224), linear, 0 outside."""
+        cube = self._cube(array.astype(np.float32))
+        slices = [_view(cube, plane, at) for plane in PLANES for at in self.positions[plane]]
+        return np.stack(slices) if slices else np.zeros((0, PIXELS, PIXELS), np.float32)
+
+    def onto_case(self, maps: np.ndarray) -> np.ndarray:
+        """Maps (n, 224, 224) on the case's grid: mean of the three planes, each linear between its slices."""
+        total = np.zeros((PIXELS,) * 3, np.float32)
+        for cube in self._plane_cubes(maps):
+            total += cube / len(PLANES)
+        inverse = np.linalg.inv(self.cube_to_voxel)
+        return ndimage.affine_transform(total, inverse[:3, :3], inverse[:3, 3], self.shape, order=1)
+
+    def _plane_cubes(self, maps: np.ndarray) -> Iterator[np.ndarray]:
+        start = 0
+        for plane, axis in zip(PLANES, (2, 1, 0), strict=True):
+            positions = self.positions[plane]
+            cube = np.zeros((PIXELS,) * 3, np.float32)
+            along = np.moveaxis(cube, axis, 0)
+            for number, at in enumerate(positions):
+                here = _unview(maps[start + number], plane)
+                along[at] = here
+                if number:  # fill the gap to the slice before, linearly
+                    before = positions[number - 1]
+                    for between in range(before + 1, at):
+                        share = (between - before) / (at - before)
+                        along[between] = (1 - share) * along[before] + share * here
+            start += len(positions)
+            yield cube
+
+    def _cube(self, array: np.ndarray) -> np.ndarray:
+        voxel_steps = np.sqrt((np.linalg.inv(self.cube_to_voxel)[:3, :3] ** 2).sum(axis=0))
+        smooth = _against_aliasing(array, tuple(1 / voxel_steps))
+        return ndimage.affine_transform(
+            smooth, self.cube_to_voxel[:3, :3], self.cube_to_voxel[:3, 3], (PIXELS,) * 3, order=1
+        )
+
+
+Views = PictureViews | VolumeViews
+
+
+def make_views(case: Case) -> tuple[Views, np.ndarray]:
+    """The case's views and its slices as network input: float32 (n, 224, 224)."""
+    views = VolumeViews.of(case) if case.has_geometry else PictureViews.of(case.head)
+    return views, views.from_case(normalise(case.image, case.head))
+
+
+def _field_of_view(case: Case) -> tuple[float, np.ndarray]:
+    """Millimetres a cube pixel, and the RAS position of cube index (0, 0, 0): the head centred, neck and shoulders left out."""
+    step_voxels = max(1, int(round((case.head.size / 2e6) ** (1 / 3))))
+    inside = np.argwhere(case.head[::step_voxels, ::step_voxels, ::step_voxels]) * step_voxels
+    if len(inside) == 0:
+        inside = np.argwhere(np.ones((2, 2, 2))) * (np.array(case.image.shape) - 1)
+    ras = inside @ case.affine[:3, :3].T + case.affine[:3, 3]
+    top = np.percentile(ras[:, 2], 99.9)
+    ras = ras[ras[:, 2] >= top - NECK_LIMIT_MM]
+    low, high = np.percentile(ras, [0.1, 99.9], axis=0)
+    step = max(1.0, float((high - low).max()) / (0.97 * PIXELS))
+    return step, (low + high) / 2 - step * (PIXELS - 1) / 2
+
+
+def _view(cube: np.ndarray, plane: str, at: int) -> np.ndarray:
+    if plane == "axial":
+        return cube[::-1, ::-1, at].T
+    if plane == "coronal":
+        return cube[::-1, at, ::-1].T
+    return cube[at, ::-1, ::-1].T
+
+
+def _unview(view: np.ndarray, plane: str) -> np.ndarray:
+    """The slice of the cube, axes in the cube's order, that ``_view`` showed."""
+    return view.T[::-1, ::-1] if plane in PLANES else view
+
+
+def _against_aliasing(array: np.ndarray, steps: tuple[float, ...]) -> np.ndarray:
+    """Smooths axes that the target grid samples more coarsely than the array's own; ``steps`` in array pixels."""
+    sigmas = [0.5 * np.sqrt(s**2 - 1) if s > 1.2 else 0.0 for s in steps]
+    return ndimage.gaussian_filter(array, sigmas) if any(sigmas) else array

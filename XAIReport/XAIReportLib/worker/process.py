@@ -1,0 +1,132 @@
+"""One child process: three pipes, threads that read them, and the end of its whole process group."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+STDERR_LINES = 60
+LINE_CHARACTERS = 2000
+EXIT_WAIT_S = 1.0
+
+
+class ChildProcess:
+    """A started child. Nothing here blocks its caller: pipes are read and written by threads.
+
+    Args:
+        command, environment: as for subprocess.
+        on_line: called from a thread with each line of the child's stdout.
+        on_stderr: called from a thread with each line of the child's stderr.
+        on_end: called once from a thread when stdout has ended; the process and its group are gone by then.
+
+    Raises OSError when the program cannot be started.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        on_line: Callable[[bytes], None],
+        on_stderr: Callable[[str], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        self._process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+            **_own_group(),
+        )
+        self._tail: deque[str] = deque(maxlen=STDERR_LINES)
+        self._to_child: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._stderr_thread = _thread(self._read_stderr, on_stderr)
+        _thread(self._write_stdin)
+        _thread(self._read_stdout, on_line, on_end)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """Exit status, negative for a signal; None while the child runs."""
+        return self._process.returncode
+
+    def last_words(self) -> str:
+        """The last lines of the child's stderr."""
+        return "\n".join(self._tail)
+
+    def send(self, line: bytes) -> None:
+        self._to_child.put(line)
+
+    def end_input(self) -> None:
+        """Close the child's stdin, which asks it to end."""
+        self._to_child.put(None)
+
+    def kill(self) -> None:
+        """End the child and every process of its group, at once."""
+        if os.name == "nt":
+            # Windows has no process groups that can be killed; taskkill follows the tree of parents.
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                command = ["taskkill", "/T", "/F", "/PID", str(self.pid)]
+                subprocess.run(command, capture_output=True, timeout=5, check=False, creationflags=_NO_WINDOW)
+            with contextlib.suppress(OSError):
+                self._process.kill()
+        else:
+            with contextlib.suppress(OSError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def _read_stdout(self, on_line: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
+        assert self._process.stdout is not None
+        with contextlib.suppress(OSError, ValueError):
+            for line in self._process.stdout:
+                on_line(line)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(EXIT_WAIT_S)
+        self.kill()  # what the child itself had started outlives it otherwise
+        self._process.wait()
+        self._stderr_thread.join(EXIT_WAIT_S)
+        self._to_child.put(None)
+        on_end()
+
+    def _read_stderr(self, on_stderr: Callable[[str], None]) -> None:
+        assert self._process.stderr is not None
+        with contextlib.suppress(OSError, ValueError):
+            for raw in self._process.stderr:
+                # A progress bar rewrites its line with carriage returns; its last state is enough.
+                text = raw.decode("utf-8", "replace").rstrip().rsplit("\r", 1)[-1][:LINE_CHARACTERS]
+                if text:
+                    self._tail.append(text)
+                    on_stderr(text)
+
+    def _write_stdin(self) -> None:
+        assert self._process.stdin is not None
+        # A child that is gone breaks the pipe; its end is reported by the thread that reads stdout.
+        with contextlib.suppress(OSError, ValueError):
+            while (line := self._to_child.get()) is not None:
+                self._process.stdin.write(line)
+                self._process.stdin.flush()
+        with contextlib.suppress(OSError, ValueError):
+            self._process.stdin.close()
+
+
+_NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+
+
+def _own_group() -> dict[str, object]:
+    if os.name == "nt":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | _NO_WINDOW}  # type: ignore[attr-defined]
+    return {"start_new_session": True}
+
+
+def _thread(target: Callable[..., None], *arguments: object) -> threading.Thread:
+    thread = threading.Thread(target=target, args=arguments, daemon=True, name=f"xaireport-worker{target.__name__}")
+    thread.start()
+    return thread

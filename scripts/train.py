@@ -1,0 +1,221 @@
+"""Trains a dual-head network on slices in the layout of brain_tumor_mri and writes its best weights.
+
+    python scripts/train.py --data ../shared/data/brain_tumor_mri --architecture efficientnet_lite0 --fold 0
+
+Resumes from training/<architecture>-fold<k>/last.pt when that is there. Stopping and the choice of epoch use the tune groups only;
+test groups are never read here (see evaluate.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "XAIReport")]
+
+from training.augmentation import TrainingSlices  # noqa: E402
+from training.painting import paint_out  # noqa: E402
+from training.pretrained import load_pretrained  # noqa: E402
+from training.slices import CLASSES, Slices, as_picture, load_slices, nested_split  # noqa: E402
+
+from XAIReportLib.models.networks import DualHeadNetwork, NetworkOutput  # noqa: E402
+from XAIReportLib.views import PictureViews, normalise  # noqa: E402
+
+ARCHITECTURES = {
+    "efficientnet_lite0": "tu-efficientnet_lite0",
+    "mobilenet_v2": "mobilenet_v2",
+    "efficientnet_b0": "efficientnet-b0",
+    "resnet50": "resnet50",
+    "densenet121": "densenet121",
+    "vgg16": "vgg16_bn",
+    "vgg19": "vgg19_bn",
+    "inceptionresnetv2": "inceptionresnetv2",
+    "xception": "xception",
+}
+
+
+def loss_of(output: NetworkOutput, lesion: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Outline: cross-entropy + soft Dice over the batch. Attention: cross-entropy on the lesion's share of a cell. Class: 4-way."""
+    logits = output.outline.float()
+    p = torch.sigmoid(logits)
+    present = lesion.flatten(1).any(dim=1).float()
+    intersection, size = (p * lesion).flatten(1).sum(1), (p + lesion).flatten(1).sum(1)
+    dice = 1 - (2 * intersection + 1) / (size + 1)
+    dice = (dice * present).sum() / present.sum().clamp(min=1)
+    weight = 1 + 4 * lesion
+    outline = F.binary_cross_entropy_with_logits(logits, lesion, weight=weight) * 3 + dice
+    cells = F.adaptive_avg_pool2d(lesion, output.attention.shape[-2:])
+    attention = F.binary_cross_entropy_with_logits(output.attention.float(), cells, weight=1 + 4 * cells)
+    return {
+        "outline": outline,
+        "attention": attention * 3,
+        "class": F.cross_entropy(output.scores.float(), target, label_smoothing=0.03),
+    }
+
+
+class Tune:
+    """The tune groups' slices as inference sees them, and the same with the lesion painted out."""
+
+    def __init__(self, slices: Slices, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        rows = range(len(slices.table))
+        empty = [paint_out(slices.images[r], slices.lesions[r], slices.heads[r], rng) for r in rows]
+        heads = [as_picture(slices.heads[r] > 0) for r in rows]
+        views = [PictureViews.of(head) for head in heads]
+        seen = [v.from_case(normalise(as_picture(slices.images[r]), heads[r])) for r, v in enumerate(views)]
+        painted = [v.from_case(normalise(as_picture(empty[r]), heads[r])) for r, v in enumerate(views)]
+        self.inputs, self.painted = (torch.from_numpy(np.stack(a)) for a in (seen, painted))
+        self.lesions = np.concatenate([v.from_case(as_picture(slices.lesions[r])) >= 0.5 for r, v in enumerate(views)])
+        self.labels = np.array([1 + CLASSES.index(n) for n in slices.table["label_name"]])
+        self.groups = slices.table["group"].to_numpy()
+
+    @torch.no_grad()
+    def measure(self, network: DualHeadNetwork, autocast: torch.autocast) -> dict[str, float]:
+        network.eval()
+        scores, dices = [], []
+        with autocast:
+            for start in range(0, len(self.inputs), 32):
+                output = network(self.inputs[start : start + 32])
+                scores.append(output.scores.float().numpy())
+                found = (output.outline.float() > 0).numpy()[:, 0]
+                truth = self.lesions[start : start + 32]
+                dices.append(2 * (found & truth).sum((1, 2)) / np.maximum((found.sum((1, 2)) + truth.sum((1, 2))), 1))
+            empty = np.concatenate(
+                [network(self.painted[s : s + 32], outline=False).scores.float().numpy() for s in range(0, len(self.painted), 32)]
+            )
+        scores = np.concatenate(scores)
+        right = scores[:, 1:].argmax(1) + 1 == self.labels
+        probabilities = torch.softmax(torch.from_numpy(scores[:, 1:]), 1)
+        by_group = [right[self.groups == g].mean() for g in np.unique(self.groups)]
+        return {
+            "accuracy": float(right.mean()),
+            "patient_macro_accuracy": float(np.mean(by_group)),
+            "lesion_dice": float(np.concatenate(dices).mean()),
+            "found": float((scores[:, 1:].max(1) > 0).mean()),
+            "painted_out_empty": float((empty[:, 1:].max(1) <= 0).mean()),
+            "cross_entropy": float(F.nll_loss(probabilities.log(), torch.from_numpy(self.labels - 1))),
+        }
+
+
+def merit(measured: dict[str, float]) -> float:
+    """What the kept epoch is chosen by, on tune groups."""
+    return (
+        measured["patient_macro_accuracy"] + measured["lesion_dice"] + 0.5 * (measured["found"] + measured["painted_out_empty"])
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "brain_tumor_mri")
+    parser.add_argument("--architecture", choices=sorted(ARCHITECTURES), default="efficientnet_lite0")
+    parser.add_argument("--fold", type=int, default=0)
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--samples", type=int, default=2400, help="random samples an epoch")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--patience", type=int, default=12, help="epochs without a better tune result before stopping")
+    parser.add_argument("--scratch", action="store_true", help="random initial weights even where pretrained ones exist")
+    parser.add_argument("--output", type=Path, help="default: training/<architecture>-fold<k>")
+    options = parser.parse_args(argv)
+    output = options.output or ROOT / "training" / f"{options.architecture}-fold{options.fold}"
+    output.mkdir(parents=True, exist_ok=True)
+
+    slices = load_slices(options.data, ROOT / "training" / "slices.npz")
+    split = nested_split(slices.table, options.fold)
+    torch.manual_seed(options.seed)
+    torch.set_flush_denormal(True)
+    network = DualHeadNetwork(ARCHITECTURES[options.architecture], classes=len(CLASSES))
+    start = "random initial weights" if options.scratch else load_pretrained(network.encoder, ARCHITECTURES[options.architecture])
+    print(f"{options.architecture}: {start}; {len(split.train)} train, {len(split.tune)} tune slices", flush=True)
+    network = network.to(memory_format=torch.channels_last)
+    average = copy.deepcopy(network)
+    encoder = {id(p) for p in network.encoder.parameters()}
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": [p for p in network.parameters() if id(p) in encoder], "lr": options.rate * 0.5},
+            {"params": [p for p in network.parameters() if id(p) not in encoder], "lr": options.rate},
+        ],
+        weight_decay=0.02,
+    )
+    steps = options.epochs * (options.samples // options.batch)
+    warm = max(steps // 30, 1)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda s: min((s + 1) / warm, 0.5 * (1 + math.cos(math.pi * min(s / steps, 1))) + 0.005)
+    )
+    dataset = TrainingSlices(slices.subset(split.train), options.samples, options.seed)
+    tune = Tune(slices.subset(split.tune), options.seed)
+    autocast = torch.autocast("cpu", torch.bfloat16)
+    state = {"epoch": 0, "best": -1.0, "best_epoch": 0, "curve": []}
+    last = output / "last.pt"
+    if last.exists():
+        stored = torch.load(last, map_location="cpu", weights_only=True)
+        for name, part in (("network", network), ("average", average), ("optimiser", optimiser), ("schedule", schedule)):
+            part.load_state_dict(stored[name])
+        state = stored["state"]
+        print(f"resuming after epoch {state['epoch']}", flush=True)
+
+    while state["epoch"] < options.epochs and state["epoch"] - state["best_epoch"] < options.patience:
+        began = time.monotonic()
+        dataset.epoch = state["epoch"]
+        loader = DataLoader(dataset, options.batch, num_workers=options.workers, drop_last=True, prefetch_factor=4)
+        network.train()
+        totals: dict[str, float] = {}
+        for image, lesion, target in tqdm(loader, desc=f"epoch {state['epoch'] + 1}", mininterval=30, disable=None):
+            with autocast:
+                result = network(image.to(memory_format=torch.channels_last))
+            losses = loss_of(result, lesion, target)
+            optimiser.zero_grad(set_to_none=True)
+            sum(losses.values()).backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            optimiser.step()
+            schedule.step()
+            _average(average, network, schedule.last_epoch)
+            for name, value in losses.items():
+                totals[name] = totals.get(name, 0.0) + value.item() / len(loader)
+        state["epoch"] += 1
+        measured = tune.measure(average, torch.autocast("cpu", torch.bfloat16))
+        state["curve"].append({"epoch": state["epoch"], "loss": totals, "tune": measured})
+        if merit(measured) > state["best"]:
+            state.update(best=merit(measured), best_epoch=state["epoch"])
+            _save({"average": average.state_dict()}, output / "best.pt")
+        parts = {"network": network, "average": average, "optimiser": optimiser, "schedule": schedule}
+        _save({**{k: v.state_dict() for k, v in parts.items()}, "state": state}, last)
+        (output / "curve.json").write_text(json.dumps({"options": {k: str(v) for k, v in vars(options).items()}, "start": start, "groups_sha256": split.groups_sha256, **state}, indent=1))
+        figures = " ".join(f"{k} {v:.3f}" for k, v in {**totals, **measured}.items())
+        print(f"epoch {state['epoch']:3d} {time.monotonic() - began:5.0f} s  {figures}", flush=True)
+    return 0
+
+
+def _average(average: torch.nn.Module, network: torch.nn.Module, step: int) -> None:
+    """Exponential moving average of the weights, with a horizon that grows to 500 steps."""
+    decay = min(1 - 1 / 500, (1 + step) / (10 + step))
+    with torch.no_grad():
+        for mine, new in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+            if mine.dtype.is_floating_point:
+                mine.lerp_(new, 1 - decay)
+            else:
+                mine.copy_(new)
+
+
+def _save(content: dict, path: Path) -> None:
+    partial = path.with_suffix(".partial")
+    torch.save(content, partial)
+    partial.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""The slices of a data set in the layout of brain_tumor_mri: reading, caching, nested splits by patient group."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from XAIReportLib.case import head_mask
+
+CACHE_PIXELS = 256
+CLASSES = ("glioma", "meningioma", "pituitary")
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Slices as uint8 arrays (n, 256, 256), axes (row, column): image, lesion mask, head mask; ``table`` has a row for each."""
+
+    images: np.ndarray
+    lesions: np.ndarray
+    heads: np.ndarray
+    table: pd.DataFrame
+
+    def subset(self, rows: np.ndarray) -> Slices:
+        return Slices(
+            self.images[rows], self.lesions[rows], self.heads[rows], self.table.iloc[rows].reset_index(drop=True)
+        )
+
+
+def load_slices(data: Path, cache: Path) -> Slices:
+    """Reads DIR/index.csv, DIR/images/<idx>.jpg and DIR/masks/<idx>.png once; later from ``cache`` (npz)."""
+    table = pd.read_csv(data / "index.csv", dtype={"pid": str, "group": str})
+    if not cache.exists():
+        shape = (len(table), CACHE_PIXELS, CACHE_PIXELS)
+        images, lesions, heads = (np.zeros(shape, np.uint8) for _ in range(3))
+        for row, idx in enumerate(tqdm(table["idx"], desc="reading slices", mininterval=5)):
+            image = cv2.imread(str(data / "images" / f"{idx}.jpg"), cv2.IMREAD_GRAYSCALE)
+            mask = cv2.imread(str(data / "masks" / f"{idx}.png"), cv2.IMREAD_GRAYSCALE)
+            if image is None or mask is None:
+                raise FileNotFoundError(f"slice {idx} of {data} lacks its image or mask; restore the data folder")
+            size = (CACHE_PIXELS, CACHE_PIXELS)
+            images[row] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+            lesions[row] = cv2.resize((mask > 0).astype(np.float32), size, interpolation=cv2.INTER_AREA) >= 0.5
+            heads[row] = head_mask(as_picture(images[row]).astype(np.float32))[:, :, 0].T
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        partial = cache.with_suffix(".partial.npz")
+        np.savez_compressed(partial, images=images, lesions=lesions, heads=heads)
+        partial.replace(cache)
+    stored = np.load(cache)
+    return Slices(stored["images"], stored["lesions"], stored["heads"], table)
+
+
+def as_picture(image: np.ndarray) -> np.ndarray:
+    """(row, column) as the (columns, rows, 1) of a Case without geometry."""
+    return image.T[:, :, None]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of train, tune and test, and the SHA-256 of each part's sorted group list."""
+
+    train: np.ndarray
+    tune: np.ndarray
+    test: np.ndarray
+    groups_sha256: dict[str, str]
+
+
+def nested_split(table: pd.DataFrame, fold: int, folds: int = 5, tune_share: int = 7, seed: int = 2026) -> Split:
+    """Fold ``fold`` is test; of the other groups one in ``tune_share`` of each class is tune; the rest train.
+
+    A group (patient) is in one part only. A group's class is its first row's; each class's groups are shuffled and dealt out.
+    """
+    part = {}
+    for number, (_, rows) in enumerate(table.groupby("label_name")):
+        groups = np.array(sorted(rows["group"].unique()))
+        np.random.default_rng(seed + number).shuffle(groups)
+        rest = [g for n, g in enumerate(groups) if n % folds != fold]
+        part.update({g: "test" for n, g in enumerate(groups) if n % folds == fold})
+        part.update({g: "tune" if n % tune_share == fold % tune_share else "train" for n, g in enumerate(rest)})
+    where = table["group"].map(part).to_numpy()
+    rows = {name: np.flatnonzero(where == name) for name in ("train", "tune", "test")}
+    digests = {
+        name: hashlib.sha256("\n".join(sorted(table["group"].iloc[r].unique())).encode()).hexdigest()
+        for name, r in rows.items()
+    }
+    return Split(rows["train"], rows["tune"], rows["test"], digests)
