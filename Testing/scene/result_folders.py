@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
+from XAIReportLib.arrays import write_arrays
+from XAIReportLib.case import Case
+from XAIReportLib.results import Anatomy, AtlasRegion, Heatmap, Prediction, Registration, SaliencyMask
 
 METHODS = ("gradcam++", "gradcam", "scorecam")
 SHAPE = (28, 24, 12)
 LESION_CENTRE = (18, 9, 6)
+ATLAS = ((1, "Frontal Pole", None), (5, "Thalamus", "left"))
 REGIONS = [
     ["mask", "name", "lobe", "side", "overlap_ml", "percent_of_mask", "percent_of_region", "voxels"],
     ["lesion-1", "Frontal Pole", "frontal", "left", "1.25", "62.5", "8.1", "120"],
@@ -49,24 +52,21 @@ def write_result(  # noqa: PLR0917 - a test names what it leaves out
     case_id: str = "case-7",
 ) -> Path:
     """A finished result; ``affine`` None is a picture without geometry."""
-    grid = np.diag([-1.0, -1.0, 1.0, 1.0]) if affine is None else affine
     arrays = _arrays(shape)
-    (folder / "heatmaps").mkdir(parents=True)
-    (folder / "masks").mkdir()
-    _save(folder / "image.nii.gz", arrays["image"], grid)
-    if heatmaps:
-        for method in METHODS:
-            _save(folder / "heatmaps" / f"{method}.nii.gz", arrays[method], grid)
-            _save(folder / "masks" / f"{method}.nii.gz", (arrays[method] >= 0.6).astype(np.uint8), grid)
-    if lesions:
-        _save(folder / "masks" / "lesion.nii.gz", arrays["lesion"], grid)
-    if atlas and affine is not None:
-        _save(folder / "atlas.nii.gz", arrays["atlas"], grid)
-        (folder / "atlas.ctbl").write_text(
-            "# Color table\n0 none 0 0 0 0\n1 Frontal_Pole 200 40 40 255\n5 Left_Thalamus 40 200 90 255\n", "utf-8"
-        )
-        (folder / "regions.csv").write_text("\n".join(",".join(row) for row in REGIONS) + "\n", "utf-8")
-    _write_documents(folder, case_id, grid, arrays, lesions, affine is not None)
+    image = arrays["image"]
+    case = Case(case_id, image, affine, np.ones(shape, dtype=bool))
+    scores = {"glioma": 0.9, "meningioma": 0.1} if lesions else {}
+    prediction = Prediction("class_suggested", "", "glioma", scores, (), {}, image * 0, arrays["lesion"])
+    methods = METHODS if heatmaps else ()
+    maps = [Heatmap(method, "glioma", arrays[method], "layer", 0) for method in methods]
+    masks = [SaliencyMask(method, "glioma", arrays[method] >= 0.6, 95.0, "fixed") for method in methods]
+    regions = tuple(AtlasRegion(label, name, "frontal", side) for label, name, side in ATLAS)
+    has_atlas = atlas and affine is not None
+    labels = arrays["atlas"] if has_atlas else None
+    registration = Registration("good" if has_atlas else "not_possible", "", None)
+    folder.mkdir(parents=True)
+    write_arrays(folder, case, prediction, maps, masks, Anatomy(registration, "atlas", "", labels, regions, ()))
+    _write_documents(folder, case, prediction, methods, registration)
     return folder
 
 
@@ -86,24 +86,17 @@ def _arrays(shape: tuple[int, int, int]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _write_documents(  # noqa: PLR0917
-    folder: Path, case_id: str, grid: np.ndarray, arrays: dict[str, np.ndarray], lesions: bool, geometry: bool
+def _write_documents(
+    folder: Path, case: Case, prediction: Prediction, methods: tuple[str, ...], registration: Registration
 ) -> None:
-    found = []
-    for number in (1, 2) if lesions else ():
-        centroid = (grid @ [*np.argwhere(arrays["lesion"] == number).mean(axis=0), 1.0])[:3]
-        found.append(
-            {
-                "side": ("left", "right")[number - 1] if geometry else None,
-                "centroid_ras_mm": centroid.tolist() if geometry else None,
-                "volume_ml": 2.0 / number if geometry else None,
-            }
-        )
     findings = {
         "schema_version": "1.0",
-        "case_id": case_id,
-        "prediction": {"outcome": "class_suggested", "reason": "Score above its bound.", "label": "glioma"},
-        "lesions": found,
+        "case_id": case.case_id,
+        "image": {"has_geometry": case.has_geometry},
+        "prediction": {"outcome": "class_suggested", "label": "glioma", "scores": prediction.scores},
+        "lesions": [_lesion(case, prediction.lesion_labels == n) for n in (1, 2)] if prediction.scores else [],
+        "saliency": [{"method": method} for method in methods],
+        "anatomy": {"registration": {"verdict": registration.verdict}},
         "warnings": ['Größe und "quotes"'],
     }
     run = {
@@ -114,13 +107,18 @@ def _write_documents(  # noqa: PLR0917
         "options": {"saliency": list(METHODS), "input": str(folder / "secret-name.nii.gz")},
         "timings": {"read": 0.1},
     }
-    if not geometry:
-        run["geometry"] = None
     narrative = {"sentences": [{"text": "The model's suggestion is glioma.", "evidence": ["/prediction/label"]}]}
     for name, document in (("findings", findings), ("run", run), ("narrative", narrative)):
         (folder / f"{name}.json").write_text(json.dumps(document, ensure_ascii=False, indent=1), "utf-8")
     (folder / "report.txt").write_text(REPORT, "utf-8")
+    (folder / "regions.csv").write_text("\n".join(",".join(row) for row in REGIONS) + "\n", "utf-8")
+    for name in ("report.html", "report.pdf"):
+        (folder / name).write_text("report", "utf-8")
 
 
-def _save(path: Path, values: np.ndarray, affine: np.ndarray) -> None:
-    nib.save(nib.Nifti1Image(values, affine), path)
+def _lesion(case: Case, mask: np.ndarray) -> dict[str, object]:
+    if case.affine is None:
+        return {"side": None, "centroid_ras_mm": None}
+    i, j, k = np.argwhere(mask).mean(axis=0)
+    number = 1 if mask[tuple(LESION_CENTRE)] else 2
+    return {"side": ("left", "right")[number - 1], "centroid_ras_mm": (case.affine @ [i, j, k, 1.0])[:3].tolist()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ class SceneIncomplete(RuntimeError):
     """A scene was saved but does not come back as it was; the message says what was lost."""
 
 
-def write_mrb(folder: str | os.PathLike[str]) -> Path:
+def write_mrb(folder: str | Path) -> Path:
     """Make ``scene.mrb`` in a finished result folder, without a display; an older one stays until the new one is right.
 
     Raises:

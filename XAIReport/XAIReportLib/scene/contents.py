@@ -6,7 +6,6 @@ Read with what Slicer's own Python has (SimpleITK, numpy); nothing touches the s
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from XAIReportLib.case import InputError
+from XAIReportLib.folder import ResultFolder, read_result
 
-from ..case import InputError
-
-LESION = "lesion"
+TEXT_FILES = ("report.txt", "findings.json", "narrative.json")
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -65,47 +64,39 @@ class Contents:
     has_geometry: bool = field(default=True)
 
 
-def read_contents(folder: str | os.PathLike[str]) -> Contents:
+def read_contents(folder: str | Path) -> Contents:
     """Read a result folder.
 
     Raises:
         InputError: it is not a finished result folder, or a file of it cannot be read.
     """
-    folder = Path(folder)
-    for name in ("image.nii.gz", "findings.json", "run.json"):
-        if not (folder / name).is_file():
-            raise InputError(f"{folder} is not a finished XAIReport result: {name} is missing; choose a case's folder.")
-    findings, run = _json(folder / "findings.json"), _json(folder / "run.json")
-    image = read_grid(folder / "image.nii.gz", np.float32)
-    order = [entry.get("method") for entry in findings.get("saliency") or []]
-    masks = {_method(path): read_grid(path, np.uint8) for path in _maps(folder / "masks", order)}
-    lesions = masks.pop(LESION, None)
-    atlas_path = folder / "atlas.nii.gz"
+    result = read_result(folder)
     contents = Contents(
-        folder=folder,
-        case_id=str(findings.get("case_id") or folder.name),
-        image=image,
-        heatmaps={_method(path): read_grid(path, np.float32) for path in _maps(folder / "heatmaps", order)},
-        saliency_masks=masks,
-        lesions=None if lesions is None else GridImage(lesions.voxels.astype(np.int16), lesions.ijk_to_ras),
-        atlas=read_grid(atlas_path, np.int16) if atlas_path.is_file() else None,
-        atlas_colors=_color_table(folder / "atlas.ctbl"),
-        regions=_table(folder / "regions.csv"),
-        findings=findings,
-        texts={
-            name: (folder / name).read_text(encoding="utf-8")
-            for name in ("report.txt", "findings.json", "narrative.json")
-            if (folder / name).is_file()
-        },
-        run=run,
-        has_geometry=not ("geometry" in run and run["geometry"] is None),
+        folder=result.path,
+        case_id=str(result.findings.get("case_id") or result.path.name),
+        image=read_grid(result.image, None),
+        heatmaps={method: read_grid(path, np.float32) for method, path in result.heatmaps.items()},
+        saliency_masks={method: read_grid(path, np.uint8) for method, path in result.masks.items()},
+        lesions=read_grid(result.lesion, np.int16) if result.lesion else None,
+        atlas=read_grid(result.atlas, np.int16) if result.atlas else None,
+        atlas_colors=_color_table(result.atlas_colours) if result.atlas_colours else (),
+        regions=_table(result.reports["csv"]),
+        findings=result.findings,
+        texts={name: (result.path / name).read_text(encoding="utf-8") for name in TEXT_FILES},
+        run=result.run,
+        has_geometry=_has_geometry(result),
     )
     _same_grid(contents)
     return contents
 
 
-def read_grid(path: Path, dtype: type) -> GridImage:
-    """Read one image of a result folder; sheared grids keep their shear.
+def _has_geometry(result: ResultFolder) -> bool:
+    image = result.findings.get("image") or {}
+    return bool(image.get("has_geometry", result.run.get("geometry", "stated") is not None))
+
+
+def read_grid(path: Path, dtype: type | None) -> GridImage:
+    """Read one image of a result folder, as ``dtype`` or as stored; sheared grids keep their shear.
 
     Raises:
         InputError: the file is not a readable three-dimensional image.
@@ -125,7 +116,8 @@ def read_grid(path: Path, dtype: type) -> GridImage:
     matrix = _LPS_TO_RAS @ matrix
     if image.HasMetaDataKey("ITK_sform_corrected") and image.GetMetaData("ITK_sform_corrected") == "YES":
         matrix[:3] = [[float(v) for v in image.GetMetaData(f"srow_{row}").split()] for row in "xyz"]
-    return _right_handed(GridImage(sitk.GetArrayFromImage(image).astype(dtype), matrix))
+    voxels = sitk.GetArrayFromImage(image)
+    return _right_handed(GridImage(voxels if dtype is None else voxels.astype(dtype), matrix))
 
 
 def _right_handed(grid: GridImage) -> GridImage:
@@ -167,29 +159,7 @@ def _same_grid(contents: Contents) -> None:
             )
 
 
-def _maps(folder: Path, order: list[Any]) -> list[Path]:
-    """In the order of the findings, whose first method is the one that is shown; others after them by name."""
-    paths = sorted(folder.glob("*.nii.gz"))
-    return sorted(paths, key=lambda path: order.index(_method(path)) if _method(path) in order else len(order))
-
-
-def _method(path: Path) -> str:
-    return path.name.removesuffix(".nii.gz")
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as JSON; analyse the case again. ({error})") from error
-    if not isinstance(document, dict):
-        raise InputError(f"{path} holds no JSON object; analyse the case again.")
-    return document
-
-
 def _table(path: Path) -> tuple[list[str], list[list[str]]]:
-    if not path.is_file():
-        return [], []
     with path.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.reader(stream))
     return (rows[0], rows[1:]) if rows else ([], [])
@@ -197,8 +167,6 @@ def _table(path: Path) -> tuple[list[str], list[list[str]]]:
 
 def _color_table(path: Path) -> tuple[AtlasColor, ...]:
     """Lines "label name r g b a" (0 to 255) as Slicer writes them, an underscore standing for a blank in a name."""
-    if not path.is_file():
-        return ()
     colors = []
     for line in path.read_text(encoding="utf-8").splitlines():
         words = line.split()

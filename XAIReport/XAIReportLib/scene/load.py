@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,7 +41,7 @@ class LoadedResult:
         return [node for node in parts if node is not None]
 
 
-def load_result(folder: str | os.PathLike[str], scene: Any = None) -> LoadedResult:
+def load_result(folder: str | Path, scene: Any = None) -> LoadedResult:
     """Put a result folder into ``scene`` (default: the open scene of Slicer) and show it in the slice views.
 
     Raises:
@@ -50,7 +49,7 @@ def load_result(folder: str | os.PathLike[str], scene: Any = None) -> LoadedResu
         InputError: the folder is not a finished result; the scene is untouched.
     """
     scene = live_scene() if scene is None else scene
-    contents = read_contents(Path(folder))
+    contents = read_contents(folder)
     with _complete_or_absent(scene):
         loaded = _make_nodes(scene, contents)
     loaded.focus = next(iter(tables.lesion_centroids(contents).values()), None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from XAIReportLib.case import head_mask
 
-from ..case import head_mask
 from . import colors
 from .contents import AtlasColor, Contents, GridImage
 
