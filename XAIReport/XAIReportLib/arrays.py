@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-
 from XAIReportLib.case import Case
 from XAIReportLib.results import Anatomy, AtlasRegion, Heatmap, Prediction, SaliencyMask
 
@@ -17,7 +16,7 @@ NOMINAL_AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])
 LESION = "lesion"
 
 
-def write_arrays(
+def write_arrays(  # noqa: PLR0917 - one argument for each stage of the road
     folder: Path,
     case: Case,
     prediction: Prediction,

@@ -1,8 +1,8 @@
 """The result folder on disk: complete or absent, its arrays written, and read back.
 
 Layout: findings.json, narrative.json, run.json, report.html, report.pdf, report.txt, regions.csv, image.nii.gz,
-lesion_probability.nii.gz, heatmaps/<method>.nii.gz, masks/<method>.nii.gz, masks/lesion.nii.gz, atlas.nii.gz + atlas.ctbl,
-figures/*.png, scene.mrb.
+lesion_probability.nii.gz, heatmaps/<method>.nii.gz, masks/<method>.nii.gz, masks/lesion.nii.gz, atlas.nii.gz with
+atlas.ctbl, figures/*.png, scene.mrb.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def _check_replaceable(target: Path) -> None:
         raise InputError(f"{target.name} in the output folder is in the way; remove it or choose another case id.")
     if any(target.iterdir()) and not (target / "run.json").is_file():
         raise InputError(
-            f"{target.name} in the output folder is no result of XAIReport, so it is not replaced; choose another case id."
+            f"{target.name} in the output folder is no result of XAIReport, and is not replaced; choose another case id."
         )
 
 

@@ -59,7 +59,7 @@ class Heatmap:
 
 @dataclass(frozen=True)
 class SaliencyMask:
-    """A heat map's binary mask (uint8), the percentile of the head's values it was cut at, and the rule that chose it."""
+    """A heat map's binary mask (uint8), the percentile of the head's values it was cut at, and the rule for it."""
 
     method: str
     target: str
