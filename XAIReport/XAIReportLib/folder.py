@@ -137,10 +137,12 @@ def made_folder(folder: Path) -> Iterator[Path]:
                 path.rmdir()
 
 
-def check_writable(output: Path) -> None:
-    """Raises InputError when results cannot be written into ``output``; found by trying, without a trace."""
-    with made_folder(Path(output).absolute()):
-        pass
+def check_writable(target: Path, keep: bool = False) -> None:
+    """Raises InputError when a result cannot be put at ``target``; found by trying, without a trace."""
+    target = Path(target).absolute()
+    with made_folder(target.parent):
+        if not keep:
+            _check_replaceable(target)
 
 
 def remove_leftovers(output: Path) -> None:
@@ -205,7 +207,7 @@ def _check_replaceable(target: Path) -> None:
         raise InputError(f"{target.name} in the output folder is in the way; remove it or choose another case id.")
     if any(target.iterdir()) and not (target / "run.json").is_file():
         raise InputError(
-            f"{target.name} in the output folder is no result of XAIReport, and is not replaced; choose another case id."
+            f"{target.name} in the output folder is no result of XAIReport and is not replaced; choose another case id."
         )
 
 
@@ -285,7 +287,7 @@ class ResultFolder:
         names = [*DOCUMENTS, *REPORTS, "image.nii.gz"]
         if (self.path / "findings.json").is_file():
             prediction = self.findings.get("prediction") or {}
-            if prediction.get("scores"):
+            if prediction.get("outcome") != "not_applicable" or prediction.get("scores"):
                 names += ["masks/lesion.nii.gz"]
             names += [f"{kind}/{method}.nii.gz" for method in self._methods for kind in ("heatmaps", "masks")]
             verdict = ((self.findings.get("anatomy") or {}).get("registration") or {}).get("verdict")
@@ -307,6 +309,19 @@ def read_result(folder: str | Path) -> ResultFolder:
     if missing:
         raise InputError(f"The result folder {path.name} lacks {', '.join(missing)}; analyse the case again.")
     return result
+
+
+def add_warning(folder: Path, sentence: str) -> None:
+    """Add a sentence to the warnings in the run.json of a finished result."""
+    path = folder / "run.json"
+    run = _document(path)
+    run["warnings"] = [*(run.get("warnings") or ()), sentence]
+    temporary = path.with_name(f".run-{secrets.token_hex(4)}.json")
+    try:
+        temporary.write_text(json.dumps(run, ensure_ascii=False, indent=2) + "\n", encoding="utf-8", newline="\n")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -1,0 +1,249 @@
+"""The command line: ``xaireport``, the same as ``python -m XAIReportLib``.
+
+Exit codes: 0 done, 1 failed, 2 bad input or use, 130 interrupted, 143 terminated. Everything that needs no network is
+checked before the network's libraries are loaded, so that bad input is answered at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
+
+from XAIReportLib.case import InputError, new_case_id, safe_case_id
+
+SALIENCY_METHODS = ("gradcam++", "gradcam", "scorecam")
+OK, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+
+
+class Parser(argparse.ArgumentParser):
+    """Bad use is one sentence, like bad input."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message[:1].upper()}{message[1:]}; see '{self.prog} --help'.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    console = Console(json_lines="--json-progress" in given)
+    try:
+        with _terminated_as_exit():
+            options = _parser().parse_args(given)
+            options.console = console
+            return options.run(options)
+    except InputError as error:
+        console.error(str(error), "--debug" in given)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        console.error("Interrupted; nothing was left behind.")
+        return INTERRUPTED
+    except Exception as error:  # the last door: a person gets one sentence
+        console.error(f"XAIReport failed ({type(error).__name__}: {_one_line(error)}).", "--debug" in given)
+        return FAILED
+
+
+class Console:
+    """Progress, results and errors: lines for a person, or JSON lines on stdout for a program."""
+
+    def __init__(self, json_lines: bool) -> None:
+        self._out: TextIO = sys.stdout
+        self._json = json_lines
+        self._start = time.monotonic()
+        self._stage = ""
+
+    def progress(self, stage: str, fraction: float, message: str) -> None:
+        if self._json:
+            self._write({"type": "progress", "stage": stage, "fraction": round(fraction, 4), "message": message})
+        elif stage != self._stage:
+            print(f"{time.monotonic() - self._start:7.1f} s  {stage}: {message}", file=sys.stderr, flush=True)
+        self._stage = stage
+
+    def warning(self, message: str) -> None:
+        if self._json:
+            self._write({"type": "warning", "message": message})
+        print(f"Warning: {message}", file=sys.stderr, flush=True)
+
+    def result(self, folder: Path) -> None:
+        if self._json:
+            self._write({"type": "result", "folder": str(folder)})
+        else:
+            print(f"Result: {folder}\nReport: {folder / 'report.html'}", file=self._out, flush=True)
+
+    def error(self, message: str, debug: bool = False) -> None:
+        if debug:
+            traceback.print_exc()
+        if self._json:
+            self._write({"type": "error", "message": message})
+        print(f"Error: {message}", file=sys.stderr, flush=True)
+
+    def _write(self, document: dict[str, Any]) -> None:
+        print(json.dumps(document, ensure_ascii=True), file=self._out, flush=True)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="xaireport",
+        description="Makes an image classifier's decision on a brain MRI inspectable. "
+        "Research use only. Not for diagnosis.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_analyze(commands)
+    scene = commands.add_parser("scene", help="make scene.mrb of a finished result folder")
+    scene.add_argument("folder", metavar="DIR", type=Path, help="the folder of one analysed case")
+    scene.set_defaults(run=make_scene)
+    models = commands.add_parser("models", help="list the model bundles that can be used")
+    models.set_defaults(run=list_models)
+    for command in (scene, models):
+        command.add_argument("--debug", action="store_true", help="show where an error came from")
+    return parser
+
+
+def _add_analyze(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("analyze", help="analyse one case and write its result folder")
+    command.add_argument(
+        "input", metavar="INPUT", help="NIfTI or NRRD volume, folder with one DICOM series, or PNG/JPEG slice"
+    )
+    command.add_argument("--output", metavar="DIR", type=Path, required=True, help="the result is put at DIR/<case id>")
+    command.add_argument("--bundle", metavar="NAME|PATH", default="brain_tumor_mri", help="model; default %(default)s")
+    command.add_argument(
+        "--saliency",
+        metavar="METHODS",
+        type=_methods,
+        default=SALIENCY_METHODS,
+        help=f"comma-separated, of {', '.join(SALIENCY_METHODS)}; default all",
+    )
+    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default %(default)s")
+    command.add_argument("--case-id", metavar="ID", help="default: a random one, never from a file name or a tag")
+    command.add_argument("--keep", action="store_true", help="keep an old result and put the new one beside it")
+    command.add_argument("--force", action="store_true", help="analyse what does not look like a head MRI, too")
+    command.add_argument("--json-progress", action="store_true", help="progress and result as JSON lines on stdout")
+    command.add_argument("--debug", action="store_true", help="show where an error came from")
+    command.set_defaults(run=analyze)
+
+
+def _methods(text: str) -> tuple[str, ...]:
+    """Saliency methods of a comma-separated list, each once."""
+    methods = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
+    unknown = [method for method in methods if method not in SALIENCY_METHODS]
+    if unknown or not methods:
+        what = f"unknown method {', '.join(unknown)}" if unknown else "no method given"
+        raise argparse.ArgumentTypeError(f"{what}; give some of {', '.join(SALIENCY_METHODS)}")
+    return methods
+
+
+def analyze(options: argparse.Namespace) -> int:
+    """``xaireport analyze``: input and output are checked before anything slow is loaded."""
+    from XAIReportLib.folder import check_writable
+    from XAIReportLib.reading import read_case
+
+    console: Console = options.console
+    case_id = new_case_id() if options.case_id is None else safe_case_id(options.case_id)
+    check_writable(options.output / case_id, options.keep)
+    console.progress("read", 0.0, "reading the image")
+    case = read_case(options.input, case_id)
+    with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result, whatever a library prints
+        from XAIReportLib.pipeline import analyze as walk
+
+        analysis = walk(
+            case,
+            options.output,
+            bundle=options.bundle,
+            saliency=options.saliency,
+            device=options.device,
+            keep=options.keep,
+            force=options.force,
+            progress=lambda step: console.progress(step.stage, step.fraction, step.message),
+        )
+        scene = _add_scene(analysis.folder, console)
+    console.progress("done", 1.0, "the result is complete")
+    console.result(analysis.folder)
+    return scene
+
+
+def _add_scene(folder: Path, console: Console) -> int:
+    """Add scene.mrb to a finished result. The result stays, and says why, when there can be none."""
+    from XAIReportLib.folder import add_warning
+    from XAIReportLib.scene import SceneUnavailable, write_mrb
+
+    console.progress("scene", 0.0, "making the Slicer scene")
+    try:
+        write_mrb(folder)
+    except SceneUnavailable as error:
+        code, message = OK, f"scene.mrb was left out: {_one_line(error)}"
+    except Exception as error:  # the analysis is finished work and stays
+        code, message = FAILED, f"scene.mrb could not be made ({_one_line(error)}); the rest of the result is complete."
+    else:
+        return OK
+    console.warning(message)
+    add_warning(folder, message)
+    return code
+
+
+def make_scene(options: argparse.Namespace) -> int:
+    """``xaireport scene``."""
+    from XAIReportLib.folder import read_result
+    from XAIReportLib.scene import SceneUnavailable, write_mrb
+
+    folder = read_result(options.folder).path
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            path = write_mrb(folder)
+    except SceneUnavailable as error:
+        options.console.error(f"scene.mrb cannot be made here: {_one_line(error)}", options.debug)
+        return FAILED
+    print(f"Scene: {path}")
+    return OK
+
+
+def list_models(options: argparse.Namespace) -> int:
+    """``xaireport models``: each bundle with what it knows, or with what is wrong with it."""
+    from XAIReportLib.models.bundle import find_bundles, load_bundle
+
+    folders = find_bundles()
+    if not folders:
+        options.console.error("No model bundle was found; put one into a folder named by XAIREPORT_MODELS.")
+        return FAILED
+    code = OK
+    for folder in folders:
+        try:
+            bundle = load_bundle(folder)
+        except InputError as error:
+            options.console.warning(str(error))
+            code = FAILED
+        else:
+            print(f"{bundle.name} {bundle.version}: {', '.join(bundle.classes)} ({bundle.folder})")
+    return code
+
+
+@contextlib.contextmanager
+def _terminated_as_exit() -> Iterator[None]:
+    """A polite kill (a cluster's time limit) unwinds like an interruption, so that nothing half-written stays."""
+
+    def leave(*_: object) -> NoReturn:
+        raise SystemExit(TERMINATED)
+
+    try:
+        before: Callable[..., Any] | int | None = signal.signal(signal.SIGTERM, leave)
+    except ValueError:  # not the main thread: its owner handles signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
