@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+
 from XAIReportLib.case import Case
 from XAIReportLib.results import Anatomy, AtlasRegion, Heatmap, Prediction, SaliencyMask
 
@@ -32,7 +33,7 @@ def write_arrays(  # noqa: PLR0917 - one argument for each stage of the road
     Returns the paths. Raises ValueError for an array off the case's grid or two maps of one method.
     """
     images: dict[str, np.ndarray] = {"image": _image(case.image)}
-    if prediction.scores:
+    if prediction.outcome != "not_applicable" or prediction.scores:
         images["lesion_probability"] = prediction.lesion_probability.astype(np.float32)
         images[f"masks/{LESION}"] = prediction.lesion_labels.astype(np.uint8)
     for heatmap in _values(heatmaps):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from XAIReportLib.case import Case, InputError, head_mask, new_case_id, safe_case_id
 
 MIN_VOXELS = 8  # along each axis: fewer are a localiser or a cut, not a volume

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from XAIReportLib.case import InputError
 
 TAGS = (
@@ -21,8 +22,11 @@ TAGS = (
     "ImageOrientationPatient",
     "PixelSpacing",
     "PhotometricInterpretation",
+    "BitsAllocated",
+    "PixelData",
 )
 MIN_SLICES = 8
+LARGE_ELEMENT_BYTES = 1024
 ORIENTATION_TOLERANCE = 1e-3  # of direction cosines; scanners write six decimals
 SPACING_TOLERANCE = 1e-3  # millimetres in the plane
 # Shares of the slice distance: how much it may vary (scanners round positions), how far a slice may lie off the
@@ -85,7 +89,7 @@ def read_folder(folder: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, 
                 f"{headers[index][0].name} in {name} is damaged, truncated or compressed in an unknown way; "
                 "export the series again."
             ) from error
-    return _not_inverted(array, first), affine, str(first.get("Modality") or "OT"), [path for path, _ in headers]
+    return array, affine, str(first.get("Modality") or "OT"), [path for path, _ in headers]
 
 
 def read_multi_frame(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, str]:
@@ -99,6 +103,8 @@ def read_multi_frame(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarra
         data = pydicom.dcmread(path)
     except pydicom.errors.InvalidDicomError as error:
         raise InputError(f"{path.name} is not a DICOM file; give the file that its name promises.") from error
+    if "PixelData" not in data:
+        raise InputError(f"{path.name} is truncated or holds no image; export it again.")
     frames = int(data.get("NumberOfFrames") or 1)
     if frames == 1:
         raise InputError(f"{path.name} is a single DICOM slice; give the folder of its whole series.")
@@ -122,7 +128,9 @@ def read_multi_frame(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarra
         for i in order
     ]
     array = np.stack(scaled).transpose().astype(np.float32)
-    return _not_inverted(array, data), affine, str(data.get("Modality") or "OT")
+    if data.get("PhotometricInterpretation") == "MONOCHROME1":  # low values are white; GDCM turns them by itself
+        array = array.max() - array
+    return array, affine, str(data.get("Modality") or "OT")
 
 
 class _FrameTags:
@@ -213,14 +221,29 @@ def _headers(folder: Path) -> list[tuple[Path, object]]:
         if not path.is_file() or path.name.upper() == "DICOMDIR":
             continue
         try:
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(TAGS))
-            if "Rows" in header:
-                found.append((path, header))
+            # Pixels are only measured here, not read.
+            header = pydicom.dcmread(path, specific_tags=list(TAGS), defer_size=LARGE_ELEMENT_BYTES)
+            if "Rows" not in header:
+                continue  # a report or a presentation state beside the slices
+            if _pixels_lack(header):
+                raise ValueError("fewer pixels than rows and columns say")
+            found.append((path, header))
         except pydicom.errors.InvalidDicomError:
             continue  # a note or a preview beside the slices
         except Exception as error:  # a damaged header fails in any way
             raise InputError(f"{path.name} in {folder.name} is damaged; export the series again.") from error
     return found
+
+
+def _pixels_lack(header) -> bool:
+    """Whether the file holds fewer bytes than its size asks for; GDCM would fill the rest without a word."""
+    if "PixelData" not in header:
+        return True
+    element = header.get_item("PixelData")
+    length = element.length if element.value is None else len(element.value)
+    frames = int(header.get("NumberOfFrames") or 1)
+    wanted = header.Rows * header.Columns * frames * int(header.get("BitsAllocated") or 8) // 8
+    return not header.file_meta.TransferSyntaxUID.is_compressed and length < wanted
 
 
 def _check_one_series(headers: list, name: str) -> None:
@@ -262,8 +285,3 @@ def _numbers(value, count: int) -> np.ndarray | None:
     except (TypeError, ValueError):
         return None
     return numbers if numbers.shape == (count,) and all(map(math.isfinite, numbers)) else None
-
-
-def _not_inverted(array: np.ndarray, header) -> np.ndarray:
-    """Bright stays bright: MONOCHROME1 stores low values for white."""
-    return array.max() - array if header.get("PhotometricInterpretation") == "MONOCHROME1" else array

@@ -7,6 +7,7 @@ import io
 import math
 
 import numpy as np
+
 from XAIReportLib.case import InputError
 
 MILLIMETRES = {"mm": 1.0, "unknown": 1.0, "meter": 1000.0, "micron": 0.001}

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+
 from XAIReportLib.case import InputError
 
 HEADER_BYTES = 2**16

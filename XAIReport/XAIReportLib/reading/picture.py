@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from XAIReportLib.case import InputError
 
 MAX_PIXELS = 2**26

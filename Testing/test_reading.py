@@ -1,0 +1,524 @@
+"""Every format brings the same voxels to the same places; whatever is wrong with a file is one sentence."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import struct
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.sequence import Sequence
+from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from XAIReportLib.case import Case, InputError
+from XAIReportLib.reading import case_from_array, read_case
+
+SHAPE = (22, 18, 11)
+SPACING = (0.9, 1.3, 3.1)
+LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+SLOPE, INTERCEPT = 0.5, -20.0
+
+
+def oblique(flips: tuple[int, int, int] = (1, 1, 1)) -> np.ndarray:
+    """Rotated about all axes, anisotropic, away from the origin."""
+    x, y, z = np.radians((14.0, -21.0, 33.0))
+    rx = np.array([[1, 0, 0], [0, np.cos(x), -np.sin(x)], [0, np.sin(x), np.cos(x)]])
+    ry = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
+    rz = np.array([[np.cos(z), -np.sin(z), 0], [np.sin(z), np.cos(z), 0], [0, 0, 1]])
+    affine = np.eye(4)
+    affine[:3, :3] = rx @ ry @ rz @ np.diag(np.multiply(SPACING, flips))
+    affine[:3, 3] = (-30.5, 42.25, -7.75)
+    return affine
+
+
+def phantom() -> np.ndarray:
+    """No symmetry: every turn or flip would show."""
+    i, j, k = np.meshgrid(*(np.arange(n) for n in SHAPE), indexing="ij")
+    blob = 200 * np.exp(-(((i - 6) / 4) ** 2 + ((j - 11) / 3) ** 2 + ((k - 3) / 2) ** 2))
+    return np.rint(blob + 7 * i + 3 * j + 11 * k).astype(np.int16) * 2
+
+
+def values_at(case: Case, points: np.ndarray) -> np.ndarray:
+    """The case's voxels at RAS points that are voxel centres."""
+    ijk = (points - case.affine[:3, 3]) @ np.linalg.inv(case.affine[:3, :3]).T
+    assert np.abs(ijk - np.rint(ijk)).max() < 2e-3, "the points are no voxel centres of this grid"
+    return case.image[tuple(np.rint(ijk).astype(int).T)]
+
+
+def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray, form: str = "sform") -> Path:
+    image = nib.Nifti1Image(array, affine)
+    image.set_sform(affine, 1 if form == "sform" else 0)
+    image.set_qform(affine, 1 if form == "qform" else 0)
+    image.header.set_xyzt_units("mm")
+    nib.save(image, path)
+    return path
+
+
+def write_nrrd(path: Path, array: np.ndarray, affine: np.ndarray) -> Path:
+    image = sitk.GetImageFromArray(array.transpose())
+    lps = LPS @ affine
+    spacing = np.linalg.norm(lps[:3, :3], axis=0)
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((lps[:3, :3] / spacing).ravel().tolist())
+    image.SetOrigin(lps[:3, 3].tolist())
+    sitk.WriteImage(image, str(path), useCompression=True)
+    return path
+
+
+def dicom_slice(k: int, affine: np.ndarray, pixels: np.ndarray, series: str = "1.2.3", number: int = 4) -> FileDataset:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = MRImageStorage
+    meta.MediaStorageSOPInstanceUID = generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    lps = LPS @ affine
+    spacing = np.linalg.norm(lps[:3, :3], axis=0)
+    directions = lps[:3, :3] / spacing
+    data.SOPClassUID, data.SOPInstanceUID = MRImageStorage, meta.MediaStorageSOPInstanceUID
+    data.Modality, data.SeriesInstanceUID, data.StudyInstanceUID = "MR", series, "1.2"
+    data.SeriesNumber, data.PatientName, data.SeriesDescription = number, "Secret^Name", "secret description"
+    data.ImagePositionPatient = [f"{v:.6f}" for v in (lps @ [0, 0, k, 1])[:3]]
+    data.ImageOrientationPatient = [f"{v:.8f}" for v in (*directions[:, 0], *directions[:, 1])]
+    data.PixelSpacing = [f"{spacing[1]:.6f}", f"{spacing[0]:.6f}"]
+    data.SliceThickness = "1"
+    _pixels(data, pixels.T)
+    return data
+
+
+def _pixels(data: Dataset, rows_columns: np.ndarray) -> None:
+    data.Rows, data.Columns = rows_columns.shape[-2:]
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 16, 15, 1
+    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    data.RescaleSlope, data.RescaleIntercept = str(SLOPE), str(INTERCEPT)
+    data.PixelData = np.ascontiguousarray((rows_columns - INTERCEPT) / SLOPE, dtype=np.int16).tobytes()
+
+
+def write_series(folder: Path, array: np.ndarray, affine: np.ndarray, **tags: object) -> Path:
+    """One file a slice; names are shuffled, so that their order says nothing."""
+    folder.mkdir(exist_ok=True)
+    names = [f"IM{n:04d}" for n in range(array.shape[2])]
+    random.Random(5).shuffle(names)
+    for k, name in enumerate(names):
+        data = dicom_slice(k, affine, array[:, :, k])
+        for tag, value in tags.items():
+            setattr(data, tag, value)
+        data.save_as(folder / name)
+    (folder / "notes.txt").write_text("not an image")
+    return folder
+
+
+def write_multi_frame(path: Path, array: np.ndarray, affine: np.ndarray) -> Path:
+    data = dicom_slice(0, affine, array[:, :, 0])
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = EnhancedMRImageStorage
+    order = random.Random(2).sample(range(array.shape[2]), array.shape[2])
+    _pixels(data, array.transpose(2, 1, 0)[order])
+    data.NumberOfFrames = array.shape[2]
+    frames = []
+    for k in order:
+        position, frame = Dataset(), Dataset()
+        position.ImagePositionPatient = dicom_slice(k, affine, array[:, :, k]).ImagePositionPatient
+        frame.PlanePositionSequence = Sequence([position])
+        frames.append(frame)
+    orientation, measures, scaling, shared = Dataset(), Dataset(), Dataset(), Dataset()
+    orientation.ImageOrientationPatient, measures.PixelSpacing = data.ImageOrientationPatient, data.PixelSpacing
+    scaling.RescaleSlope, scaling.RescaleIntercept = data.RescaleSlope, data.RescaleIntercept
+    shared.PlaneOrientationSequence, shared.PixelMeasuresSequence = Sequence([orientation]), Sequence([measures])
+    shared.PixelValueTransformationSequence = Sequence([scaling])
+    data.PerFrameFunctionalGroupsSequence, data.SharedFunctionalGroupsSequence = Sequence(frames), Sequence([shared])
+    for tag in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept"):
+        delattr(data, tag)
+    data.save_as(path)
+    return path
+
+
+def write_big_endian(path: Path, array: np.ndarray, affine: np.ndarray) -> Path:
+    """A scaled big-endian NIfTI-2 whose sform counts in metres."""
+    metres = affine.copy()
+    metres[:3] /= 1000
+    image = nib.Nifti2Image(array.astype(">i2"), metres, nib.Nifti2Header(endianness=">"))
+    image.set_sform(metres, 1)
+    image.set_qform(metres, 0)
+    image.header.set_xyzt_units("meter")
+    nib.save(image, path)
+    return path
+
+
+WRITERS = {
+    "sform.nii": lambda p, a, m: write_nifti(p, a, m, "sform"),
+    "qform.nii.gz": lambda p, a, m: write_nifti(p, a, m, "qform"),
+    "METRES.NII": write_big_endian,
+    "volume.nrrd": write_nrrd,
+    "detached.nhdr": write_nrrd,
+    "series": write_series,
+    "frames.dcm": write_multi_frame,
+    "frames": write_multi_frame,
+}
+
+
+@pytest.mark.parametrize("flips", [(1, 1, 1), (-1, 1, 1), (1, -1, -1), (-1, -1, -1)])
+@pytest.mark.parametrize("name", WRITERS)
+def test_the_same_point_has_the_same_value_in_every_format(
+    tmp_path: Path, name: str, flips: tuple[int, int, int]
+) -> None:
+    array, affine = phantom(), oblique(flips)
+    case = read_case(WRITERS[name](tmp_path / name, array, affine))
+    voxels = np.stack(np.meshgrid(*(np.arange(n) for n in SHAPE), indexing="ij"), axis=-1).reshape(-1, 3)
+    points = voxels @ affine[:3, :3].T + affine[:3, 3]
+    assert np.array_equal(values_at(case, points), array.ravel().astype(np.float32))
+    assert case.image.shape == SHAPE
+    assert case.image.dtype == np.float32
+    assert case.spacing_mm == pytest.approx(SPACING, abs=1e-4)
+    assert case.voxel_ml == pytest.approx(np.prod(SPACING) / 1000, rel=1e-4)
+    assert len(case.sha256) == 64
+    assert case.modality == "MR"
+
+
+def test_names_of_files_and_patients_stay_outside(tmp_path: Path) -> None:
+    folder = write_series(tmp_path / "Secret^Name", phantom(), oblique())
+    first, second = read_case(folder), read_case(folder)
+    assert first.case_id != second.case_id, "the default case id is random"
+    assert first.sha256 == second.sha256
+    assert "ecret" not in repr(first.case_id)
+
+
+def test_dicom_modality_and_inverted_grey(tmp_path: Path) -> None:
+    plain = read_case(write_series(tmp_path / "a", phantom(), oblique(), Modality="CT"))
+    assert plain.modality == "CT"
+    series = read_case(write_series(tmp_path / "b", phantom(), oblique(), PhotometricInterpretation="MONOCHROME1"))
+    path = write_multi_frame(tmp_path / "frames.dcm", phantom(), oblique())
+    data = pydicom.dcmread(path)
+    data.PhotometricInterpretation = "MONOCHROME1"
+    data.save_as(path)
+    for turned in (series, read_case(path)):
+        assert np.corrcoef(turned.image.ravel(), plain.image.ravel())[0, 1] == pytest.approx(-1)
+
+
+def test_a_picture_stands_upright_and_has_no_geometry(tmp_path: Path) -> None:
+    pixels = np.arange(40 * 30, dtype=np.uint16).reshape(30, 40) * 50
+    Image.fromarray(pixels).save(tmp_path / "deep.png")
+    case = read_case(tmp_path / "deep.png")
+    assert case.image.shape == (40, 30, 1)
+    assert np.array_equal(case.image[:, :, 0], pixels.T), "all 16 bits are kept"
+    assert case.affine is None
+    assert case.spacing_mm is None
+    assert not case.coloured
+
+    turned = Image.fromarray((pixels // 240).astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: show rotated by 90 degrees clockwise
+    turned.save(tmp_path / "turned.png", exif=exif)
+    expected = np.rot90((pixels // 240).astype(np.uint8), -1)
+    assert np.array_equal(read_case(tmp_path / "turned.png").image[:, :, 0], expected.T)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "CMYK"])
+def test_grey_is_grey_however_it_is_stored(tmp_path: Path, mode: str) -> None:
+    rng = np.random.default_rng(1)
+    grey = Image.fromarray(rng.integers(0, 255, (32, 48), dtype=np.uint8))
+    path = tmp_path / ("x.jpg" if mode == "CMYK" else "x.png")
+    picture = grey.convert("RGB").convert(mode) if mode == "CMYK" else grey.convert(mode)
+    if mode in ("RGBA", "LA"):
+        picture.putalpha(Image.fromarray(rng.integers(0, 255, (32, 48), dtype=np.uint8)))
+    picture.save(path, quality=95) if mode == "CMYK" else picture.save(path)
+    case = read_case(path)
+    assert not case.coloured
+    tolerance = 25 if mode == "CMYK" else 0.51
+    assert np.abs(case.image[:, :, 0] - np.asarray(grey).T).max() <= tolerance
+
+
+def test_true_colours_are_told(tmp_path: Path) -> None:
+    pixels = np.zeros((40, 40, 3), np.uint8)
+    pixels[:, 10:30] = (200, 80, 160)
+    Image.fromarray(pixels).save(tmp_path / "tile.jpg")
+    assert read_case(tmp_path / "tile.jpg").coloured
+
+
+def test_an_array_is_a_case() -> None:
+    case = case_from_array(phantom(), oblique(), "case-1")
+    assert (case.case_id, case.kind) == ("case-1", "array")
+    assert case.sha256 != case_from_array(phantom() + 1, oblique()).sha256
+    assert case_from_array(np.arange(400.0).reshape(20, 20), None).image.shape == (20, 20, 1)
+    with pytest.raises(InputError, match="without an affine"):
+        case_from_array(phantom(), None)
+
+
+def test_one_volume_in_four_dimensions_is_a_volume(tmp_path: Path) -> None:
+    assert read_case(write_nifti(tmp_path / "a.nii", phantom()[..., None], oblique())).image.shape == SHAPE
+
+
+# --- bad input -------------------------------------------------------------------------------------------------------
+
+
+def refused(path: Path, pattern: str) -> None:
+    """The sentence says what is wrong, names the file, ends, and shows no folder of it."""
+    with pytest.raises(InputError, match=pattern) as caught:
+        read_case(path)
+    message = str(caught.value)
+    assert message.endswith(".")
+    assert "\n" not in message
+    assert path.name in message or "frame" in message or "IM0" in message
+    assert str(path.parent) not in message
+
+
+def _array(change: str) -> np.ndarray:
+    array = phantom().astype(np.float32)
+    if change == "NaN":
+        array[3, 4, 5] = np.nan
+    elif change == "infinite":
+        array[3, 4, 5] = np.inf
+    elif change == "same value":
+        array[:] = 3
+    elif change == "8 or more":
+        array = array[:, :, :7]
+    elif change == "series of volumes":
+        array = np.stack([array, array], axis=-1)
+    elif change == "complex":
+        array = array.astype(np.complex64)
+    elif change == "colours":
+        array = np.zeros(SHAPE, dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+    return array
+
+
+@pytest.mark.parametrize(
+    "change", ["NaN", "infinite", "same value", "8 or more", "series of volumes", "complex", "colours"]
+)
+def test_voxels_that_are_no_volume(tmp_path: Path, change: str) -> None:
+    refused(write_nifti(tmp_path / "x.nii.gz", _array(change), oblique()), change)
+
+
+@pytest.mark.parametrize(
+    ("scale", "pattern"),
+    [((0.05, 1, 1), "spacing"), ((1, 1, 20), "spacing"), ((0, 1, 1), "spacing"), ((1, 1, 1000), "spacing")],
+)
+def test_absurd_spacing(tmp_path: Path, scale: tuple[float, float, float], pattern: str) -> None:
+    image = nib.Nifti1Image(phantom(), np.eye(4))
+    image.header.set_sform(np.diag([*scale, 1.0]), 1)
+    image.header.set_qform(None, 0)
+    path = tmp_path / "x.nii"
+    path.write_bytes(image.header.binaryblock + b"\0" * 4 + phantom().tobytes(order="F"))
+    data = bytearray(path.read_bytes())
+    data[108:112] = struct.pack("<f", 352.0)
+    data[344:348] = b"n+1\0"
+    path.write_bytes(data)
+    refused(path, pattern)
+
+
+def test_flat_and_broken_affines() -> None:
+    flat = np.eye(4)
+    flat[:3, 2] = flat[:3, 1]
+    with pytest.raises(InputError, match="singular"):
+        case_from_array(phantom(), flat)
+    with pytest.raises(InputError, match="4x4"):
+        case_from_array(phantom(), np.eye(3))
+    with pytest.raises(InputError, match="4x4"):
+        case_from_array(phantom(), np.full((4, 4), np.nan))
+
+
+def test_orientation_is_stated_once(tmp_path: Path) -> None:
+    path = write_nifti(tmp_path / "none.nii", phantom(), oblique(), form="neither")
+    refused(path, "left and right are unknown")
+    image = nib.Nifti1Image(phantom(), oblique())
+    image.set_sform(oblique(), 1)
+    image.set_qform(oblique((-1, 1, 1)), 1)
+    nib.save(image, tmp_path / "both.nii")
+    refused(tmp_path / "both.nii", "contradicts itself")
+    nrrd = write_nrrd(tmp_path / "x.nrrd", phantom(), oblique())
+    nrrd.write_bytes(nrrd.read_bytes().replace(b"space: left-posterior-superior\n", b"space dimension: 3\n"))
+    refused(nrrd, "left and right are unknown")
+
+
+def test_files_that_are_no_image(tmp_path: Path) -> None:
+    refused(tmp_path / "absent.nii.gz", "does not exist")
+    for name in ("x.nii", "x.nii.gz", "x.nrrd", "x.nhdr", "x.png", "x.jpg", "x.dcm"):
+        path = tmp_path / name
+        path.write_bytes(b"")
+        refused(path, "is empty")
+        path.write_bytes(b"this is a letter, not an image, and it is long enough to be looked at " * 20)
+        refused(path, "is not a|is not compressed")
+    (tmp_path / "letter.txt").write_text("hello")
+    refused(tmp_path / "letter.txt", "is not an image that can be read")
+    (tmp_path / "nothing").mkdir()
+    refused(tmp_path / "nothing", "no DICOM images")
+
+
+@pytest.mark.parametrize("name", ["x.nii", "x.nii.gz", "x.nrrd", "x.png", "x.jpg", "frames.dcm"])
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.95])
+def test_truncated_files(tmp_path: Path, name: str, share: float) -> None:
+    path = tmp_path / name
+    if name.endswith((".png", ".jpg")):
+        rng = np.random.default_rng(0)
+        Image.fromarray(rng.integers(0, 255, (64, 64), dtype=np.uint8)).save(path)
+    else:
+        WRITERS[next(k for k in WRITERS if k.endswith(path.suffix))](path, phantom(), oblique())
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    refused(path, "truncated|not a|does not say")
+
+
+def test_a_compressed_file_that_lost_its_last_bytes_or_changed(tmp_path: Path) -> None:
+    path = write_nifti(tmp_path / "x.nii.gz", phantom(), oblique())
+    data = path.read_bytes()
+    path.write_bytes(data[:-4])
+    refused(path, "truncated")
+    plain = bytearray(gzip.decompress(data))
+    packed = bytearray(gzip.compress(bytes(plain)))
+    packed[-6] ^= 0xFF  # the checksum
+    path.write_bytes(packed)
+    refused(path, "damaged")
+
+
+def test_a_header_that_asks_for_too_much(tmp_path: Path) -> None:
+    path = write_nifti(tmp_path / "x.nii", phantom(), oblique())
+    data = bytearray(path.read_bytes())
+    data[40:56] = struct.pack("<8h", 3, 30000, 30000, 30000, 1, 1, 1, 1)
+    path.write_bytes(data)
+    refused(path, "30000 x 30000 x 30000")
+    nrrd = write_nrrd(tmp_path / "x.nrrd", phantom(), oblique())
+    nrrd.write_bytes(nrrd.read_bytes().replace(b"sizes: 22 18 11", b"sizes: 30000 30000 30000"))
+    refused(nrrd, "30000 x 30000 x 30000")
+
+
+def test_a_detached_header_reads_only_beside_itself(tmp_path: Path) -> None:
+    path = write_nrrd(tmp_path / "x.nhdr", phantom(), oblique())
+    text = path.read_text()
+    for named in ("/dev/zero", "../x.raw.gz", "absent.raw", "LIST"):
+        path.write_text(text.replace("x.raw.gz", named))
+        refused(path, "beside it")
+
+
+def test_colour_volumes_in_nrrd(tmp_path: Path) -> None:
+    image = sitk.GetImageFromArray(np.zeros((10, 12, 14, 3), np.uint8), isVector=True)
+    sitk.WriteImage(image, str(tmp_path / "rgb.nrrd"))
+    refused(tmp_path / "rgb.nrrd", "3 values in each voxel")
+
+
+def test_a_folder_with_several_series_lists_them_without_their_descriptions(tmp_path: Path) -> None:
+    folder = write_series(tmp_path / "study", phantom(), oblique())
+    for k in range(9):
+        dicom_slice(k, oblique(), phantom()[:, :, k], series="9.9", number=7).save_as(folder / f"other{k}")
+    refused(folder, r"number 4 \(11 images\), number 7 \(9 images\)")
+    with pytest.raises(InputError) as caught:
+        read_case(folder)
+    assert "secret" not in str(caught.value).lower()
+
+
+def _edit(folder: Path, edit) -> None:
+    """Change one slice in the middle of the stack."""
+    paths = sorted(folder.glob("IM*"), key=lambda p: float(pydicom.dcmread(p).ImagePositionPatient[2]))
+    path = paths[len(paths) // 2]
+    data = pydicom.dcmread(path)
+    if edit is None:
+        path.unlink()
+        return
+    edit(data)
+    data.save_as(path)
+
+
+@pytest.mark.parametrize(
+    ("edit", "pattern"),
+    [
+        (None, "slices are missing"),
+        (lambda d: d.__setattr__("PixelSpacing", ["2", "2"]), "different size, spacing or orientation"),
+        (lambda d: d.__setattr__("ImageOrientationPatient", ["1", "0", "0", "0", "1", "0"]), "orientation"),
+        (lambda d: d.__delattr__("ImagePositionPatient"), "does not say where it lies"),
+        (lambda d: d.__setattr__("PixelData", d.PixelData[:-200]), "damaged, truncated"),
+        (lambda d: _shift(d, 0.5), "not evenly spaced"),
+        (lambda d: _shift(d, 1.0), "at one place"),
+    ],
+)
+def test_stacks_that_are_no_grid(tmp_path: Path, edit, pattern: str) -> None:
+    folder = write_series(tmp_path / "series", phantom(), oblique())
+    _edit(folder, edit)
+    refused(folder, pattern)
+
+
+def _shift(data: Dataset, slices: float) -> None:
+    step = (LPS @ oblique())[:3, 2] * slices
+    data.ImagePositionPatient = [f"{a + b:.6f}" for a, b in zip(data.ImagePositionPatient, step, strict=True)]
+
+
+def test_a_slice_alone_asks_for_its_series(tmp_path: Path) -> None:
+    dicom_slice(0, oblique(), phantom()[:, :, 0]).save_as(tmp_path / "one.dcm")
+    refused(tmp_path / "one.dcm", "single DICOM slice")
+    folder = tmp_path / "few"
+    folder.mkdir()
+    dicom_slice(0, oblique(), phantom()[:, :, 0]).save_as(folder / "one")
+    refused(folder, "1 slices|1 slice")
+
+
+# --- wild bytes ------------------------------------------------------------------------------------------------------
+
+WILD = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MAGIC = (b"", b"\x1f\x8b\x08", b"NRRD0004\n", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"\0" * 128 + b"DICM")
+
+
+def read_or_refuse(path: Path) -> None:
+    """A case, or an InputError: never another error."""
+    try:
+        assert np.isfinite(read_case(path).image).all()
+    except InputError as error:
+        assert str(error).endswith(".")
+
+
+@WILD
+@given(
+    suffix=st.sampled_from([".nii", ".nii.gz", ".nrrd", ".nhdr", ".png", ".jpg", ".dcm", ""]),
+    magic=st.sampled_from(MAGIC),
+    data=st.binary(max_size=600),
+)
+def test_random_bytes_are_refused(tmp_path: Path, suffix: str, magic: bytes, data: bytes) -> None:
+    path = tmp_path / f"wild{suffix}"
+    path.write_bytes(magic + data)
+    read_or_refuse(path)
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("originals")
+    for name in ("sform.nii", "volume.nrrd", "frames.dcm"):
+        WRITERS[name](folder / name, phantom(), oblique())
+    rng = np.random.default_rng(0)
+    for name in ("p.png", "p.jpg"):
+        Image.fromarray(rng.integers(0, 255, (24, 24), dtype=np.uint8)).save(folder / name)
+    dicom_slice(0, oblique(), phantom()[:, :, 0]).save_as(folder / "slice.dcm")
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.sampled_from(["sform.nii", "volume.nrrd", "frames.dcm", "p.png", "p.jpg"]),
+    changes=st.lists(st.tuples(st.integers(0, 700), st.integers(0, 255)), min_size=1, max_size=8),
+    cut=st.integers(0, 400),
+)
+def test_damaged_headers_are_read_or_refused(
+    tmp_path: Path, originals: dict[str, bytes], name: str, changes: list[tuple[int, int]], cut: int
+) -> None:
+    data = bytearray(originals[name])
+    for at, value in changes:
+        data[at % len(data)] = value
+    path = tmp_path / f"damaged-{name}"
+    path.write_bytes(data[: len(data) - cut] if cut > 300 else data)
+    read_or_refuse(path)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(st.tuples(st.integers(128, 900), st.integers(0, 255)), min_size=1, max_size=6))
+def test_damaged_slices_are_read_or_refused(
+    tmp_path: Path, originals: dict[str, bytes], changes: list[tuple[int, int]]
+) -> None:
+    folder = tmp_path / "series"
+    if not folder.exists():
+        write_series(folder, phantom(), oblique())
+    data = bytearray(originals["slice.dcm"])
+    for at, value in changes:
+        data[at % len(data)] = value
+    (folder / "damaged").write_bytes(data)
+    read_or_refuse(folder)
