@@ -1,11 +1,10 @@
-"""The documents of a result folder: findings, narrative, table of regions, and the report as HTML, PDF and plain text."""
+"""The documents of a result folder: findings, narrative, table of regions, and the report as HTML, PDF and text."""
 
 from __future__ import annotations
 
 import base64
 import csv
 import io
-import os
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -62,7 +61,7 @@ def _put(path: Path, data: str | bytes) -> None:
     """Whole or not at all."""
     sibling = path.with_name(f".{path.name}.part")
     sibling.write_bytes(data.encode() if isinstance(data, str) else data)
-    os.replace(sibling, path)
+    sibling.replace(path)
 
 
 def regions_csv(findings: Findings) -> str:
@@ -70,7 +69,9 @@ def regions_csv(findings: Findings) -> str:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(_REGION_COLUMNS)
-    shares = [(lesion.name, region, region.percent_of_lesion) for lesion in findings.lesions for region in lesion.regions]
+    shares = [
+        (lesion.name, region, region.percent_of_lesion) for lesion in findings.lesions for region in lesion.regions
+    ]
     shares += [(s.method, region, region.percent_of_mask) for s in findings.saliency for region in s.regions]
     for mask, r, share in shares:
         code = (r.codes[0].scheme, r.codes[0].value) if r.codes else ("", "")
@@ -84,7 +85,11 @@ def report_html(content: Content) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     pictures = [
         (picture, "data:image/png;base64," + base64.b64encode(picture.path.read_bytes()).decode())

@@ -70,7 +70,17 @@ def build(
             "voxels": int((lesion_labels > 0).sum()),
             "volume_ml": _volume(case, int((lesion_labels > 0).sum())),
         },
-        "saliency": [_saliency(case, mask, layers, lesion_labels > 0, geometry, overlaps) for mask in masks],
+        "saliency": [
+            _saliency(
+                case,
+                mask,
+                layers.get((mask.method, mask.target), ("", 0)),
+                lesion_labels > 0,
+                geometry=geometry,
+                overlaps=overlaps,
+            )
+            for mask in masks
+        ],
         "anatomy": _anatomy(anatomy),
         "warnings": tuple(dict.fromkeys([*warnings, *prediction.warnings])),
         "disclaimers": (RESEARCH_USE, known_classes(model["classes"])),
@@ -233,14 +243,15 @@ def _lesion(
 def _saliency(
     case: Case,
     mask: SaliencyMask,
-    layers: Mapping[tuple[str, str], tuple[str, int]],
+    layer_and_seed: tuple[str, int],
     lesion: np.ndarray,
+    *,
     geometry: Mapping[str, MaskGeometry],
     overlaps: Sequence[RegionOverlap],
 ) -> dict[str, Any]:
     values = _on_grid(mask.values, case) > 0
     voxels = int(values.sum())
-    layer, seed = layers.get((mask.method, mask.target), ("", 0))
+    layer, seed = layer_and_seed
     dice = 2 * int((values & lesion).sum()) / (voxels + int(lesion.sum())) if voxels and lesion.any() else None
     return {
         "method": mask.method,

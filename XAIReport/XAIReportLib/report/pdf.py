@@ -1,0 +1,224 @@
+"""The report as PDF (reportlab): what report.html holds, on A4, with the notice and the page number on every page."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from reportlab.lib import colors
+from reportlab.lib.enums import TA_RIGHT
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import Flowable, Image, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, TableStyle
+from reportlab.platypus import Table as Grid
+
+from .content import Content, Picture, Statement, Table
+
+_MARGIN = 16 * mm
+_WIDTH = A4[0] - 2 * _MARGIN
+_INK, _SOFT, _LINE = colors.HexColor("#17202a"), colors.HexColor("#57636f"), colors.HexColor("#d9dfe5")
+_NOTICES = {"banner": ("#fde7e4", "#c0392b", "#7a1408"), "warning": ("#fff4d6", "#d49a00", "#5b3d00")}
+_FONT, _BOLD = "XAIReportSans", "XAIReportSans-Bold"
+
+
+def report_pdf(content: Content) -> bytes:
+    """The PDF's bytes; the same content always gives the same bytes."""
+    _register_fonts()
+    data = io.BytesIO()
+    document = SimpleDocTemplate(
+        data,
+        pagesize=A4,
+        leftMargin=_MARGIN,
+        rightMargin=_MARGIN,
+        topMargin=20 * mm,
+        bottomMargin=18 * mm,
+        title=f"XAIReport {content.case_id}",
+        author="XAIReport",
+        subject=content.disclaimers[0],
+        invariant=1,
+    )
+    document.build(_story(content), canvasmaker=lambda *a, **k: _NumberedCanvas(content, *a, **k))
+    return data.getvalue()
+
+
+def _register_fonts() -> None:
+    """DejaVu Sans of matplotlib, embedded: it holds every sign that a case id or a region's name may hold."""
+    from matplotlib import get_data_path
+
+    fonts = Path(get_data_path()) / "fonts" / "ttf"
+    if _FONT not in pdfmetrics.getRegisteredFontNames():
+        pdfmetrics.registerFont(TTFont(_FONT, str(fonts / "DejaVuSans.ttf")))
+        pdfmetrics.registerFont(TTFont(_BOLD, str(fonts / "DejaVuSans-Bold.ttf")))
+        pdfmetrics.registerFontFamily(_FONT, normal=_FONT, bold=_BOLD, italic=_FONT, boldItalic=_BOLD)
+
+
+class _NumberedCanvas(Canvas):
+    """Pages are kept until the end, when their count is known, and get the notice, the case and the page number."""
+
+    def __init__(self, content: Content, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._content = content
+        self._pages: list[dict[str, Any]] = []
+
+    def showPage(self) -> None:
+        self._pages.append(dict(self.__dict__))
+        self._startPage()
+
+    def save(self) -> None:
+        for number, page in enumerate(self._pages, start=1):
+            self.__dict__.update(page)
+            self._frame(number)
+            super().showPage()
+        super().save()
+
+    def _frame(self, number: int) -> None:
+        top, bottom = A4[1] - 12 * mm, 10 * mm
+        self.setFillColor(_INK)
+        self.setFont(_BOLD, 8.5)
+        self.drawString(_MARGIN, top, self._content.disclaimers[0])
+        self.drawString(_MARGIN, bottom, self._content.disclaimers[0])
+        self.setFillColor(_SOFT)
+        self.setFont(_FONT, 8)
+        self.drawRightString(A4[0] - _MARGIN, top, f"XAIReport, case {self._content.case_id}")
+        self.drawRightString(A4[0] - _MARGIN, bottom, f"{number} / {len(self._pages)}")
+        self.setStrokeColor(_LINE)
+        self.line(_MARGIN, top - 2.5 * mm, A4[0] - _MARGIN, top - 2.5 * mm)
+
+
+def _style(size: float, bold: bool = False, soft: bool = False, **options: Any) -> ParagraphStyle:
+    font, colour = (_BOLD if bold else _FONT), (_SOFT if soft else _INK)
+    options = {"leading": size * 1.4, "textColor": colour} | options
+    return ParagraphStyle(f"{font}-{size}", fontName=font, fontSize=size, **options)
+
+
+def _text(text: str, style: ParagraphStyle) -> Paragraph:
+    return Paragraph(escape(text), style)
+
+
+def _story(content: Content) -> list[Flowable]:
+    story: list[Flowable] = []
+    if content.banner:
+        story.append(_notice(content.banner, "banner", 11))
+    (label, value, covers), *facts = content.facts
+    story += [_text(value, _style(17, bold=True)), _text(f"{label}, {covers}", _style(9, soft=True)), Spacer(0, 3 * mm)]
+    if content.warnings:
+        story.append(_notice(content.warnings, "warning", 9))
+    if facts:
+        story += [_facts(facts), Spacer(0, 4 * mm)]
+    story += [_section(title, statements) for title, statements in content.sections]
+    if content.pictures:
+        story.append(_heading("Pictures"))
+        story += [_picture(picture) for picture in content.pictures]
+    if content.tables:
+        story.append(_heading("Measurements"))
+        story += [flowable for table in content.tables for flowable in _table(table)]
+    story.append(_heading("Model, registration and provenance"))
+    story += [flowable for table in content.model_tables for flowable in _table(table)]
+    story.append(_heading("What each sentence rests on"))
+    rows = tuple((str(item.number), item.pointer, item.value) for item in content.evidence)
+    note = "Each entry is a place in findings.json and what it holds."
+    table = Table("", ("No.", "Place", "Value"), rows, frozenset({0}), note)
+    return (
+        story
+        + _table(table, anchors=True)
+        + [_text(sentence, _style(8, soft=True)) for sentence in content.disclaimers]
+    )
+
+
+def _heading(text: str) -> Flowable:
+    return _text(text, _style(13, bold=True, spaceBefore=6 * mm, spaceAfter=2 * mm, keepWithNext=1))
+
+
+def _references(statement: Statement) -> str:
+    links = " ".join(f'<a href="#evidence-{n}" color="#0b5cad">{n}</a>' for n in statement.numbers)
+    return f'{escape(statement.text)} <font size="6"><super>{links}</super></font>'
+
+
+def _notice(statements: tuple[Statement, ...], kind: str, size: float) -> Flowable:
+    paper, line, ink = (colors.HexColor(code) for code in _NOTICES[kind])
+    style = _style(size, bold=kind == "banner", textColor=ink)
+    grid = Grid([[Paragraph(_references(s), style)] for s in statements], colWidths=[_WIDTH], spaceAfter=4 * mm)
+    look = [("BACKGROUND", (0, 0), (-1, -1), paper), ("LINEBEFORE", (0, 0), (0, -1), 3, line)]
+    grid.setStyle(TableStyle([*look, ("LEFTPADDING", (0, 0), (-1, -1), 9)]))
+    return grid
+
+
+def _facts(facts: list[tuple[str, str, str]]) -> Flowable:
+    cells = [
+        [
+            _text(label, _style(7.5, soft=True)),
+            _text(value, _style(12, bold=True)),
+            _text(covers, _style(7.5, soft=True)),
+        ]
+        for label, value, covers in facts
+    ]
+    grid = Grid([cells], colWidths=[_WIDTH / len(cells)] * len(cells))
+    look = [("BACKGROUND", (0, 0), (-1, -1), colors.HexColor("#f4f6f8")), ("VALIGN", (0, 0), (-1, -1), "TOP")]
+    grid.setStyle(TableStyle([*look, ("LINEAFTER", (0, 0), (-2, -1), 4, colors.white)]))
+    return grid
+
+
+def _section(title: str, statements: tuple[Statement, ...]) -> Flowable:
+    lines = [Paragraph(_references(s), _style(9, spaceAfter=1.2 * mm)) for s in statements]
+    grid = Grid([[_text(title, _style(9, bold=True)), lines]], colWidths=[30 * mm, _WIDTH - 30 * mm])
+    look = [("VALIGN", (0, 0), (-1, -1), "TOP"), ("LINEABOVE", (0, 0), (-1, 0), 0.5, _LINE)]
+    grid.setStyle(TableStyle([*look, ("LEFTPADDING", (0, 0), (0, -1), 0), ("RIGHTPADDING", (-1, 0), (-1, -1), 0)]))
+    return grid
+
+
+def _picture(picture: Picture) -> Flowable:
+    columns, rows = ImageReader(str(picture.path)).getSize()
+    height = min(_WIDTH * rows / columns, 190 * mm)
+    image = Image(str(picture.path), width=height * columns / rows, height=height)
+    title = _text(picture.title, _style(9.5, bold=True, spaceAfter=1 * mm))
+    caption = _text(picture.caption, _style(8, soft=True, spaceBefore=1 * mm, spaceAfter=5 * mm))
+    return KeepTogether([title, image, caption])
+
+
+def _table(table: Table, anchors: bool = False) -> list[Flowable]:
+    """Title, grid and note; a long grid breaks over pages with its header on each."""
+    head, plain = _style(7.5, bold=True, soft=True), _style(7.5)
+    right = (_style(7.5, bold=True, soft=True, alignment=TA_RIGHT), _style(7.5, alignment=TA_RIGHT))
+    header = [_text(cell, right[0] if i in table.numeric else head) for i, cell in enumerate(table.header)]
+    rows: list[list[Flowable]] = []
+    for row in table.rows:
+        cells = [_text(cell, right[1] if i in table.numeric else plain) for i, cell in enumerate(row)]
+        if anchors:
+            cells[0] = Paragraph(f'<a name="evidence-{row[0]}"/>{row[0]}', right[1])
+        rows.append(cells)
+    grid = Grid([header, *rows], colWidths=_column_widths(table), repeatRows=1)
+    look = [
+        ("LINEBELOW", (0, 0), (-1, -1), 0.4, _LINE),
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("LEFTPADDING", (0, 0), (0, -1), 0),
+    ]
+    grid.setStyle(TableStyle([*look, ("TOPPADDING", (0, 0), (-1, -1), 1.5), ("BOTTOMPADDING", (0, 0), (-1, -1), 2)]))
+    title = [_text(table.title, _style(9.5, bold=True, spaceAfter=1 * mm, keepWithNext=1))] if table.title else []
+    note = [_text(table.note, _style(7.5, soft=True, spaceBefore=1 * mm))] if table.note else []
+    if len(rows) <= 14:
+        return [KeepTogether([*title, grid, *note]), Spacer(0, 5 * mm)]
+    return [*title, grid, *note, Spacer(0, 5 * mm)]
+
+
+def _column_widths(table: Table) -> list[float]:
+    """By the length of each column's text, so that long names get the room; no column below its longest word."""
+    lines = [table.header, *table.rows]
+    columns = range(len(table.header))
+    words = [
+        max(pdfmetrics.stringWidth(w, _BOLD, 7.5) for line in lines for w in (line[c].split() or [""])) for c in columns
+    ]
+    least = [min(width + 13, _WIDTH * 0.45) for width in words]
+    wanted = [max(pdfmetrics.stringWidth(line[c], _FONT, 7.5) for line in lines) + 13 for c in columns]
+    spare = max(_WIDTH - sum(least), 0)
+    extra = [max(w - m, 0) for w, m in zip(wanted, least, strict=True)]
+    share = min(1.0, spare / sum(extra)) if sum(extra) else 0
+    widths = [m + share * e for m, e in zip(least, extra, strict=True)]
+    widths[-1] += max(_WIDTH - sum(widths), 0)
+    return [width * min(1.0, _WIDTH / sum(widths)) for width in widths]
