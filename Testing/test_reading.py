@@ -429,7 +429,7 @@ def _edit(folder: Path, edit) -> None:
         (lambda d: d.__setattr__("PixelSpacing", ["2", "2"]), "different size, spacing or orientation"),
         (lambda d: d.__setattr__("ImageOrientationPatient", ["1", "0", "0", "0", "1", "0"]), "orientation"),
         (lambda d: d.__delattr__("ImagePositionPatient"), "does not say where it lies"),
-        (lambda d: d.__setattr__("PixelData", d.PixelData[:-200]), "damaged, truncated"),
+        (lambda d: d.__setattr__("PixelData", d.PixelData[:-200]), "damaged or truncated"),
         (lambda d: _shift(d, 0.5), "not evenly spaced"),
         (lambda d: _shift(d, 1.0), "at one place"),
     ],

@@ -28,9 +28,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from XAIReportLib.case import Case, InputError
     from XAIReportLib.folder import ResultFolder, read_result
-    from XAIReportLib.pipeline import Analysis, Cancelled, Progress, analyze
+    from XAIReportLib.pipeline import Analysis, Progress, analyze
     from XAIReportLib.plausibility import unlike_head_mri
     from XAIReportLib.reading import case_from_array, read_case
+    from XAIReportLib.results import Cancelled
     from XAIReportLib.scene import SceneUnavailable, write_mrb
 
 __version__ = "0.1.0"
@@ -41,7 +42,7 @@ _MODULES = {
     "ResultFolder": "folder",
     "read_result": "folder",
     "Analysis": "pipeline",
-    "Cancelled": "pipeline",
+    "Cancelled": "results",
     "Progress": "pipeline",
     "analyze": "pipeline",
     "unlike_head_mri": "plausibility",

@@ -28,7 +28,7 @@ def write_arrays(  # noqa: PLR0917 - one argument for each stage of the road
     """Write image.nii.gz, lesion_probability.nii.gz, heatmaps/, masks/, and atlas.nii.gz with atlas.ctbl.
 
     Heat maps and probabilities are float32, masks uint8, the lesion mask uint8 component labels, the atlas int16. The
-    lesion files are left out when the case was not analysed (no scores), the atlas when there is none.
+    lesion files are left out when the model was not run (not applicable), the atlas when there is none.
 
     Returns the paths. Raises ValueError for an array off the case's grid or two maps of one method.
     """

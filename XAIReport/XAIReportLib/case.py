@@ -115,7 +115,9 @@ def head_mask(image: np.ndarray) -> np.ndarray:
     scaled = np.clip((image.astype(np.float32) - low) / (high - low), 0.0, 1.0)
     size = tuple(3 if n > 8 else 1 for n in image.shape)
     smooth = ndimage.uniform_filter(scaled, size)
-    return _largest_filled(smooth > _edge_level(smooth))
+    level = _edge_level(smooth)
+    # Smoothing quiets the noise and widens the head by a voxel, which the voxels themselves take back.
+    return _filled(_largest(smooth > level) & (scaled > level))
 
 
 def _edge_level(smooth: np.ndarray) -> float:
@@ -140,31 +142,40 @@ def _otsu(values: np.ndarray) -> float:
     return float(centres[int(np.nanargmax(np.where(np.isfinite(between), between, -1.0)))])
 
 
-def _largest_filled(mask: np.ndarray) -> np.ndarray:
-    """The largest component after an opening that cuts thin bridges, with the holes of each slice filled."""
+def _ball(mask: np.ndarray) -> np.ndarray:
+    """A voxel with its neighbours across its faces, within the slice when there is one slice."""
     from scipy import ndimage
 
     ball = ndimage.generate_binary_structure(3, 1)
-    if mask.shape[2] == 1:
-        ball = ball[:, :, 1:2]
-    opened = ndimage.binary_opening(mask, ball)
-    labels, count = ndimage.label(opened)
+    return ball[:, :, 1:2] if mask.shape[2] == 1 else ball
+
+
+def _largest(mask: np.ndarray) -> np.ndarray:
+    """The largest component, after an opening that cuts thin bridges."""
+    from scipy import ndimage
+
+    labels, count = ndimage.label(ndimage.binary_opening(mask, _ball(mask)))
     if count == 0:
-        return opened
-    largest = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
-    largest = _closed(largest, ball, round(CLOSING_SHARE * max(mask.shape)))
+        return np.zeros_like(mask)
+    return labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
+
+
+def _filled(mask: np.ndarray) -> np.ndarray:
+    """``mask`` with its clefts closed and the holes of each slice filled, in all three directions."""
+    filled = _closed(mask, round(CLOSING_SHARE * max(mask.shape)))
     for axis in range(3):
-        if min(n for a, n in enumerate(mask.shape) if a != axis) > 1:
-            largest = _fill_slices(largest, axis)
-    return largest
+        if min(n for other, n in enumerate(mask.shape) if other != axis) > 1:
+            filled = _fill_slices(filled, axis)
+    return filled
 
 
-def _closed(mask: np.ndarray, ball: np.ndarray, radius: int) -> np.ndarray:
+def _closed(mask: np.ndarray, radius: int) -> np.ndarray:
     """``mask`` closed by ``radius`` voxels, as if it went on beyond the image's border."""
     from scipy import ndimage
 
     if radius < 1:
         return mask
+    ball = _ball(mask)
     wide = np.pad(mask, [(radius, radius) if n > 1 else (0, 0) for n in mask.shape], mode="edge")
     wide = ndimage.binary_erosion(ndimage.binary_dilation(wide, ball, radius), ball, radius, border_value=1)
     return wide[tuple(slice(radius, -radius) if n > 1 else slice(None) for n in mask.shape)]

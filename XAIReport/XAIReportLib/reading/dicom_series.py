@@ -231,7 +231,9 @@ def _headers(folder: Path) -> list[tuple[Path, object]]:
         except pydicom.errors.InvalidDicomError:
             continue  # a note or a preview beside the slices
         except Exception as error:  # a damaged header fails in any way
-            raise InputError(f"{path.name} in {folder.name} is damaged; export the series again.") from error
+            raise InputError(
+                f"{path.name} in {folder.name} is damaged or truncated; export the series again."
+            ) from error
     return found
 
 
