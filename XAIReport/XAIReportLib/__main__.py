@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import json
 import signal
 import sys
@@ -58,12 +59,16 @@ class Console:
         self._json = json_lines
         self._start = time.monotonic()
         self._stage = ""
+        self._held = ""
 
     def progress(self, stage: str, fraction: float, message: str) -> None:
         if self._json:
             self._write({"type": "progress", "stage": stage, "fraction": round(fraction, 4), "message": message})
         elif stage != self._stage:
-            print(f"{time.monotonic() - self._start:7.1f} s  {stage}: {message}", file=sys.stderr, flush=True)
+            line = f"{time.monotonic() - self._start:7.1f} s  {stage}: {message}\n"
+            # Bad input is found while reading, and then one sentence is all there is to see.
+            self._held, shown = (line, "") if stage == "read" else ("", self._held + line)
+            print(shown, end="", file=sys.stderr, flush=True)
         self._stage = stage
 
     def warning(self, message: str) -> None:
@@ -101,9 +106,17 @@ def _parser() -> Parser:
     scene.set_defaults(run=make_scene)
     models = commands.add_parser("models", help="list the model bundles that can be used")
     models.set_defaults(run=list_models)
+    _add_other_doors(commands)
     for command in (scene, models):
         command.add_argument("--debug", action="store_true", help="show where an error came from")
     return parser
+
+
+def _add_other_doors(commands: argparse._SubParsersAction) -> None:
+    """``batch`` and ``worker`` bring their own options; each sets ``run``, a function from options to an exit code."""
+    for name in ("XAIReportLib.batch", "XAIReportLib.worker.server"):
+        if importlib.util.find_spec(name) is not None:
+            importlib.import_module(name).add_parser(commands)
 
 
 def _add_analyze(commands: argparse._SubParsersAction) -> None:

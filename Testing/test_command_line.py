@@ -1,0 +1,324 @@
+"""What a person and a program see of ``xaireport``: one sentence for bad input, nothing left behind, clean streams."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import nibabel as nib
+import numpy as np
+import pytest
+import XAIReportLib
+from PIL import Image
+from XAIReportLib import __main__ as command_line
+from XAIReportLib.case import InputError
+from XAIReportLib.folder import complete_or_absent
+from XAIReportLib.scene import SceneUnavailable
+
+# Import of a network library fails here: bad input must be answered without one.
+WITHOUT_NETWORKS = (
+    "import sys; sys.modules.update(dict.fromkeys(('torch', 'monai', 'timm', 'torchvision')));"
+    "from XAIReportLib.__main__ import main; sys.exit(main())"
+)
+
+
+def xaireport(*arguments: object, light: bool = True) -> subprocess.CompletedProcess:
+    start = ["-c", WITHOUT_NETWORKS] if light else ["-m", "XAIReportLib"]
+    return subprocess.run([sys.executable, *start, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+def volume(path: Path, array: np.ndarray | None = None) -> Path:
+    rng = np.random.default_rng(0)
+    nib.save(nib.Nifti1Image(rng.normal(0, 1, (12, 12, 12)) if array is None else array, np.eye(4)), path)
+    return path
+
+
+KINDS = (
+    "absent",
+    "empty",
+    "letter",
+    "truncated",
+    "series",
+    "constant",
+    "nan",
+    "thin",
+    "text",
+    "no DICOM",
+    "constant picture",
+)
+
+
+def _bad_inputs(folder: Path) -> dict[str, Path]:
+    nan = np.ones((12, 12, 12))
+    nan[0, 0, 0] = np.nan
+    (folder / "empty.nii.gz").touch()
+    (folder / "letter.nii.gz").write_text("Dear colleague")
+    (folder / "letter.txt").write_text("Dear colleague")
+    (folder / "none").mkdir()
+    whole = volume(folder / "whole.nii.gz").read_bytes()
+    (folder / "truncated.nii.gz").write_bytes(whole[: len(whole) // 2])
+    Image.fromarray(np.full((40, 40), 9, np.uint8)).save(folder / "constant.png")
+    volume(folder / "series.nii.gz", np.zeros((12, 12, 12, 3)))
+    volume(folder / "constant.nii.gz", np.ones((12, 12, 12)))
+    volume(folder / "nan.nii.gz", nan)
+    volume(folder / "thin.nii.gz", np.random.default_rng(0).normal(0, 1, (12, 12, 7)))
+    others = {"text": "letter.txt", "no DICOM": "none", "constant picture": "constant.png"}
+    return {kind: folder / others.get(kind, f"{kind}.nii.gz") for kind in KINDS}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "in").mkdir()
+    path = _bad_inputs(tmp_path / "in")[kind]
+    plain = xaireport("analyze", path, "--output", tmp_path / "new" / "deeper")
+    done = xaireport("analyze", path, "--output", tmp_path / "new" / "deeper", "--json-progress")
+    assert (plain.returncode, plain.stdout, plain.stderr) == (2, "", done.stderr)
+    assert done.returncode == 2
+    assert not (tmp_path / "new").exists()
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith(f"Error: {path.name} ")
+    assert sentence.endswith(".")
+    assert str(tmp_path) not in sentence
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert last == {"type": "error", "message": sentence.removeprefix("Error: ")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--case-id", "../escape"], "case id"),
+        (["--case-id", ""], "case id"),
+        (["--case-id", "nul"], "Windows"),
+        (["--saliency", "gradcam,tarot"], "tarot"),
+        (["--saliency", ","], "no method"),
+        (["--device", "abacus"], "abacus"),
+        (["--bogus"], "bogus"),
+    ],
+)
+def test_bad_use_is_one_sentence(tmp_path: Path, arguments: list[str], said: str) -> None:
+    path = volume(tmp_path / "x.nii.gz")
+    done = xaireport("analyze", path, "--output", tmp_path / "out", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_in_the_way(tmp_path: Path) -> None:
+    path = volume(tmp_path / "x.nii.gz")
+    done = xaireport("analyze", path, "--output", path)
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+    (tmp_path / "out" / "mine").mkdir(parents=True)
+    (tmp_path / "out" / "mine" / "thesis.txt").touch()
+    done = xaireport("analyze", path, "--output", tmp_path / "out", "--case-id", "mine")
+    assert done.returncode == 2
+    assert "is not replaced" in done.stderr
+
+
+def test_use_without_a_command_and_help() -> None:
+    assert xaireport().returncode == 2
+    done = xaireport("--help")
+    assert done.returncode == 0
+    assert "Research use only. Not for diagnosis." in " ".join(done.stdout.split())
+    for name in ("analyze", "scene", "models"):
+        assert name in done.stdout
+
+
+def test_debug_shows_where_an_error_came_from(tmp_path: Path) -> None:
+    plain = xaireport("analyze", tmp_path / "absent.nii", "--output", tmp_path / "out")
+    debug = xaireport("analyze", tmp_path / "absent.nii", "--output", tmp_path / "out", "--debug")
+    assert "Traceback" not in plain.stderr
+    assert "Traceback" in debug.stderr
+
+
+def test_an_unknown_bundle(tmp_path: Path) -> None:
+    done = xaireport(
+        "analyze", volume(tmp_path / "x.nii.gz"), "--output", tmp_path / "out", "--bundle", "crystal", light=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert "crystal" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+# --- with a stand-in for the road: what the door does before and after it ---------------------------------------------
+
+
+def _finish(folder: Path, case_id: str) -> None:
+    for name in ("findings.json", "narrative.json"):
+        (folder / name).write_text("{}")
+    (folder / "run.json").write_text(json.dumps({"case_id": case_id, "warnings": []}))
+
+
+@pytest.fixture
+def road(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A pipeline that writes a result at once; ``asked`` keeps its arguments, ``error`` is raised within the block."""
+    state = SimpleNamespace(asked={}, error=None, scene_error=None)
+
+    def analyze(case, output, *, progress, **options):
+        state.asked = {"case": case, "output": output, **options}
+        print("a library prints to stdout")
+        for stage in ("predict", "saliency", "report"):
+            for fraction in (0.0, 0.5, 1.0):
+                progress(SimpleNamespace(stage=stage, fraction=fraction, message=f"in {stage}"))
+        whole = complete_or_absent(Path(output) / case.case_id, options["keep"])
+        with whole as folder:
+            _finish(folder, case.case_id)
+            if state.error:
+                raise state.error
+        return SimpleNamespace(folder=whole.target)
+
+    def write_mrb(folder: Path) -> Path:
+        if state.scene_error:
+            raise state.scene_error
+        (folder / "scene.mrb").write_text("scene")
+        return folder / "scene.mrb"
+
+    pipeline = ModuleType("XAIReportLib.pipeline")
+    pipeline.analyze = analyze
+    monkeypatch.setitem(sys.modules, "XAIReportLib.pipeline", pipeline)
+    monkeypatch.setattr("XAIReportLib.scene.write_mrb", write_mrb)
+    return state
+
+
+def run(tmp_path: Path, *more: str) -> int:
+    path = volume(tmp_path / "x.nii.gz")
+    return command_line.main(["analyze", str(path), "--output", str(tmp_path / "out"), *more])
+
+
+def test_a_person_sees_one_line_for_each_stage_and_where_the_report_is(
+    tmp_path: Path, road: SimpleNamespace, capsys: pytest.CaptureFixture
+) -> None:
+    assert run(tmp_path, "--case-id", "case-1") == 0
+    seen = capsys.readouterr()
+    result = tmp_path / "out" / "case-1"
+    assert seen.out == f"Result: {result}\nReport: {result / 'report.html'}\n"
+    stages = [line.split(" s  ")[1].split(":")[0] for line in seen.err.splitlines() if " s  " in line]
+    assert stages == ["read", "predict", "saliency", "report", "scene", "done"]
+    assert (result / "scene.mrb").is_file()
+    assert road.asked["saliency"] == ("gradcam++", "gradcam", "scorecam")
+    assert (road.asked["keep"], road.asked["force"], road.asked["device"]) == (False, False, "auto")
+
+
+def test_a_program_sees_nothing_but_json_lines(
+    tmp_path: Path, road: SimpleNamespace, capsys: pytest.CaptureFixture
+) -> None:
+    assert run(tmp_path, "--json-progress", "--saliency", "scorecam,gradcam++,scorecam", "--keep", "--force") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["type"] for line in lines[:-1]} == {"progress"}
+    assert set(lines[0]) == {"type", "stage", "fraction", "message"}
+    assert lines[-1]["type"] == "result"
+    assert Path(lines[-1]["folder"]).parent == tmp_path / "out"
+    assert road.asked["saliency"] == ("scorecam", "gradcam++")
+    assert (road.asked["keep"], road.asked["force"]) == (True, True)
+
+
+def test_case_ids_are_random_unless_given(tmp_path: Path, road: SimpleNamespace) -> None:
+    run(tmp_path)
+    first = road.asked["case"].case_id
+    run(tmp_path)
+    assert first != road.asked["case"].case_id
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([first, road.asked["case"].case_id])
+
+
+def test_without_slicer_core_the_result_says_why_it_has_no_scene(
+    tmp_path: Path, road: SimpleNamespace, capsys: pytest.CaptureFixture
+) -> None:
+    road.scene_error = SceneUnavailable("slicer-core is not installed.")
+    assert run(tmp_path, "--case-id", "case-1") == 0
+    note = "scene.mrb was left out: slicer-core is not installed."
+    assert f"Warning: {note}" in capsys.readouterr().err
+    assert json.loads((tmp_path / "out" / "case-1" / "run.json").read_text())["warnings"] == [note]
+
+
+def test_a_failing_scene_never_costs_the_result(
+    tmp_path: Path, road: SimpleNamespace, capsys: pytest.CaptureFixture
+) -> None:
+    road.scene_error = RuntimeError("lost a node\nsomewhere")
+    assert run(tmp_path, "--case-id", "case-1") == 1
+    seen = capsys.readouterr()
+    assert "could not be made (lost a node somewhere)" in seen.err
+    assert "Result: " in seen.out
+    assert (tmp_path / "out" / "case-1" / "findings.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (InputError("bundle x: unknown."), 2, "Error: bundle x: unknown.\n"),
+        (RuntimeError("out of\nluck"), 1, "RuntimeError: out of luck"),
+        (KeyboardInterrupt(), 130, "Interrupted"),
+    ],
+)
+def test_a_failing_road_leaves_nothing(  # noqa: PLR0917
+    tmp_path: Path,
+    road: SimpleNamespace,
+    capsys: pytest.CaptureFixture,
+    error: BaseException,
+    code: int,
+    said: str,
+) -> None:
+    road.error = error
+    assert run(tmp_path) == code
+    seen = capsys.readouterr()
+    assert said in seen.err
+    assert "Traceback" not in seen.err
+    assert seen.out == ""
+    assert not (tmp_path / "out").exists()
+
+
+SLEEPER = """
+import sys, time, types
+pipeline = types.ModuleType("XAIReportLib.pipeline")
+def analyze(case, output, *, keep, **options):
+    from XAIReportLib.folder import complete_or_absent
+    with complete_or_absent(output / case.case_id, keep) as folder:
+        (folder / "half").touch()
+        sys.stderr.write("inside\\n")
+        sys.stderr.flush()
+        time.sleep(60)
+pipeline.analyze = analyze
+sys.modules["XAIReportLib.pipeline"] = pipeline
+from XAIReportLib.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_analysis_leaves_nothing(tmp_path: Path, number: int, code: int) -> None:
+    path = volume(tmp_path / "x.nii.gz")
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLEEPER, "analyze", str(path), "--output", str(tmp_path / "out")],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.stderr.readline() != "inside\n":
+        assert process.poll() is None
+    process.send_signal(number)
+    process.communicate()
+    assert process.returncode == code
+    assert [path.name for path in tmp_path.iterdir()] == ["x.nii.gz"]
+
+
+def test_scene_of_what_is_no_result(tmp_path: Path) -> None:
+    done = xaireport("scene", tmp_path)
+    assert done.returncode == 2
+    assert "no result folder" in done.stderr
+
+
+# --- the package -----------------------------------------------------------------------------------------------------
+
+
+def test_public_names_come_when_they_are_used() -> None:
+    for name in ("Case", "InputError", "read_case", "case_from_array", "read_result", "unlike_head_mri"):
+        assert getattr(XAIReportLib, name).__name__ == name
+    assert set(XAIReportLib.__all__) <= set(dir(XAIReportLib))
+    with pytest.raises(AttributeError, match="bogus"):
+        _ = XAIReportLib.bogus
