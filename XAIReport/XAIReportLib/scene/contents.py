@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from XAIReportLib.case import InputError
 from XAIReportLib.folder import ResultFolder, read_result
 

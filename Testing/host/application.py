@@ -1,0 +1,150 @@
+"""Puts the stand-in together: slicer.mrmlScene, slicer.app and the modules that Slicer's Python finds."""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MODULE_FOLDER = Path(__file__).resolve().parents[2] / "XAIReport"
+STYLED = ("XAIReport", "XAIReportLib.panel.review", "XAIReportLib.panel.run")
+
+
+class _Application:
+    """slicer.app, as far as the module uses it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.temporaryPath = str(folder / "temporary")
+        self.defaultScenePath = str(folder / "documents")
+
+    def layoutManager(self) -> None:
+        """None, as with --no-main-window."""
+
+    def processEvents(self) -> None:
+        from PySide6 import QtCore
+
+        QtCore.QCoreApplication.processEvents()
+
+    def testingEnabled(self) -> bool:
+        return True
+
+    def startupEnvironment(self) -> Any:
+        from PySide6 import QtCore
+
+        return QtCore.QProcessEnvironment.systemEnvironment()
+
+
+@dataclass
+class Host:
+    """The running stand-in: the real scene, Slicer's packaging, and the folder that stands for the user's."""
+
+    scene: Any
+    packaging: Any
+    folder: Path
+
+
+@contextmanager
+def install(folder: Path) -> Iterator[Host]:
+    """Slicer's names for the time of the block. The scene is a real one, with its logics."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    import slicer
+    from PySide6 import QtWidgets
+    from XAIReportLib.scene.session import private_session
+
+    from . import parameter_nodes, qt_names, scripted_modules, widgets
+
+    QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
+    packaging = scripted_modules.Packaging()
+    modules = {
+        "qt": qt_names.QtNames(widgets.UiLoader),
+        "ctk": _module("ctk", ctkCollapsibleButton=widgets.ctkCollapsibleButton),
+        "slicer.i18n": _module("slicer.i18n", tr=scripted_modules.tr, translate=scripted_modules.translate),
+        "slicer.packaging": packaging,
+        "slicer.parameterNodeWrapper": _module(
+            "slicer.parameterNodeWrapper",
+            parameterNodeWrapper=parameter_nodes.parameterNodeWrapper,
+            Choice=parameter_nodes.Choice,
+        ),
+        "slicer.ScriptedLoadableModule": _module(
+            "slicer.ScriptedLoadableModule",
+            **{n: v for n, v in vars(scripted_modules).items() if n.startswith("ScriptedLoadable")},
+        ),
+    }
+    for name in STYLED:
+        qt_names.use_properties_in(name)
+    with private_session() as session:
+        names = {
+            "mrmlScene": session.scene,
+            "app": _Application(folder),
+            "qMRMLWidget": widgets.qMRMLWidget,
+            "qMRMLNodeComboBox": widgets.qMRMLNodeComboBox,
+        }
+        with _changed(sys.modules, modules), _changed(vars(slicer), names), _changed(vars(slicer.util), _util()):
+            sys.path.insert(0, str(MODULE_FOLDER))
+            try:
+                yield Host(session.scene, packaging, folder)
+            finally:
+                sys.path.remove(str(MODULE_FOLDER))
+                forget_module()
+
+
+def forget_module() -> None:
+    """The next import of the module is a fresh one, as after Slicer's start."""
+    for name in [n for n in sys.modules if n == "XAIReport" or n.startswith("XAIReportLib.panel")]:
+        del sys.modules[name]
+
+
+def _util() -> dict[str, Any]:
+    return {
+        "modulePath": _module_path,
+        "childWidgetVariables": _child_widget_variables,
+        "reloadScriptedModule": _reload,
+    }
+
+
+def _module_path(moduleName: str) -> str:
+    path = MODULE_FOLDER / f"{moduleName}.py"
+    if not path.is_file():
+        raise RuntimeError(f"Could not find module with name '{moduleName}'")
+    return str(path)
+
+
+def _child_widget_variables(widget: Any) -> Any:
+    """As slicer.util's, whose children tell their name by PythonQt's ``name``."""
+    from PySide6 import QtCore, QtWidgets
+
+    ui = types.SimpleNamespace()
+    for child in widget.findChildren(QtWidgets.QWidget):
+        name = QtCore.QObject.objectName(child)
+        if name:
+            setattr(ui, name, child)
+    return ui
+
+
+def _reload(moduleName: str) -> None:
+    import importlib
+
+    importlib.reload(sys.modules[moduleName])
+
+
+def _module(name: str, **content: Any) -> types.ModuleType:
+    module = types.ModuleType(name)
+    vars(module).update(content)
+    return module
+
+
+@contextmanager
+def _changed(names: dict[str, Any], values: dict[str, Any]) -> Iterator[None]:
+    before = {name: names[name] for name in values if name in names}
+    names.update(values)
+    try:
+        yield
+    finally:
+        for name in values:
+            names.pop(name, None)
+        names.update(before)

@@ -1,0 +1,160 @@
+"""The module ``slicer.parameterNodeWrapper``: typed parameters kept in a node of the scene, bound to widgets.
+
+Knows the parameter types that the module uses (bool, str, Choice, MRML node) and, like the original, refuses others,
+refuses a widget that cannot hold a parameter's type, and refuses a .ui file that names an unknown parameter.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from PySide6 import QtCore, QtWidgets
+
+from .widgets import qMRMLNodeComboBox
+
+
+class Choice:
+    def __init__(self, choices: list[Any]) -> None:
+        self.choices = list(choices)
+
+    def validate(self, value: Any) -> None:
+        if value not in self.choices:
+            raise ValueError(f"Value must be one of {self.choices}, got {value!r}")
+
+
+class _Parameter:
+    """One typed value, kept as text in the node (a node as a reference)."""
+
+    def __init__(self, name: str, annotated: Any, default: Any) -> None:
+        self.name, self.default = name, default
+        arguments = typing.get_args(annotated)
+        self.kind, notes = (arguments[0], arguments[1:]) if arguments else (annotated, ())
+        self.choice = next((note for note in notes if isinstance(note, Choice)), None)
+        self.is_node = hasattr(self.kind, "GetNodeTagName") or self.kind.__name__.startswith("vtkMRML")
+        if not self.is_node and self.kind not in (bool, str):
+            raise Exception(f"Unable to create serializer for member {name}")
+
+    def read(self, node: Any) -> Any:
+        if self.is_node:
+            return node.GetNodeReference(self.name)
+        text = node.GetParameter(self.name)
+        return text == "True" if self.kind is bool else text
+
+    def write(self, node: Any, value: Any) -> None:
+        if self.is_node:
+            if value is not None and not isinstance(value, self.kind):
+                raise TypeError(f"{self.name} must be a {self.kind.__name__}")
+            node.SetNodeReferenceID(self.name, value.GetID() if value is not None else None)
+            return
+        if not isinstance(value, self.kind):
+            raise TypeError(f"{self.name} must be a {self.kind.__name__}, got {value!r}")
+        if self.choice:
+            self.choice.validate(value)
+        node.SetParameter(self.name, str(value))
+
+    def is_in(self, node: Any) -> bool:
+        return self.is_node or bool(node.HasParameter(self.name))
+
+
+class _Binding:
+    """How a widget holds a parameter's value."""
+
+    def __init__(self, widget: Any, parameter: _Parameter) -> None:
+        self.widget, self.parameter = widget, parameter
+        self._slot: Callable[..., None] | None = None
+        if type(widget) is QtWidgets.QCheckBox and parameter.kind is bool:
+            self._signal, self.read, self.write = widget.toggled, widget.isChecked, widget.setChecked
+        elif type(widget) is QtWidgets.QComboBox and parameter.choice:
+            choices = parameter.choice.choices
+            widget.clear()
+            widget.addItems([str(choice) for choice in choices])
+            self._signal = widget.currentIndexChanged
+            self.read = lambda: choices[widget.currentIndex()]
+            self.write = lambda value: widget.setCurrentIndex(choices.index(value))
+        elif isinstance(widget, qMRMLNodeComboBox) and parameter.is_node:
+            self._signal, self.read, self.write = widget.currentNodeChanged, widget.currentNode, widget.setCurrentNode
+        else:
+            raise RuntimeError(f"Unable to create GUI connector from '{parameter.kind}' to '{type(widget)}'")
+
+    def connect(self, callback: Callable[[], None]) -> None:
+        self._slot = lambda *_: callback()
+        self._signal.connect(self._slot)
+
+    def disconnect(self) -> None:
+        self._signal.disconnect(self._slot)
+
+
+def parameterNodeWrapper(cls: type) -> type:
+    """Class decorator, as slicer.parameterNodeWrapper.parameterNodeWrapper."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    parameters = {name: _Parameter(name, hint, getattr(cls, name, None)) for name, hint in hints.items()}
+    for name, parameter in parameters.items():
+        setattr(cls, name, _property(parameter))
+    cls.allParameters = parameters
+    cls.__init__ = _init
+    for method in (connectGui, disconnectGui, AddObserver, RemoveObserver, Modified):
+        setattr(cls, method.__name__, method)
+    return cls
+
+
+def _property(parameter: _Parameter) -> property:
+    return property(
+        lambda self: parameter.read(self.parameterNode), lambda self, value: parameter.write(self.parameterNode, value)
+    )
+
+
+def _init(self: Any, parameterNode: Any) -> None:
+    self.parameterNode = parameterNode
+    self._guis: dict[int, tuple[list[_Binding], int]] = {}
+    self._updating = False
+    for parameter in self.allParameters.values():
+        if not parameter.is_in(parameterNode):
+            parameter.write(parameterNode, parameter.default)
+
+
+def connectGui(self: Any, gui: Any) -> int:
+    bindings = []
+    for widget in vars(gui).values():
+        name = QtCore.QObject.property(widget, "SlicerParameterName")
+        if name:
+            if name not in self.allParameters:
+                raise ValueError(f"Cannot find a param with the given name: {name}")
+            bindings.append(_Binding(widget, self.allParameters[name]))
+
+    def show(*_: Any) -> None:
+        if self._updating:
+            return
+        self._updating = True
+        try:
+            for binding in bindings:
+                binding.write(binding.parameter.read(self.parameterNode))
+        finally:
+            self._updating = False
+
+    show()
+    for binding in bindings:
+        binding.connect(lambda b=binding: None if self._updating else b.parameter.write(self.parameterNode, b.read()))
+    tag = len(self._guis) + 1
+    self._guis[tag] = (bindings, self.AddObserver("ModifiedEvent", show))
+    return tag
+
+
+def disconnectGui(self: Any, guiTag: int) -> None:
+    bindings, observer = self._guis.pop(guiTag)
+    self.RemoveObserver(observer)
+    for binding in bindings:
+        binding.disconnect()
+
+
+def AddObserver(self: Any, event: Any, callback: Any, priority: float = 0.0) -> int:
+    return self.parameterNode.AddObserver(event, callback, priority)
+
+
+def RemoveObserver(self: Any, tag: int) -> None:
+    self.parameterNode.RemoveObserver(tag)
+
+
+def Modified(self: Any) -> None:
+    self.parameterNode.Modified()

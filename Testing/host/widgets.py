@@ -1,0 +1,166 @@
+"""The widgets of CTK and Slicer that the module uses, drawn with plain Qt."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, ClassVar
+
+import shiboken6
+from PySide6 import QtCore, QtUiTools, QtWidgets
+
+
+class qMRMLWidget(QtWidgets.QWidget):
+    mrmlSceneChanged = QtCore.Signal(object)
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._scene: Any = None
+
+    def mrmlScene(self) -> Any:
+        return self._scene
+
+    def setMRMLScene(self, scene: Any) -> None:
+        self._scene = scene
+        self.mrmlSceneChanged.emit(scene)
+
+
+class ctkCollapsibleButton(QtWidgets.QWidget):
+    """A titled area; the title is a button that folds it."""
+
+    HEADER = 26
+    contentsCollapsed = QtCore.Signal(bool)
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._button = QtWidgets.QPushButton(self)
+        self._button.setCheckable(True)
+        self._button.setChecked(True)
+        self._button.toggled.connect(lambda open_: self._set_collapsed(not open_))
+        self.setContentsMargins(0, self.HEADER, 0, 0)
+
+    def resizeEvent(self, event: Any) -> None:
+        self._button.setGeometry(0, 0, self.width(), self.HEADER)
+        super().resizeEvent(event)
+
+    def _get_text(self) -> str:
+        return self._button.text()
+
+    def _set_text(self, text: str) -> None:
+        self._button.setText(text)
+
+    def _get_collapsed(self) -> bool:
+        return not self._button.isChecked()
+
+    def _set_collapsed(self, collapsed: bool) -> None:
+        self._button.setChecked(not collapsed)
+        for child in self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindDirectChildrenOnly):
+            if child is not self._button:
+                child.setVisible(not collapsed)
+        self.contentsCollapsed.emit(collapsed)
+
+    text = QtCore.Property(str, _get_text, _set_text)
+    collapsed = QtCore.Property(bool, _get_collapsed, _set_collapsed)
+
+
+class qMRMLNodeComboBox(QtWidgets.QWidget):
+    """Nodes of the scene that have one of ``nodeTypes``; follows the scene as nodes come and go."""
+
+    currentNodeChanged = QtCore.Signal(object)
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._scene: Any = None
+        self._tags: list[int] = []
+        self._ids: list[str] = []
+        self._node_types: list[str] = []
+        self._none_enabled = False
+        self._combo = QtWidgets.QComboBox(self)
+        layout = QtWidgets.QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._combo)
+        self._combo.currentIndexChanged.connect(lambda _: self.currentNodeChanged.emit(self.currentNode()))
+
+    def setMRMLScene(self, scene: Any) -> None:
+        for tag in self._tags:
+            self._scene.RemoveObserver(tag)
+        self._scene = scene
+        me = weakref.ref(self)
+
+        def refill(*_: Any) -> None:
+            # The original's C++ destructor ends its observation.
+            if me() is not None and shiboken6.isValid(me()):
+                me()._refill()
+
+        events = () if scene is None else (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent)
+        self._tags = [scene.AddObserver(event, refill) for event in events]
+        self._refill()
+
+    def mrmlScene(self) -> Any:
+        return self._scene
+
+    def currentNode(self) -> Any:
+        index = self._combo.currentIndex()
+        node_id = self._ids[index] if 0 <= index < len(self._ids) else ""
+        return self._scene.GetNodeByID(node_id) if self._scene is not None and node_id else None
+
+    def currentNodeID(self) -> str:
+        node = self.currentNode()
+        return node.GetID() if node is not None else ""
+
+    def setCurrentNode(self, node: Any) -> None:
+        self.setCurrentNodeID(node.GetID() if node is not None else "")
+
+    def setCurrentNodeID(self, node_id: str) -> None:
+        self._combo.setCurrentIndex(
+            self._ids.index(node_id) if node_id in self._ids else 0 if self._none_enabled else -1
+        )
+
+    def _refill(self) -> None:
+        before = self.currentNodeID() if self._ids else ""
+        nodes = []
+        for node_type in self._node_types if self._scene is not None else ():
+            found = self._scene.GetNodesByClass(node_type)
+            found.UnRegister(None)
+            nodes += [found.GetItemAsObject(i) for i in range(found.GetNumberOfItems())]
+        # showChildNodeTypes is false: exactly these classes; a hidden node is not offered.
+        nodes = [n for n in nodes if n.GetClassName() in self._node_types and not n.GetHideFromEditors()]
+        self._combo.blockSignals(True)
+        self._combo.clear()
+        self._ids = [""] if self._none_enabled else []
+        self._combo.addItems(["None"] if self._none_enabled else [])
+        for node in nodes:
+            self._ids.append(node.GetID())
+            self._combo.addItem(node.GetName())
+        self._combo.setCurrentIndex(self._ids.index(before) if before in self._ids else 0 if self._ids else -1)
+        self._combo.blockSignals(False)
+        if self.currentNodeID() != before:
+            self.currentNodeChanged.emit(self.currentNode())
+
+    def _set_node_types(self, types: list[str]) -> None:
+        self._node_types = list(types)
+        self._refill()
+
+    def _set_none_enabled(self, enabled: bool) -> None:
+        self._none_enabled = enabled
+        self._refill()
+
+    nodeTypes = QtCore.Property("QStringList", lambda self: self._node_types, _set_node_types)
+    noneEnabled = QtCore.Property(bool, lambda self: self._none_enabled, _set_none_enabled)
+    addEnabled = QtCore.Property(bool, lambda _: False, lambda *_: None)
+    removeEnabled = QtCore.Property(bool, lambda _: False, lambda *_: None)
+    showChildNodeTypes = QtCore.Property(bool, lambda _: False, lambda *_: None)
+
+
+class UiLoader(QtUiTools.QUiLoader):
+    """qt.QUiLoader, which in Slicer knows the widgets of CTK and Slicer; an unknown class is an error."""
+
+    CLASSES: ClassVar = {cls.__name__: cls for cls in (qMRMLWidget, ctkCollapsibleButton, qMRMLNodeComboBox)}
+
+    def createWidget(self, class_name: str, parent: Any = None, name: str = "") -> Any:
+        if class_name in self.CLASSES:
+            widget = self.CLASSES[class_name](parent)
+            widget.setObjectName(name)
+            return widget
+        if class_name not in self.availableWidgets():
+            raise RuntimeError(f"No widget class {class_name}")
+        return super().createWidget(class_name, parent, name)

@@ -1,0 +1,81 @@
+"""Fixtures of the panel tests: the module in a stand-in Slicer with real Qt, real MRML and a real child process."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+TESTING = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTING), str(TESTING / "scene")]
+
+
+@pytest.fixture
+def a_host(tmp_path: Path) -> Iterator[Any]:
+    pytest.importorskip("PySide6.QtWidgets", reason="PySide6 or a library of the system that it needs is missing")
+    from XAIReportLib.scene.session import SceneUnavailable, slicer_package
+
+    try:
+        slicer_package()
+    except SceneUnavailable as reason:
+        pytest.skip(str(reason))
+    from host import install
+
+    with install(tmp_path) as host:
+        yield host
+
+
+@pytest.fixture
+def a_volume(a_host: Any) -> Any:
+    import slicer
+
+    assert slicer.mrmlScene is a_host.scene
+    return slicer.util.addVolumeFromArray(np.arange(4000, dtype=np.float32).reshape(10, 20, 20), name="Patient Name")
+
+
+@pytest.fixture
+def a_worker(tmp_path: Path) -> Callable[[str], Callable[[], Any]]:
+    """Gives the maker of a real client whose real child process follows a script of events."""
+
+    def script(body: str) -> Callable[[], Any]:
+        from XAIReportLib.worker.client import WorkerClient
+
+        path = tmp_path / "child.py"
+        path.write_text(CHILD + body, encoding="utf-8")
+        return lambda: WorkerClient(command=[sys.executable, str(path)], silence_timeout_s=20.0)
+
+    return script
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., None]:
+    from PySide6 import QtCore
+
+    def wait(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "it did not happen"
+            QtCore.QCoreApplication.processEvents()
+            time.sleep(0.01)
+
+    return wait
+
+
+CHILD = """
+import json, sys, time
+
+def tell(type, id="", **data):
+    print(json.dumps({"protocol": 1, "id": id, "type": type, "data": data}), flush=True)
+
+def ask():
+    return json.loads(sys.stdin.readline() or "null")
+
+tell("ready")
+request = ask()
+id, params = request["id"], request["params"]
+"""

@@ -1,0 +1,309 @@
+"""The radiologist's thin path, with real buttons: choose, Analyze, watch, read, cancel, see why it failed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from result_folders import oblique, write_result
+
+pytestmark = pytest.mark.usefixtures("a_host")
+
+SUCCESS = """
+tell("progress", id, stage="saliency", fraction=0.5, message="scorecam, channel 12 of 24")
+time.sleep(0.6)
+tell("result", id, folder={folder!r})
+ask()
+"""
+UNTIL_CANCELLED = """
+tell("progress", id, stage="predict", fraction=0.1, message="looking at every slice")
+assert ask()["type"] == "cancel"
+tell("cancelled", id)
+ask()
+"""
+FAILURE = """
+print("Traceback: out of memory", file=sys.stderr, flush=True)
+message = "The model needs 4 GB of memory; close other programs."
+tell("error", id, message=message, details="line 7 of inference", kind="internal")
+ask()
+"""
+
+
+@pytest.fixture
+def open_panel():
+    opened = []
+
+    def open_(make_client: Any = None) -> Any:
+        import XAIReport
+
+        logic = XAIReport.XAIReportLogic(make_client)
+        logic.bundleNames = lambda: ["brain_tumor_mri"]
+        widget = XAIReport.XAIReportWidget(logic=logic)
+        opened.append(widget)
+        return widget
+
+    yield open_
+    for widget in opened:
+        widget.cleanup()
+        widget.parent.deleteLater()
+
+
+def selected(widget: Any, volume: Any) -> Any:
+    widget.ui.volumeSelector.setCurrentNode(volume)
+    return widget.ui
+
+
+def test_the_module_presents_itself():
+    from types import SimpleNamespace
+
+    import XAIReport
+
+    parent = SimpleNamespace(path=XAIReport.__file__)
+    XAIReport.XAIReport(parent)
+    assert parent.title == "XAIReport"
+    assert parent.categories == ["Neuroimaging"]
+    assert "Not for diagnosis" in parent.helpText
+
+
+def test_research_use_only_is_in_view(open_panel):
+    ui = open_panel().ui
+    assert ui.researchUseLabel.text() == "Research use only. Not for diagnosis."
+    assert ui.researchUseLabel.isVisible()
+
+
+def test_without_a_volume_analyze_is_disabled_and_says_why(open_panel):
+    ui = open_panel().ui
+    assert not ui.analyzeButton.isEnabled()
+    assert ui.analyzeButton.toolTip() == "Select a volume first."
+
+
+def test_with_a_volume_analyze_is_enabled_and_without_a_heat_map_not(open_panel, a_volume):
+    ui = selected(open_panel(), a_volume)
+    assert ui.analyzeButton.isEnabled()
+    for box in (ui.gradcamPlusPlusCheckBox, ui.gradcamCheckBox, ui.scorecamCheckBox):
+        box.click()
+    assert not ui.analyzeButton.isEnabled()
+    assert ui.analyzeButton.toolTip() == "Choose at least one heat map."
+
+
+def test_the_choices_are_in_the_scene(open_panel, a_volume, a_host):
+    ui = selected(open_panel(), a_volume)
+    ui.deviceSelector.setCurrentIndex(1)
+    ui.scorecamCheckBox.click()
+    node = a_host.scene.GetSingletonNode("XAIReport", "vtkMRMLScriptedModuleNode")
+    assert node.GetParameter("device") == "cpu"
+    assert node.GetParameter("scorecam") == "False"
+    assert node.GetNodeReference("inputVolume").GetName() == "Patient Name"
+
+
+def test_analyze_shows_progress_and_then_the_report(open_panel, a_volume, a_worker, wait_until, tmp_path):
+    result = write_result(tmp_path / "results" / "case-7", oblique())
+    widget = open_panel(a_worker(SUCCESS.format(folder=str(result))))
+    ui = selected(widget, a_volume)
+    ui.analyzeButton.click()
+    assert ui.analyzeButton.text() == "Cancel"
+    wait_until(lambda: "scorecam, channel 12 of 24" in ui.stageLabel.text())
+    assert ui.stageLabel.text().startswith("Computing heat maps: scorecam, channel 12 of 24 (0:0")
+    assert 30 < ui.progressBar.value() < 70
+    assert ui.progressBar.isVisible()
+    wait_until(lambda: not widget.logic.isRunning)
+    assert ui.narrativeText.toPlainText() == "The model's suggestion is glioma."
+    assert str(result) in ui.folderLabel.text()
+    assert ui.analyzeButton.text() == "Analyze"
+    assert not ui.progressBar.isVisible()
+    assert not ui.errorFrame.isVisible()
+
+
+def test_the_result_is_in_the_live_scene(open_panel, a_volume, a_worker, wait_until, tmp_path):
+    result = write_result(tmp_path / "results" / "case-7", oblique())
+    widget = open_panel(a_worker(SUCCESS.format(folder=str(result))))
+    selected(widget, a_volume).analyzeButton.click()
+    wait_until(lambda: not widget.logic.isRunning)
+    assert a_volume.GetScene().GetFirstNodeByName("case-7 heat map gradcam++") is not None
+    assert widget.ui.volumeSelector.currentNode().GetName() == "Patient Name"
+
+
+def test_the_worker_gets_the_volume_without_its_name(open_panel, a_volume, a_worker, wait_until, tmp_path):
+    copy = tmp_path / "copy"
+    body = f"""
+import shutil
+shutil.copytree(params["source"].rsplit("volume.nrrd")[0], {str(copy)!r})
+json.dump(params, open({str(tmp_path / "params.json")!r}, "w"))
+tell("cancelled", id)
+ask()
+"""
+    widget = open_panel(a_worker(body))
+    ui = selected(widget, a_volume)
+    ui.deviceSelector.setCurrentIndex(1)
+    ui.gradcamCheckBox.click()
+    ui.analyzeButton.click()
+    wait_until(lambda: not widget.logic.isRunning)
+    params = json.loads((tmp_path / "params.json").read_text("utf-8"))
+    assert params["bundle"] == "brain_tumor_mri"
+    assert params["saliency"] == ["gradcam++", "scorecam"]
+    assert params["device"] == "cpu"
+    assert Path(params["output"]) == tmp_path / "documents" / "XAIReport"
+    assert not Path(params["source"]).parent.exists()
+    assert [path.name for path in copy.iterdir()] == ["volume.nrrd"]
+    assert b"Patient Name" not in (copy / "volume.nrrd").read_bytes()
+
+
+def test_the_exported_volume_is_where_the_node_is(tmp_path):
+    import numpy as np
+    import SimpleITK as sitk
+    import slicer
+    from XAIReportLib.scene.export import export_volume
+
+    voxels = np.random.default_rng(0).random((5, 6, 7)).astype(np.float32)
+    node = slicer.util.addVolumeFromArray(voxels, ijkToRAS=oblique(flips=(1, 1, 1)))
+    export_volume(node, tmp_path / "volume.nrrd")
+    image = sitk.ReadImage(str(tmp_path / "volume.nrrd"))
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(image), voxels)
+    lps = image.TransformIndexToPhysicalPoint((3, 4, 2))
+    np.testing.assert_allclose(np.multiply(lps, (-1, -1, 1)), (oblique(flips=(1, 1, 1)) @ [3, 4, 2, 1])[:3], atol=1e-3)
+
+
+def test_cancel_returns_the_panel_to_ready(open_panel, a_volume, a_worker, wait_until):
+    widget = open_panel(a_worker(UNTIL_CANCELLED))
+    ui = selected(widget, a_volume)
+    ui.analyzeButton.click()
+    wait_until(lambda: "looking at every slice" in ui.stageLabel.text())
+    ui.analyzeButton.click()
+    assert not ui.analyzeButton.isEnabled()
+    wait_until(lambda: not widget.logic.isRunning)
+    assert ui.stageLabel.text() == "Cancelled."
+    assert ui.analyzeButton.text() == "Analyze"
+    assert ui.analyzeButton.isEnabled()
+
+
+def test_an_error_stays_readable_with_the_workers_words_under_details(open_panel, a_volume, a_worker, wait_until):
+    widget = open_panel(a_worker(FAILURE))
+    ui = selected(widget, a_volume)
+    ui.analyzeButton.click()
+    wait_until(ui.errorFrame.isVisible)
+    assert ui.errorLabel.text() == "The model needs 4 GB of memory; close other programs."
+    assert not ui.detailsText.isVisible()
+    ui.detailsButton.click()
+    assert ui.detailsText.isVisible()
+    assert "line 7 of inference" in ui.detailsText.toPlainText()
+    ui.volumeSelector.setCurrentNode(None)
+    assert ui.errorFrame.isVisible()
+
+
+def test_a_worker_that_dies_is_an_error_and_the_next_analysis_works(
+    open_panel, a_volume, a_worker, wait_until, tmp_path
+):
+    result = write_result(tmp_path / "results" / "case-7", oblique())
+    flag = tmp_path / "died"
+    body = f"""
+import os
+if not os.path.exists({str(flag)!r}):
+    open({str(flag)!r}, "w").close()
+    os.kill(os.getpid(), 9)
+""" + SUCCESS.format(folder=str(result))
+    widget = open_panel(a_worker(body))
+    ui = selected(widget, a_volume)
+    ui.analyzeButton.click()
+    wait_until(ui.errorFrame.isVisible)
+    assert "SIGKILL" in ui.errorLabel.text()
+    ui.analyzeButton.click()
+    assert not ui.errorFrame.isVisible()
+    wait_until(lambda: not widget.logic.isRunning)
+    assert "glioma" in ui.narrativeText.toPlainText()
+
+
+def test_a_result_that_cannot_be_opened_is_an_error(open_panel, a_volume, a_worker, wait_until, tmp_path):
+    widget = open_panel(a_worker(SUCCESS.format(folder=str(tmp_path / "gone"))))
+    ui = selected(widget, a_volume)
+    ui.analyzeButton.click()
+    wait_until(lambda: not widget.logic.isRunning)
+    assert "no result folder" in ui.errorLabel.text()
+    assert ui.errorFrame.isVisible()
+
+
+def test_a_volume_under_a_transform_is_refused_with_the_reason(open_panel, a_volume, a_host):
+    transform = a_host.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    a_volume.SetAndObserveTransformNodeID(transform.GetID())
+    widget = open_panel()
+    ui = selected(widget, a_volume)
+    ui.analyzeButton.click()
+    assert "harden the transform" in ui.errorLabel.text()
+    assert not widget.logic.isRunning
+
+
+def test_load_result_folder_opens_a_finished_result(open_panel, tmp_path, monkeypatch):
+    from PySide6 import QtWidgets
+
+    result = write_result(tmp_path / "results" / "case-7", oblique())
+    monkeypatch.setattr(QtWidgets.QFileDialog, "getExistingDirectory", staticmethod(lambda *_: str(result)))
+    ui = open_panel().ui
+    ui.loadResultButton.click()
+    assert "glioma" in ui.narrativeText.toPlainText()
+
+
+def test_closing_the_scene_ends_the_analysis_and_starts_afresh(open_panel, a_volume, a_worker, wait_until, a_host):
+    widget = open_panel(a_worker(UNTIL_CANCELLED))
+    ui = selected(widget, a_volume)
+    ui.analyzeButton.click()
+    wait_until(lambda: "looking at every slice" in ui.stageLabel.text())
+    a_host.scene.Clear(False)
+    wait_until(lambda: not widget.logic.isRunning)
+    assert not ui.analyzeButton.isEnabled()
+    assert ui.analyzeButton.toolTip() == "Select a volume first."
+
+
+def test_missing_packages_are_installed_when_analyze_is_pressed_and_not_before(open_panel, a_volume, a_host, a_worker):
+    a_host.packaging.unsatisfied = {"monai"}
+    widget = open_panel(a_worker(UNTIL_CANCELLED))
+    ui = selected(widget, a_volume)
+    assert a_host.packaging.installed == []
+    ui.analyzeButton.click()
+    (call,) = a_host.packaging.installed
+    assert call["packages"] == ["monai"]
+    assert "numpy==" in call["constraints"]
+    assert call["requester"] == "XAIReport"
+
+
+def test_a_declined_installation_is_said_in_the_panel(open_panel, a_volume, a_host):
+    a_host.packaging.unsatisfied, a_host.packaging.declines = {"monai"}, True
+    widget = open_panel()
+    ui = selected(widget, a_volume)
+    ui.analyzeButton.click()
+    assert "press Analyze to try again" in ui.errorLabel.text()
+    assert not widget.logic.isRunning
+
+
+def test_an_analysis_never_blocks_the_event_loop(open_panel, a_volume, a_worker, wait_until):
+    import time
+
+    from PySide6 import QtCore
+
+    widget = open_panel(a_worker(UNTIL_CANCELLED))
+    ui = selected(widget, a_volume)
+    ui.analyzeButton.click()
+    gaps, last = [], [time.monotonic()]
+    timer = QtCore.QTimer()
+    timer.timeout.connect(lambda: (gaps.append(time.monotonic() - last[0]), last.__setitem__(0, time.monotonic())))
+    timer.start(10)
+    wait_until(lambda: len(gaps) > 50)
+    timer.stop()
+    # Not a measurement: a loop that waited for the worker would never have come this far before the cancel.
+    ui.analyzeButton.click()
+    wait_until(lambda: not widget.logic.isRunning)
+
+
+def test_reload_brings_the_library_afresh(open_panel):
+    import sys
+
+    widget = open_panel()
+    before = sys.modules["XAIReportLib.panel.review"]
+    kept = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "XAIReportLib"}
+    try:
+        widget.onReload()
+        from XAIReportLib.panel import review
+
+        assert review is not before
+    finally:
+        sys.modules.update(kept)

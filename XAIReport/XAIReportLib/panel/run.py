@@ -1,0 +1,194 @@
+"""One analysis at a time in the worker, watched by a timer: the panel, the console and a script use the same."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import qt
+
+POLL_INTERVAL_MS = 100
+WAIT_INTERVAL_S = 0.03
+
+
+class Client(Protocol):
+    """What a run needs of worker.client.WorkerClient."""
+
+    def submit(self, type: str, **params: Any) -> str: ...
+    def poll(self) -> list[Any]: ...
+    def cancel(self, request_id: str) -> None: ...
+    def close(self) -> None: ...
+
+
+class Listener(Protocol):
+    """Is told how a run goes; exactly one of the last three ends it."""
+
+    def analysisProgressed(self, stage: str, fraction: float, message: str) -> None: ...
+    def analysisFinished(self, folder: str) -> None: ...
+    def analysisFailed(self, message: str, details: str) -> None: ...
+    def analysisCancelled(self) -> None: ...
+
+
+class AnalysisRun:
+    """Keeps one worker warm and walks one request through it.
+
+    :param makeClient: makes the worker's client when the first analysis is started, and after ``close``.
+    """
+
+    def __init__(self, makeClient: Callable[[], Client]) -> None:
+        self._makeClient = makeClient
+        self._client: Client | None = None
+        self._request: str | None = None
+        self._listener: Listener | None = None
+        self._workspace: Path | None = None
+        self._started = 0.0
+        self._log: list[str] = []
+        self._timer = qt.QTimer()
+        self._timer.timeout.connect(self._onTimer)
+
+    @property
+    def isRunning(self) -> bool:
+        return self._request is not None
+
+    @property
+    def elapsedSeconds(self) -> float:
+        """Since the running analysis was started."""
+        return time.monotonic() - self._started if self.isRunning else 0.0
+
+    def start(self, writeVolume: Callable[[Path], None], parameters: dict[str, Any], listener: Listener) -> None:
+        """Hand a volume to the worker; returns at once.
+
+        :param writeVolume: writes the volume to the NRRD file it is given; the file is gone when the analysis ends, and
+            its name tells nothing.
+        :param parameters: of the worker's "analyze" request, without ``source``.
+        :raises RuntimeError: an analysis is running already.
+        """
+        if self.isRunning:
+            raise RuntimeError("An analysis is running; cancel it or wait for its end.")
+        self._workspace = Path(tempfile.mkdtemp(prefix="xaireport-"))
+        try:
+            source = self._workspace / "volume.nrrd"
+            writeVolume(source)
+            if self._client is None:
+                self._client = self._makeClient()
+            self._request = self._client.submit("analyze", source=str(source), **parameters)
+        except BaseException:
+            self._removeWorkspace()
+            raise
+        self._listener, self._started, self._log = listener, time.monotonic(), []
+        self._timer.start(POLL_INTERVAL_MS)
+
+    def cancel(self) -> None:
+        """Ask for the end of the running analysis; the listener hears when it has ended."""
+        if self._client is not None and self._request is not None:
+            self._client.cancel(self._request)
+
+    def close(self) -> None:
+        """End the worker; a running analysis ends as cancelled. The next ``start`` makes a new worker."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+        if self.isRunning:
+            self._end().analysisCancelled()
+
+    def wait(self, outcome: Outcome) -> Any:
+        """Blocks until ``outcome``, the listener of the running analysis, is known, while Slicer's window stays alive.
+
+        :raises Exception: what ended the analysis.
+        """
+        import slicer
+
+        while not outcome.isKnown:
+            slicer.app.processEvents()
+            self.poll()
+            time.sleep(WAIT_INTERVAL_S)
+        return outcome.result()
+
+    def poll(self) -> None:
+        """Take the worker's news and pass it on. Never blocks."""
+        for event in self._client.poll() if self._client is not None else ():
+            if self._request is None or event.id != self._request:
+                continue
+            self._handle(event)
+
+    def _onTimer(self, *_args: Any) -> None:
+        self.poll()
+
+    def _handle(self, event: Any) -> None:
+        data = event.data
+        if event.type == "progress":
+            self._listener.analysisProgressed(data["stage"], data.get("fraction", 0.0), data.get("message", ""))
+        elif event.type == "log":
+            self._log.append(data.get("text", ""))
+        elif event.type == "result":
+            self._end().analysisFinished(data["folder"])
+        elif event.type == "cancelled":
+            self._end().analysisCancelled()
+        elif event.type in ("error", "died"):
+            details = data.get("details") or "".join(self._log)
+            self._end().analysisFailed(data.get("message") or "The analysis failed without a reason.", details)
+
+    def _end(self) -> Listener:
+        """The run is over before its listener hears so, so that it can start the next one."""
+        listener = self._listener
+        self._request, self._listener = None, None
+        self._timer.stop()
+        self._removeWorkspace()
+        return listener
+
+    def _removeWorkspace(self) -> None:
+        if self._workspace is not None:
+            shutil.rmtree(self._workspace, ignore_errors=True)
+            self._workspace = None
+
+
+class Outcome:
+    """A listener for the console: keeps the result, loaded into the scene, or the error.
+
+    :param load: opens a result folder.
+    :param callback: hears the loaded result or the exception.
+    """
+
+    def __init__(self, load: Callable[[str], Any], callback: Callable[[Any], None] | None = None) -> None:
+        self._load, self._callback = load, callback
+        self._result: Any = None
+        self._error: Exception | None = None
+        self.isKnown = False
+
+    def result(self) -> Any:
+        """:raises Exception: what ended the analysis."""
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def analysisProgressed(self, stage: str, fraction: float, message: str) -> None:
+        """Nothing to show."""
+
+    def analysisFinished(self, folder: str) -> None:
+        try:
+            self._know(self._load(folder), None)
+        except Exception as error:  # handed to whoever asks for the result
+            self._know(None, error)
+
+    def analysisFailed(self, message: str, details: str) -> None:
+        self._know(None, RuntimeError(f"{message}\n{details}" if details else message))
+
+    def analysisCancelled(self) -> None:
+        self._know(None, RuntimeError("The analysis was cancelled."))
+
+    def _know(self, result: Any, error: Exception | None) -> None:
+        self._result, self._error, self.isKnown = result, error, True
+        if self._callback is not None:
+            self._callback(error if result is None else result)
+
+
+def makeWorkerClient() -> Client:
+    """The client of a worker in Slicer's own Python."""
+    from XAIReportLib.panel.dependencies import workerCommand
+    from XAIReportLib.worker.client import WorkerClient
+
+    return WorkerClient(**workerCommand())
