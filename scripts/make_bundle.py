@@ -1,0 +1,221 @@
+"""Turns a trained network into a bundle: calibrates on the tune groups, measures on the test groups, writes model and card.
+
+    python scripts/make_bundle.py --architecture efficientnet_lite0 --fold 0 --name brain_tumor_mri
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.special import softmax
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "XAIReport")]
+
+from train import ARCHITECTURES  # noqa: E402
+from training.card import model_card  # noqa: E402
+from training.painting import paint_out  # noqa: E402
+from training.slices import CLASSES, Slices, as_picture, load_slices, nested_split  # noqa: E402
+
+from XAIReportLib.models.bundle import save_bundle  # noqa: E402
+from XAIReportLib.models.calibration import calibrated, conformal_quantile, fit_temperature  # noqa: E402
+from XAIReportLib.models.inference import look  # noqa: E402
+from XAIReportLib.models.networks import DualHeadNetwork  # noqa: E402
+from XAIReportLib.views import PictureViews, normalise  # noqa: E402
+
+REPEATS = 2000
+CLASS_SET_LEVEL = 0.9
+
+
+class Answers:
+    """The network's answers for slices as inference sees them, at the slices' own grid of 256 pixels."""
+
+    def __init__(self, network: DualHeadNetwork, slices: Slices, images: np.ndarray) -> None:
+        heads = [as_picture(h > 0) for h in slices.heads]
+        views = [PictureViews.of(h) for h in heads]
+        pixels = np.concatenate(
+            [v.from_case(normalise(as_picture(i), h)) for v, i, h in zip(views, images, heads, strict=True)]
+        )
+        answers = look(network, pixels)
+        self.scores = answers.scores
+        self.lesion = np.stack([v.onto_case(answers.lesion[n : n + 1])[:, :, 0].T for n, v in enumerate(views)])
+        self.logits = self.scores[:, 1:] - self.scores[:, 1:].mean(axis=1, keepdims=True)
+
+
+def by_patient(slices: Slices, answers: Answers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Patient-level logits (lesion-area weighted mean of the slices' log-softmax), labels and groups."""
+    areas = (answers.lesion >= 0.5).sum(axis=(1, 2)) + 1.0
+    logs = np.log(np.clip(softmax(answers.logits, axis=1), 1e-12, 1))
+    groups = slices.table["group"].to_numpy()
+    names = np.unique(groups)
+    labels = np.array([CLASSES.index(n) for n in slices.table["label_name"]])
+    logits = np.stack([np.average(logs[groups == g], axis=0, weights=areas[groups == g]) for g in names])
+    return logits, np.array([labels[groups == g][0] for g in names]), names
+
+
+def dice(answers: Answers, slices: Slices, threshold: float) -> np.ndarray:
+    found, truth = answers.lesion >= threshold, slices.lesions > 0
+    return 2 * (found & truth).sum((1, 2)) / np.maximum(found.sum((1, 2)) + truth.sum((1, 2)), 1)
+
+
+def expected_calibration_error(scores: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+    """Top-label ECE with equal-width bins (Guo et al. 2017, eq. 5)."""
+    top, right = scores.max(axis=1), scores.argmax(axis=1) == labels
+    number = np.minimum((top * bins).astype(int), bins - 1)
+    return float(sum(abs(right[number == b].mean() - top[number == b].mean()) * (number == b).mean() for b in np.unique(number)))
+
+
+def measure(slices: Slices, answers: Answers, empty: Answers, temperature: float, threshold: float) -> dict:
+    """Every figure with a 95 % interval by bootstrap over patient groups."""
+    labels = np.array([CLASSES.index(n) for n in slices.table["label_name"]])
+    groups = slices.table["group"].to_numpy()
+    scores = calibrated(answers.logits, temperature)
+    overlap = dice(answers, slices, threshold)
+    right = scores.argmax(axis=1) == labels
+    found, nothing = answers.scores[:, 1:].max(axis=1) > 0, empty.scores[:, 1:].max(axis=1) <= 0
+    forced_empty = empty.logits.argmax(axis=1)
+
+    def figures(rows: np.ndarray, names: np.ndarray) -> dict[str, float]:
+        where = [rows[names == n] for n in np.unique(names)]
+        y, p = labels[rows], scores[rows]
+        result = {
+            "accuracy": right[rows].mean(),
+            "patient_macro_accuracy": np.mean([right[r].mean() for r in where]),
+            "balanced_accuracy": balanced_accuracy_score(y, p.argmax(axis=1)),
+            "ece": expected_calibration_error(p, y),
+            "brier": ((p - np.eye(len(CLASSES))[y]) ** 2).sum(axis=1).mean(),
+            "lesion_dice": np.mean([overlap[r].mean() for r in where]),
+            "lesion_found_rate": found[rows].mean(),
+            "painted_out_no_lesion_rate": nothing[rows].mean(),
+            "painted_out_forced_balanced_accuracy": balanced_accuracy_score(y, forced_empty[rows]),
+        }
+        if len(np.unique(y)) == len(CLASSES):
+            result["macro_auroc"] = roc_auc_score(y, p, multi_class="ovr", average="macro")
+        return result
+
+    rows = np.arange(len(labels))
+    point = figures(rows, groups)
+    rng, draws = np.random.default_rng(0), {name: [] for name in point}
+    members = {g: np.flatnonzero(groups == g) for g in np.unique(groups)}
+    for _ in range(REPEATS):
+        chosen = rng.choice(list(members), len(members))
+        drawn = [members[g] for g in chosen]
+        names = np.repeat(np.arange(len(drawn)), [len(d) for d in drawn])
+        with np.errstate(all="ignore"):
+            import warnings
+
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                for name, value in figures(np.concatenate(drawn), names).items():
+                    draws[name].append(value)
+    report = {
+        name: {
+            "value": round(float(value), 4),
+            "low": round(float(np.percentile(draws[name], 2.5)), 4),
+            "high": round(float(np.percentile(draws[name], 97.5)), 4),
+        }
+        for name, value in point.items()
+    }
+    for number, name in enumerate(CLASSES):
+        here = labels == number
+        report[f"lesion_dice_{name}"] = {"value": round(float(np.mean([overlap[here & (groups == g)].mean() for g in np.unique(groups[here])])), 4)}
+    confusion = np.zeros((3, 3), int)
+    np.add.at(confusion, (labels, scores.argmax(axis=1)), 1)
+    return {**report, "confusion_matrix": confusion.tolist(), "n_images": len(labels), "n_groups": len(members)}
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "brain_tumor_mri")
+    parser.add_argument("--architecture", choices=sorted(ARCHITECTURES), default="efficientnet_lite0")
+    parser.add_argument("--fold", type=int, default=0)
+    parser.add_argument("--name", default="brain_tumor_mri")
+    parser.add_argument("--version", default="0.1.0")
+    options = parser.parse_args(argv)
+    run = ROOT / "training" / f"{options.architecture}-fold{options.fold}"
+    curve = json.loads((run / "curve.json").read_text())
+    slices = load_slices(options.data, ROOT / "training" / "slices.npz")
+    split = nested_split(slices.table, options.fold)
+    network = DualHeadNetwork(ARCHITECTURES[options.architecture], classes=len(CLASSES))
+    state = torch.load(run / "best.pt", map_location="cpu", weights_only=True)["average"]
+    # What is measured is what ships: float16 weights.
+    network.load_state_dict({k: v.half().float() if v.is_floating_point() else v for k, v in state.items()})
+    network.eval().requires_grad_(False)
+
+    print("tune groups: temperature, outline threshold, class sets", flush=True)
+    tune = slices.subset(split.tune)
+    answers = Answers(network, tune, tune.images)
+    logits, labels, _ = by_patient(tune, answers)
+    temperature = fit_temperature(answers.logits, np.array([CLASSES.index(n) for n in tune.table["label_name"]]))
+    quantile = conformal_quantile(calibrated(logits, temperature), labels, CLASS_SET_LEVEL)
+    candidates = [0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7]
+    threshold = max(candidates, key=lambda t: dice(answers, tune, t).mean())
+
+    print("test groups: metrics", flush=True)
+    test = slices.subset(split.test)
+    rng = np.random.default_rng(0)
+    painted = np.stack([paint_out(i, m, h, rng) for i, m, h in zip(test.images, test.lesions, test.heads, strict=True)])
+    metrics = measure(test, Answers(network, test, test.images), Answers(network, test, painted), temperature, threshold)
+    metrics |= {"fold": options.fold, "groups_sha256": split.groups_sha256, "interval": "95 %, bootstrap over patient groups"}
+    metadata = {
+        "schema": "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20220324.json",
+        "name": options.name,
+        "version": options.version,
+        "changelog": {options.version: "first trained model"},
+        "pytorch_version": torch.__version__.split("+")[0],
+        "numpy_version": np.__version__,
+        "task": "Lesion outline and class suggestion on contrast-enhanced T1 head MRI",
+        "description": f"Dual-head {options.architecture}: lesion outline and one of glioma, meningioma, pituitary tumour.",
+        "authors": "XAIReport contributors",
+        "copyright": "XAIReport contributors, Apache-2.0",
+        "data_source": "Jun Cheng, brain tumor dataset, Figshare 1512427, doi 10.6084/m9.figshare.1512427, CC BY 4.0",
+        "data_type": "T1-weighted contrast-enhanced MR, single slices",
+        "intended_use": "Research use only. Not for diagnosis.",
+        "network_data_format": {
+            "inputs": {"image": {"type": "image", "format": "magnitude", "modality": "MR", "num_channels": 1, "spatial_shape": [224, 224], "dtype": "float32", "value_range": [0, 1.5], "is_patch_data": False, "channel_def": {"0": "image"}}},
+            "outputs": {"pred": {"type": "probabilities", "format": "segmentation", "num_channels": 1, "spatial_shape": [224, 224], "dtype": "float32", "value_range": [0, 1], "is_patch_data": False, "channel_def": {"0": "lesion"}}},
+        },
+        "xaireport": {
+            "format": 1,
+            "classes": list(CLASSES),
+            "network": {"family": "dual_head", "encoder": ARCHITECTURES[options.architecture], "neck_channels": 96},
+            "weights_sha256": "",
+            "saliency_layer": "neck",
+            "input": {"modality": ["MR"], "contrast": "T1 post-contrast", "pixels": 224, "pixel_mm": 1.0, "intensity": "head percentiles 1 and 99.5 to 0 and 1"},
+            "calibration": {
+                "temperature": round(temperature, 4),
+                "class_set_quantile": round(quantile, 4),
+                "class_set_level": CLASS_SET_LEVEL,
+                "level": "slice",
+                "data": f"brain_tumor_mri, tune groups of fold {options.fold} ({len(np.unique(tune.table['group']))} patients)",
+            },
+            "thresholds": {
+                "lesion_probability": threshold,
+                "presence_score": 0.0,
+                "smallest_lesion_ml": 0.5,
+                "smallest_lesion_pixels": 12,
+                "abstain_below": 0.5,
+            },
+            "metrics": metrics,
+            "data_set": "brain_tumor_mri (Figshare 1512427)",
+            "non_commercial": False,
+        },
+    }
+    training = {"date": date.today().isoformat(), "python": platform.python_version(), "curve": curve}
+    folder = ROOT / "Resources" / "Models" / options.name
+    save_bundle(folder, network, metadata, model_card(metadata, training, options.architecture))
+    print(json.dumps({k: v for k, v in metrics.items() if isinstance(v, dict) and "value" in v}, indent=1))
+    print(f"temperature {temperature:.3f}, outline threshold {threshold}, class-set quantile {quantile:.3f}; wrote {folder.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

