@@ -171,6 +171,15 @@ def test_a_constant_image_has_no_head() -> None:
     assert not head_mask(np.full(SHAPE, 7.0, np.float32)).any()
 
 
+@pytest.mark.parametrize("values", [(-3e38, 3e38), (0.0, 1e-38), (1e7, 1e7 + 1), (0.0, 1.0)])
+def test_any_two_values_give_a_mask(values: tuple[float, float]) -> None:
+    image = np.where(ellipsoid((18, 22, 15)), values[1], values[0]).astype(np.float32)
+    assert dice(head_mask(image), ellipsoid((18, 22, 15))) > 0.99
+    speck = np.full(SHAPE, values[0], np.float32)
+    speck[5, 5, 5] = values[1]
+    assert head_mask(speck).shape == SHAPE
+
+
 @needs_data
 @pytest.mark.parametrize("name", ["brats_2013_pat0003_1", "brats_2013_pat0005_1"])
 def test_the_mask_of_a_z_scored_brain_is_its_reference_mask(name: str) -> None:

@@ -107,12 +107,13 @@ def head_mask(image: np.ndarray) -> np.ndarray:
     """
     from scipy import ndimage
 
-    low, high = np.percentile(image, (0.0, 99.5))
+    low, high = float(image.min()), float(np.percentile(image, 99.5))
     if high <= low:
-        high = image.max()
+        high = float(image.max())
     if high <= low:
         return np.zeros(image.shape, dtype=bool)
-    scaled = np.clip((image.astype(np.float32) - low) / (high - low), 0.0, 1.0)
+    # Halves, because the distance between two float32 numbers may be none.
+    scaled = (np.clip(image, low, high).astype(np.float32) / 2 - low / 2) / (high / 2 - low / 2)
     size = tuple(3 if n > 8 else 1 for n in image.shape)
     smooth = ndimage.uniform_filter(scaled, size)
     level = _edge_level(smooth)
@@ -122,12 +123,18 @@ def head_mask(image: np.ndarray) -> np.ndarray:
 
 def _edge_level(smooth: np.ndarray) -> float:
     """Between air and tissue, for intensities in [0, 1]."""
-    middle = _otsu(smooth)
-    bright, dark = smooth[smooth > middle], smooth[smooth <= middle]
+    dark, bright = _split(smooth)
     # Split once more: air below, dark tissue above. Constant air has no spread, and then the fraction decides.
-    air = dark[dark <= _otsu(dark)]
+    air, _ = _split(dark)
     level, ceiling = np.percentile(air, (50.0, AIR_PERCENTILE))
     return float(max(level + EDGE_FRACTION * (np.median(bright) - level), ceiling))
+
+
+def _split(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values below and above their Otsu threshold; all of them twice where no threshold parts them."""
+    threshold = _otsu(values)
+    low, high = values[values <= threshold], values[values > threshold]
+    return (low, high) if low.size and high.size else (values, values)
 
 
 def _otsu(values: np.ndarray) -> float:
