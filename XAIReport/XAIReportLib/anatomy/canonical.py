@@ -62,14 +62,13 @@ def to_canonical(
     background = float(np.median(image[~head])) if (~head).any() else float(image.min())
     smooth = _without_aliasing(image, affine, spacing_mm)
 
-    def resample(array: np.ndarray, outside: float, mode: str = "nearest") -> np.ndarray:
+    def resample(array: np.ndarray) -> np.ndarray:
         # "nearest" in reach of half a voxel keeps the first and last slice of thick-slice series whole.
-        del outside
-        return ndimage.affine_transform(array, matrix, offset, tuple(shape), np.float32, order=1, mode=mode)
+        return ndimage.affine_transform(array, matrix, offset, tuple(shape), np.float32, order=1, mode="nearest")
 
     covered = _inside(matrix, offset, shape, image.shape)
-    values = np.where(covered, resample(smooth, background), np.float32(background))
-    share = {name: resample(mask.astype(np.float32), 0.0) for name, mask in (("head", head), ("lesion", lesion))}
+    values = np.where(covered, resample(smooth), np.float32(background))
+    share = {name: resample(mask.astype(np.float32)) for name, mask in (("head", head), ("lesion", lesion))}
     return Canonical(
         image=values,
         covered=covered,

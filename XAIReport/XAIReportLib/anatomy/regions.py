@@ -1,0 +1,98 @@
+"""What a mask projects onto: size, side, and the atlas regions under it."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from XAIReportLib.case import Case
+from XAIReportLib.results import AtlasRegion, MaskGeometry, RegionOverlap
+
+OTHER, OTHER_LOBE = "white matter / other", "other"
+ONE_SIDE_PERCENT = 90.0
+SEARCH_MM = 60.0  # how far from a mask the nearest region is looked for
+
+
+def measure(name: str, mask: np.ndarray, case: Case, patient_to_mni: np.ndarray | None) -> MaskGeometry:
+    """Size and place of a mask. The side is where MNI152's midline (x = 0) lies in the patient; 90 % must be on one side."""
+    index = np.argwhere(mask)
+    count = len(index)
+    if case.affine is None or count == 0:
+        return MaskGeometry(name, count, None if case.affine is None else 0.0, None, None, None)
+    ras = index @ case.affine[:3, :3].T + case.affine[:3, 3]
+    side = left = None
+    if patient_to_mni is not None:
+        x = ras @ patient_to_mni[0, :3] + patient_to_mni[0, 3]
+        left = float(100 * ((x < 0).mean() + 0.5 * (x == 0).mean()))
+        side = "left" if left >= ONE_SIDE_PERCENT else "right" if left <= 100 - ONE_SIDE_PERCENT else "midline"
+    centroid = tuple(float(v) for v in ras.mean(axis=0))
+    return MaskGeometry(name, count, count * case.voxel_ml, centroid, side, left)
+
+
+def overlaps(
+    name: str,
+    mask: np.ndarray,
+    case: Case,
+    labels: np.ndarray,
+    probability: np.ndarray,
+    regions: dict[int, AtlasRegion],
+    region_voxels: np.ndarray,
+) -> list[RegionOverlap]:
+    """Rows of one mask, largest first; they sum to 100 %. Tissue without a label is one "other" row, with the named region
+    that lies nearest to most of it and the median distance to that region in millimetres of the patient.
+
+    Args:
+        labels, probability: on the case's grid; region_voxels: count of each label in the whole volume.
+    """
+    inside = mask.astype(bool)
+    total = int(inside.sum())
+    if total == 0:
+        return []
+    here, chance = labels[inside], probability[inside]
+    rows = []
+    for label in np.unique(here[here > 0]):
+        part = here == label
+        region = regions[int(label)]
+        chances = chance[part]
+        rows.append(
+            RegionOverlap(
+                name, region.name, region.lobe, region.side,
+                overlap_ml=float(part.sum() * case.voxel_ml),
+                percent_of_mask=float(100 * part.sum() / total),
+                percent_of_region=float(100 * part.sum() / region_voxels[label]),
+                mean_probability=float(chances.mean() / 100) if chances.any() else None,
+            )
+        )  # fmt: skip
+    unnamed = inside & (labels == 0)
+    if unnamed.any():
+        nearest, distance = _nearest(unnamed, labels, case, regions)
+        rows.append(
+            RegionOverlap(
+                name, OTHER, OTHER_LOBE, None,
+                overlap_ml=float(unnamed.sum() * case.voxel_ml),
+                percent_of_mask=float(100 * unnamed.sum() / total),
+                percent_of_region=None, mean_probability=None, nearest=nearest, nearest_mm=distance,
+            )
+        )  # fmt: skip
+    return sorted(rows, key=lambda row: -row.percent_of_mask)
+
+
+def _nearest(
+    unnamed: np.ndarray, labels: np.ndarray, case: Case, regions: dict[int, AtlasRegion]
+) -> tuple[str | None, float | None]:
+    spacing = np.array(case.spacing_mm)
+    margin = np.ceil(SEARCH_MM / spacing).astype(int)
+    found = np.argwhere(unnamed)
+    low = np.maximum(found.min(axis=0) - margin, 0)
+    high = np.minimum(found.max(axis=0) + margin + 1, labels.shape)
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    part = labels[box]
+    if not part.any():
+        return None, None
+    distance, index = ndimage.distance_transform_edt(part == 0, sampling=tuple(spacing), return_indices=True)
+    where = unnamed[box]
+    labels_near = part[tuple(axis[where] for axis in index)]
+    most = int(np.bincount(labels_near).argmax())
+    region = regions[most]
+    side = f"{region.side.capitalize()} " if region.side else ""
+    return f"{side}{region.name}", float(np.median(distance[where][labels_near == most]))
