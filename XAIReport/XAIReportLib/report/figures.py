@@ -1,0 +1,246 @@
+"""The report's pictures, drawn from arrays: lesion, heat maps, atlas regions, registration, overview and scores."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..case import Case
+from ..results import Anatomy, Heatmap, Prediction, SaliencyMask
+from . import drawing
+from .planes import OBLIQUE_DEGREES, Orientation, bounding_box, centre, focus
+from .schema import Findings
+from .score_figure import draw_scores
+from .wording import method_name, percent_text, region_name
+
+_MARGIN_MM = 6.0
+_MONTAGE, _MONTAGE_COLUMNS = 12, 6
+_NO_MASK_THRESHOLD = 0.5
+_NAMED_REGIONS = len(drawing.REGIONS)
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """A case turned for display and cut to its head; every array has the turned, cut axes."""
+
+    orientation: Orientation
+    box: tuple[slice, slice, slice]
+    image: np.ndarray
+    head: np.ndarray
+    lesions: np.ndarray
+    window: tuple[float, float]
+
+    @classmethod
+    def of(cls, case: Case, prediction: Prediction) -> _Scene:
+        orientation = Orientation.of(case)
+        head = orientation.turned(case.head)
+        box = bounding_box(head, round(_MARGIN_MM / min(orientation.spacing_mm or (1.0,))))
+        labels = prediction.lesion_labels
+        labels = (
+            labels if labels is not None and labels.shape == case.image.shape else np.zeros(case.image.shape, np.uint8)
+        )
+        values = case.image[case.head] if case.head.any() else case.image
+        low, high = (float(v) for v in np.percentile(values, [1, 99.7]))
+        return cls(
+            orientation=orientation,
+            box=box,
+            image=orientation.turned(case.image)[box],
+            head=head[box],
+            lesions=orientation.turned(labels)[box],
+            window=(low, max(high, low + 1e-6)),
+        )
+
+    def fit(self, array: np.ndarray) -> np.ndarray:
+        return self.orientation.turned(array)[self.box]
+
+    def panels(self, voxel: tuple[int, int, int]) -> list[tuple[str, int]]:
+        return [(plane, self.orientation.place(plane, voxel)) for plane in self.orientation.planes]
+
+
+def draw(
+    folder: Path,
+    case: Case,
+    prediction: Prediction,
+    heatmaps: Sequence[Heatmap],
+    masks: Sequence[SaliencyMask],
+    anatomy: Anatomy | None,
+    findings: Findings,
+) -> list[Path]:
+    """Draw every picture that the case allows into ``folder``/figures; returns their paths in the order of the report."""
+    target = folder / "figures"
+    target.mkdir(parents=True, exist_ok=True)
+    scene = _Scene.of(case, prediction)
+    paths = []
+    if scene.lesions.any():
+        paths.append(_draw_lesion(scene, target / "lesion.png"))
+    for heatmap in heatmaps:
+        mask = next((m for m in masks if (m.method, m.target) == (heatmap.method, heatmap.target)), None)
+        name = re.sub(r"[^A-Za-z0-9+._-]", "-", heatmap.method)
+        paths.append(_draw_heatmap(scene, heatmap, mask, target / f"saliency-{name}.png"))
+    if anatomy is not None and anatomy.labels is not None and any(lesion.regions for lesion in findings.lesions):
+        paths.append(_draw_atlas(scene, anatomy, findings, target / "atlas.png"))
+    if anatomy is not None and anatomy.template_edges is not None:
+        paths.append(_draw_registration(scene, anatomy, target / "registration.png"))
+    if scene.orientation.turn is not None:
+        paths.append(_draw_montage(scene, target / "montage.png"))
+    if findings.prediction.scores:
+        paths.append(draw_scores(findings, target / "scores.png"))
+    return paths
+
+
+def _slices(
+    scene: _Scene, voxel: tuple[int, int, int], foot: float, add: Callable[[drawing.Axes, str, int], None]
+) -> drawing.SliceFigure:
+    """The planes through ``voxel``, each with letters and a scale bar; ``add`` draws on top of the image."""
+    places = scene.panels(voxel)
+    pixels = [(plane, scene.orientation.panel(scene.image, plane, index)) for plane, index in places]
+    sizes = drawing.panel_sizes(scene.orientation, pixels)
+    figure = drawing.SliceFigure(sizes, foot)
+    for axes, (plane, index), (_, slice_), size in zip(figure.axes, places, pixels, sizes, strict=True):
+        drawing.show_image(axes, slice_, scene.orientation.pixel_mm(plane), scene.window)
+        add(axes, plane, index)
+        drawing.letters(axes, scene.orientation.edge_names(plane))
+        if scene.orientation.spacing_mm is not None:
+            drawing.scale_bar(axes, size)
+    if scene.orientation.tilt_degrees > OBLIQUE_DEGREES:
+        note = f"slices along the stored grid, {scene.orientation.tilt_degrees:.0f}° oblique"
+        place = (0.988, 0.1 / figure.height)
+        figure.figure.text(*place, note, color=drawing.SOFT, fontsize=9, ha="right", va="bottom")
+    return figure
+
+
+def _outline(
+    scene: _Scene, axes: drawing.Axes, mask: np.ndarray, place: tuple[str, int], colour: str, dashed: bool = False
+) -> None:
+    plane, index = place
+    section = scene.orientation.panel(mask, plane, index)
+    drawing.outline(axes, section, scene.orientation.pixel_mm(plane), colour, dashed)
+
+
+def _draw_lesion(scene: _Scene, path: Path) -> Path:
+    count = int(scene.lesions.max())
+
+    def add(axes: drawing.Axes, plane: str, index: int) -> None:
+        _outline(scene, axes, scene.lesions > 0, (plane, index), drawing.LESION)
+        section = scene.orientation.panel(scene.lesions, plane, index)
+        for label in np.unique(section[section > 0]) if count > 1 else ():
+            drawing.number_mark(axes, section == label, scene.orientation.pixel_mm(plane), str(label))
+
+    figure = _slices(scene, focus(scene.lesions == 1, None, scene.head), 0.62, add)
+    numbered = " (numbered by size)" if count > 1 else ""
+    figure.legend([drawing.line_key(drawing.LESION, f"segmented abnormality{numbered}")], 1)
+    return figure.save(path)
+
+
+def _draw_heatmap(scene: _Scene, heatmap: Heatmap, mask: SaliencyMask | None, path: Path) -> Path:
+    values = scene.fit(heatmap.values)
+    top = float(heatmap.values.max())
+    values = np.clip(values / top, 0, 1) if top > 0 else np.zeros_like(values)
+    inside = np.zeros(values.shape, bool) if mask is None else scene.fit(mask.values) > 0
+    threshold = float(values[inside].min()) if inside.any() else _NO_MASK_THRESHOLD
+
+    def add(axes: drawing.Axes, plane: str, index: int) -> None:
+        colours = drawing.heat_colours(scene.orientation.panel(values, plane, index), threshold)
+        drawing.show_colours(axes, colours, scene.orientation.pixel_mm(plane), smooth=True)
+        _outline(scene, axes, inside, (plane, index), drawing.MASK, dashed=True)
+        _outline(scene, axes, scene.lesions > 0, (plane, index), drawing.LESION)
+
+    figure = _slices(scene, focus(scene.lesions == 1, values, scene.head), 0.92, add)
+    keys = (
+        [drawing.line_key(drawing.MASK, f"mask of {method_name(heatmap.method)}", dashed=True)] if inside.any() else []
+    )
+    keys += [drawing.line_key(drawing.LESION, "segmented abnormality")] if scene.lesions.any() else []
+    if keys:
+        figure.legend(keys, 2)
+    figure.colour_bar(threshold)
+    return figure.save(path)
+
+
+def _draw_atlas(scene: _Scene, anatomy: Anatomy, findings: Findings, path: Path) -> Path:
+    labels = scene.fit(anatomy.labels)
+    shares = [
+        (region.percent_of_lesion, region)
+        for lesion in findings.lesions[:1]
+        for region in lesion.regions
+        if region.lobe != "other"
+    ][:_NAMED_REGIONS]
+    by_name = {(region.name, region.side): region.label for region in anatomy.regions}
+    colours, keys = {}, []
+    for (share, region), colour in zip(shares, drawing.REGIONS, strict=False):
+        label = by_name.get((region.name, region.side))
+        if label is not None:
+            colours[label] = colour
+            keys.append(drawing.patch_key(colour, f"{region_name(region.name, region.side)}, {percent_text(share)}"))
+
+    def add(axes: drawing.Axes, plane: str, index: int) -> None:
+        pixel_mm = scene.orientation.pixel_mm(plane)
+        section = scene.orientation.panel(labels, plane, index)
+        drawing.show_colours(axes, _borders(section), pixel_mm)
+        drawing.show_colours(axes, drawing.label_colours(section, colours, 0.5), pixel_mm)
+        _outline(scene, axes, scene.lesions > 0, (plane, index), drawing.LESION)
+
+    keys.insert(0, drawing.line_key(drawing.LESION, "segmented abnormality"))
+    figure = _slices(scene, focus(scene.lesions == 1, None, scene.head), 0.42 + 0.21 * ((len(keys) + 1) // 2), add)
+    figure.legend(keys, 2)
+    return figure.save(path)
+
+
+def _borders(labels: np.ndarray) -> np.ndarray:
+    """RGBA of the thin grey lines between regions, so that the others stay visible without a colour."""
+    border = np.zeros(labels.shape, bool)
+    border[:-1] |= labels[:-1] != labels[1:]
+    border[:, :-1] |= labels[:, :-1] != labels[:, 1:]
+    return drawing.label_colours(border.astype(int), {1: "#c8d0d8"}, 0.35)
+
+
+def _draw_registration(scene: _Scene, anatomy: Anatomy, path: Path) -> Path:
+    edges = scene.fit(anatomy.template_edges) > 0
+
+    def add(axes: drawing.Axes, plane: str, index: int) -> None:
+        section = scene.orientation.panel(edges, plane, index).astype(int)
+        colours = drawing.label_colours(section, {1: drawing.EDGES}, 0.9)
+        drawing.show_colours(axes, colours, scene.orientation.pixel_mm(plane))
+
+    figure = _slices(scene, centre(edges if edges.any() else scene.head), 0.62, add)
+    verdict = anatomy.registration.verdict.replace("_", " ")
+    figure.legend([drawing.patch_key(drawing.EDGES, f"edges of the MNI152 template (registration: {verdict})")], 1)
+    return figure.save(path)
+
+
+def _draw_montage(scene: _Scene, path: Path) -> Path:
+    """Slices across the thickest voxel edge, evenly through the lesion and a little around it, else through the head."""
+    axis = int(np.argmax(scene.orientation.spacing_mm))
+    plane = {2: "axial", 1: "coronal", 0: "sagittal"}[axis if np.ptp(scene.orientation.spacing_mm) > 0.01 else 2]
+    axis = {"axial": 2, "coronal": 1, "sagittal": 0}[plane]
+    spacing = scene.orientation.spacing_mm[axis]
+    mask, around = (scene.lesions > 0, 8.0) if scene.lesions.any() else (scene.head, -8.0)
+    reach = bounding_box(mask, 0)[axis]
+    first = min(max(reach.start - round(around / spacing), 0), scene.image.shape[axis] - 1)
+    last = min(max(reach.stop - 1 + round(around / spacing), first), scene.image.shape[axis] - 1)
+    indices = np.unique(np.linspace(first, last, _MONTAGE).round().astype(int))[::-1]
+    pixels = [(plane, scene.orientation.panel(scene.image, plane, int(i))) for i in indices]
+    sizes = drawing.panel_sizes(scene.orientation, pixels)
+    figure = drawing.SliceFigure(sizes, 0.62, _MONTAGE_COLUMNS)
+    for axes, index, (_, slice_) in zip(figure.axes, indices, pixels, strict=True):
+        drawing.show_image(axes, slice_, scene.orientation.pixel_mm(plane), scene.window)
+        _outline(scene, axes, scene.lesions > 0, (plane, int(index)), drawing.LESION)
+    left, right, top, bottom = scene.orientation.edge_names(plane)
+    drawing.letters(figure.axes[0], (left, right, top, bottom))
+    drawing.scale_bar(figure.axes[-1], sizes[-1])
+    if scene.lesions.any():
+        figure.legend([drawing.line_key(drawing.LESION, "segmented abnormality")], 1)
+    step = abs(int(indices[0]) - int(indices[-1])) / max(len(indices) - 1, 1) * spacing
+    figure.figure.text(
+        0.988,
+        (figure.foot - 0.1) / figure.height,
+        f"{plane}, about {step:.1f} mm apart",
+        color=drawing.INK,
+        fontsize=10,
+        ha="right",
+        va="top",
+    )
+    return figure.save(path)
