@@ -451,3 +451,21 @@ def test_a_warning_is_added_to_a_finished_run(tmp_path: Path) -> None:
     add_warning(tmp_path / "case-1", "scene.mrb was left out.")
     assert read_result(tmp_path / "case-1").run["warnings"] == ["old", "scene.mrb was left out."]
     assert not list((tmp_path / "case-1").glob(".*"))
+
+
+def test_slicer_reads_the_colour_table(tmp_path: Path) -> None:
+    slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
+    if not hasattr(slicer, "vtkMRMLColorTableStorageNode"):
+        pytest.skip("another package named slicer is installed")
+    path = tmp_path / "atlas.ctbl"
+    path.write_text(colour_table(stages(oblique())[4].regions), encoding="utf-8")
+    scene = slicer.vtkMRMLScene()
+    node = scene.AddNewNodeByClass("vtkMRMLColorTableNode")
+    storage = scene.AddNewNodeByClass("vtkMRMLColorTableStorageNode")
+    storage.SetFileName(str(path))
+    assert storage.ReadData(node)
+    for label, name in ((1, "Left Frontal Pole"), (2, "Right Frontal Pole"), (49, "Left Thalamus")):
+        assert node.GetColorName(label) == name
+        colour = [0.0] * 4
+        node.GetColor(label, colour)
+        assert np.allclose(np.array(colour) * 255, (*region_colour(label), 255), atol=0.51)
