@@ -63,7 +63,7 @@ def test_every_resource_is_packaged():
     assert {"Resources/requirements.txt", "Resources/UI/XAIReport.ui", "Resources/Icons/XAIReport.png"} <= listed
 
 
-# A project that installs what Slicer's real macro installs: each file at its own path below the scripted modules' folder.
+# A project that installs what Slicer's real macro does: each file at its own path below the scripted modules' folder.
 PROJECT = """
 cmake_minimum_required(VERSION 3.16)
 project(XAIReport LANGUAGES NONE)
@@ -99,7 +99,8 @@ def test_cmake_installs_the_module_with_its_library_and_models(tmp_path):
     bundles = {f"Resources/Models/{p.relative_to(models).as_posix()}" for p in models.rglob("*") if p.is_file()}
     for modules in (prefix / "modules", build / "modules"):
         found = {path.relative_to(modules).as_posix() for path in modules.rglob("*") if path.is_file()}
-        assert found == bundles | (files_of_the_module() if modules.is_relative_to(prefix) else set())
+        listed = cmake_list("MODULE_PYTHON_SCRIPTS") | cmake_list("MODULE_PYTHON_RESOURCES")
+        assert found == bundles | (listed if modules.is_relative_to(prefix) else set())
 
 
 def test_the_catalog_entry_follows_the_index_schema():

@@ -50,13 +50,18 @@ def write_result(  # noqa: PLR0917 - a test names what it leaves out
     atlas: bool = True,
     heatmaps: bool = True,
     case_id: str = "case-7",
+    outcome: str = "class_suggested",
 ) -> Path:
-    """A finished result; ``affine`` None is a picture without geometry."""
+    """A finished result; ``affine`` None is a picture without geometry. Without ``lesions`` the model was not run;
+    with the outcome "no_lesion_found" the lesion mask is empty."""
     arrays = _arrays(shape)
+    outcome = outcome if lesions else "not_applicable"
+    if outcome == "no_lesion_found":
+        arrays["lesion"][:] = 0
     image = arrays["image"]
     case = Case(case_id, image, affine, np.ones(shape, dtype=bool))
     scores = {"glioma": 0.9, "meningioma": 0.1} if lesions else {}
-    prediction = Prediction("class_suggested", "", "glioma", scores, (), {}, image * 0, arrays["lesion"])
+    prediction = Prediction(outcome, "", "glioma", scores, (), {}, image * 0, arrays["lesion"])
     methods = METHODS if heatmaps else ()
     maps = [Heatmap(method, "glioma", arrays[method], "layer", 0) for method in methods]
     masks = [SaliencyMask(method, "glioma", arrays[method] >= 0.6, 95.0, "fixed") for method in methods]
@@ -93,8 +98,10 @@ def _write_documents(
         "schema_version": "1.0",
         "case_id": case.case_id,
         "image": {"has_geometry": case.has_geometry},
-        "prediction": {"outcome": "class_suggested", "label": "glioma", "scores": prediction.scores},
-        "lesions": [_lesion(case, prediction.lesion_labels == n) for n in (1, 2)] if prediction.scores else [],
+        "prediction": {"outcome": prediction.outcome, "label": "glioma", "scores": prediction.scores},
+        "lesions": [_lesion(case, prediction.lesion_labels == n) for n in np.unique(prediction.lesion_labels)[1:]]
+        if prediction.scores
+        else [],
         "saliency": [{"method": method} for method in methods],
         "anatomy": {"registration": {"verdict": registration.verdict}},
         "warnings": ['Größe und "quotes"'],

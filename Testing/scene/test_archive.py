@@ -15,7 +15,9 @@ from XAIReportLib.scene import SceneIncomplete, SceneUnavailable, load_result, s
 
 CASES = {
     "whole": {},
-    "no lesion": {"lesions": False},
+    "not analysed": {"lesions": False},
+    "no lesion found": {"outcome": "no_lesion_found"},
+    "no lesion found and no heat map": {"outcome": "no_lesion_found", "heatmaps": False},
     "no atlas": {"atlas": False},
     "no heat maps": {"heatmaps": False},
     "nothing but the image": {"lesions": False, "atlas": False, "heatmaps": False},

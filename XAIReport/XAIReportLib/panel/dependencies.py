@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -68,7 +67,7 @@ def workerCommand() -> dict[str, Any]:
     if python is None:
         raise MissingDependencies("Slicer's Python (PythonSlicer) was not found; start Slicer by its own launcher.")
     # The start-up environment, for PythonSlicer sets its own paths and Slicer's would be doubled.
-    return {"python": python, "environment": {**slicer.util.startupEnvironment(), "PATH": os.environ.get("PATH", "")}}
+    return {"python": python, "environment": slicer.util.startupEnvironment()}
 
 
 def _slicerPackaging() -> Any:

@@ -26,7 +26,8 @@ def saliency_name(method: str) -> str:
 
 def segmentation(scene: Any, contents: Contents, volume: Any, name: str) -> Any:
     """The segmentation of a case, or None when there is nothing to segment."""
-    if contents.lesions is None and not contents.saliency_masks:
+    lesions = _numbered(contents.lesions)
+    if not lesions and not contents.saliency_masks:
         return None
     slicer = slicer_package()
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
@@ -35,7 +36,7 @@ def segmentation(scene: Any, contents: Contents, volume: Any, name: str) -> Any:
     node.SetNodeReferenceID(slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole(), volume.GetID())
     node.GetSegmentation().SetSourceRepresentationName("Binary labelmap")
     node.CreateDefaultDisplayNodes()
-    for number, color in _numbered(contents.lesions):
+    for number, color in lesions:
         grid = GridImage(contents.lesions.voxels == number, contents.lesions.ijk_to_ras)
         segment = _segment(lesion_name(number), grid, color, terminology.lesion_entry(_side(contents, number)))
         _add(node, segment, f"lesion-{number}")

@@ -1,0 +1,121 @@
+"""The panel's parts alone: progress in words, what is missing, the command of the worker, the text of a narrative."""
+
+from __future__ import annotations
+
+import json
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("a_host")
+
+REQUIREMENTS = str(Path(__file__).resolve().parents[2] / "XAIReport" / "Resources" / "requirements.txt")
+
+
+def test_progress_never_goes_back_and_ends_whole():
+    from XAIReportLib.panel import stages
+
+    walked = [stages.overall(stage, part / 4) for stage in stages.SHARES for part in range(5)]
+    assert all(before <= after for before, after in pairwise(walked))
+    assert walked[0] == 0.0
+    assert walked[-1] == pytest.approx(1.0)
+    assert stages.overall("a stage of a later version", 0.5) == 0.0
+    assert stages.overall("saliency", 7.0) <= 1.0
+
+
+def test_the_elapsed_time_is_in_minutes_and_seconds():
+    from XAIReportLib.panel import stages
+
+    assert stages.sentence("anatomy", "", 75.9, str) == "Finding atlas positions (1:15)"
+    assert stages.sentence("predict", "slice 3", 4.0, str) == "Running the model: slice 3 (0:04)"
+
+
+def test_a_narrative_is_a_line_for_each_sentence_and_a_gap_between_sections():
+    from XAIReportLib.panel.review import narrativeText
+
+    sentences = [{"text": "A.", "section": "one"}, {"text": "B.", "section": "one"}, {"text": "C.", "section": "two"}]
+    assert narrativeText(json.dumps({"sentences": sentences})) == "A.\nB.\n\nC."
+
+
+def test_nothing_is_missing_where_everything_is_installed(a_host):
+    from XAIReportLib.panel import dependencies
+
+    assert dependencies.missing(REQUIREMENTS) == []
+    dependencies.ensure(REQUIREMENTS)
+    assert a_host.packaging.installed == []
+
+
+def test_without_torch_the_pytorch_extension_is_asked_for(monkeypatch):
+    from XAIReportLib.panel import dependencies
+
+    monkeypatch.setattr(dependencies, "_torchInstalled", lambda: False)
+    with pytest.raises(dependencies.MissingDependencies, match="install the PyTorch extension"):
+        dependencies.ensure(REQUIREMENTS)
+
+
+def test_torch_is_asked_for_with_a_floor_so_that_no_old_one_comes(monkeypatch, a_host):
+    import types
+
+    from XAIReportLib.panel import dependencies
+
+    asked = {}
+
+    class PyTorchUtilsLogic:
+        def installTorch(self, askConfirmation=False, forceComputationBackend=None, **versions):
+            asked.update(versions, asks=askConfirmation, backend=forceComputationBackend)
+            return object()
+
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", types.SimpleNamespace(PyTorchUtilsLogic=PyTorchUtilsLogic))
+    monkeypatch.setattr(dependencies, "_torchInstalled", lambda: False)
+    a_host.packaging.unsatisfied = {"timm"}
+    dependencies.ensure(REQUIREMENTS)
+    assert asked == {
+        "torchVersionRequirement": ">=2.6",
+        "torchvisionVersionRequirement": ">=0.21",
+        "asks": True,
+        "backend": None,
+    }
+    assert a_host.packaging.installed[0]["packages"] == ["timm"]
+
+
+def test_an_old_slicer_is_told_to_be_too_old(monkeypatch):
+    from XAIReportLib.panel import dependencies
+
+    monkeypatch.setitem(sys.modules, "slicer.packaging", None)
+    with pytest.raises(dependencies.MissingDependencies, match=r"5\.12 or newer"):
+        dependencies.ensure(REQUIREMENTS)
+
+
+def test_the_worker_runs_in_slicers_own_python(monkeypatch, tmp_path):
+    from XAIReportLib.panel import dependencies
+    from XAIReportLib.panel.run import makeWorkerClient
+
+    monkeypatch.setattr(dependencies.shutil, "which", lambda name: str(tmp_path / name))
+    command = dependencies.workerCommand()
+    assert command["python"] == str(tmp_path / "PythonSlicer")
+    assert command["environment"]["PATH"]
+    makeWorkerClient().close()
+    monkeypatch.setattr(dependencies.shutil, "which", lambda _: None)
+    with pytest.raises(dependencies.MissingDependencies, match="PythonSlicer"):
+        dependencies.workerCommand()
+
+
+def test_the_stand_in_refuses_what_the_original_lacks():
+    import qt
+    import slicer
+    from slicer.parameterNodeWrapper import parameterNodeWrapper
+
+    for name in ("QRegExp", "QTextCodec", "Signal", "NoSuchClass"):
+        with pytest.raises(AttributeError):
+            getattr(qt, name)
+    with pytest.raises(AttributeError):
+        _ = slicer.app.noSuchMethod
+    with pytest.raises(AttributeError):
+        _ = slicer.modules
+    with pytest.raises(Exception, match="Unable to create serializer"):
+
+        @parameterNodeWrapper
+        class Parameters:
+            value: complex = 1j
