@@ -307,6 +307,22 @@ def test_an_interrupted_analysis_leaves_nothing(tmp_path: Path, number: int, cod
     assert [path.name for path in tmp_path.iterdir()] == ["x.nii.gz"]
 
 
+def test_a_scene_is_made_wherever_the_command_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, road: SimpleNamespace, capsys: pytest.CaptureFixture
+) -> None:
+    folder = tmp_path / "case-1"
+    (folder / "masks").mkdir(parents=True)
+    _finish(folder, "case-1")
+    for name in ("report.html", "report.pdf", "report.txt", "regions.csv", "image.nii.gz", "masks/lesion.nii.gz"):
+        (folder / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert command_line.main(["scene", "case-1"]) == 0
+    assert capsys.readouterr().out == f"Scene: {folder / 'scene.mrb'}\n"
+    road.scene_error = SceneUnavailable("slicer-core is not installed.")
+    assert command_line.main(["scene", "case-1"]) == 1
+    assert "slicer-core is not installed." in capsys.readouterr().err
+
+
 def test_scene_of_what_is_no_result(tmp_path: Path) -> None:
     done = xaireport("scene", tmp_path)
     assert done.returncode == 2

@@ -205,7 +205,7 @@ def make_scene(options: argparse.Namespace) -> int:
     from XAIReportLib.folder import read_result
     from XAIReportLib.scene import SceneUnavailable, write_mrb
 
-    folder = read_result(options.folder).path
+    folder = read_result(options.folder.resolve()).path
     try:
         with contextlib.redirect_stdout(sys.stderr):
             path = write_mrb(folder)
