@@ -19,6 +19,7 @@ WORKING_MM = 2.0
 HEAD_WITH_SKULL_ML = 2100.0
 SCALP_AND_SKULL_MM = 12.0
 LESION_MARGIN_MM = 4.0
+SKULL_REACH_MM, EMPTY_REACH_MM = 6.0, 16.0  # how far around the brain the metric looks
 # A verdict rests on these. Overlap: Dice of the template's brain with the patient's. Gain: mutual information over the
 # highest that the template reaches when it is shifted by 12 mm, minus one; noise and objects that are no head stay near 0.
 GOOD_OVERLAP, LIMITED_OVERLAP = 0.90, 0.80
@@ -53,7 +54,9 @@ def register(
     fixed = _image(patient.grid.image, patient.grid.origin_mm, WORKING_MM)
     moving = _image(*_coarse(template))
     grown = ndimage.binary_dilation(patient.grid.lesion, iterations=int(LESION_MARGIN_MM / WORKING_MM))
-    reach = ndimage.binary_dilation(patient.brain, iterations=3) & patient.grid.covered & ~grown
+    # Around a stripped brain the emptiness must count, or a template that is too large costs nothing.
+    margin = int((SKULL_REACH_MM if patient.with_skull else EMPTY_REACH_MM) / WORKING_MM)
+    reach = ndimage.binary_dilation(patient.brain, iterations=margin) & patient.grid.covered & ~grown
     fixed_mask = sitk.Cast(_image(reach.astype(np.float32), patient.grid.origin_mm, WORKING_MM), sitk.sitkUInt8)
     best: tuple[float, sitk.AffineTransform] | None = None
     for start in _starts(patient, template):
