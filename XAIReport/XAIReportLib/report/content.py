@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ TITLES = {
 }
 _SHOWN_ROWS = 12  # of a region table; regions.csv holds all
 _SHOWN_CHARACTERS = 240  # of a piece of evidence
+_UNIT = re.compile(r"(\d) (%|ml|mm|pixels|voxels)")  # a number and its unit stay on one line
 _CAPTIONS = {
     "lesion": (
         "Segmented abnormality",
@@ -74,7 +76,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Content:
-    """``banner``: what stands before anything else; ``warnings``: right after it; ``facts``: the case at a glance."""
+    """``banner`` stands before anything else, ``warnings`` next; ``facts`` and ``lead``: the case at a glance."""
 
     case_id: str
     disclaimers: tuple[str, ...]
@@ -84,6 +86,7 @@ class Content:
     sections: tuple[tuple[str, tuple[Statement, ...]], ...]
     tables: tuple[Table, ...]
     model_tables: tuple[Table, ...]
+    lead: Picture | None
     pictures: tuple[Picture, ...]
     evidence: tuple[Evidence, ...]
 
@@ -95,9 +98,14 @@ def content_of(findings: Findings, narrative: Narrative, figures: Sequence[Path]
     number = {pointer: index for index, pointer in enumerate(pointers, start=1)}
 
     def statements(section: str) -> tuple[Statement, ...]:
-        return tuple(Statement(s.text, tuple(number[p] for p in s.evidence)) for s in narrative.of_section(section))
+        return tuple(
+            Statement(_UNIT.sub("\\1\u00a0\\2", s.text), tuple(number[p] for p in s.evidence))
+            for s in narrative.of_section(section)
+        )
 
     status = statements("status")
+    pictures = tuple(Picture(*_caption(path.stem, findings), path) for path in figures)
+    lead = next((p for p in pictures if p.path.stem.startswith("saliency-")), pictures[0] if pictures else None)
     return Content(
         case_id=findings.case_id,
         disclaimers=findings.disclaimers,
@@ -107,13 +115,18 @@ def content_of(findings: Findings, narrative: Narrative, figures: Sequence[Path]
         sections=tuple((title, statements(name)) for name, title in TITLES.items() if narrative.of_section(name)),
         tables=tuple(_case_tables(findings)),
         model_tables=tuple(_model_tables(findings, run)),
-        pictures=tuple(Picture(*_caption(path.stem, findings), path) for path in figures),
+        lead=lead,
+        pictures=tuple(picture for picture in pictures if picture is not lead),
         evidence=tuple(Evidence(n, pointer, _value(resolve(document, pointer))) for pointer, n in number.items()),
     )
 
 
 def _value(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):
+        known = {key: item for key, item in value.items() if item is not None and key != "codes"}
+        text = ", ".join(f"{key} {_value(item)}" for key, item in known.items())
+    else:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 2] + " …"
 
 
@@ -134,23 +147,22 @@ def _facts(findings: Findings) -> tuple[tuple[str, str, str], ...]:
     """Label, value, and what the value covers."""
     prediction, registration, total = findings.prediction, findings.anatomy.registration, findings.lesion_total
     suggestion = {
-        "no_lesion_found": "None: no lesion found",
-        "abstained": "None: the model abstains",
-        "not_applicable": "None: not applicable",
+        "no_lesion_found": "none (no lesion found)",
+        "abstained": "none (the model abstains)",
+        "not_applicable": "none (not applicable)",
     }.get(prediction.outcome, "")
     if prediction.label is not None:
         suggestion = class_name_in_full(prediction.label)
-    facts = [("Model's suggestion", suggestion[0].upper() + suggestion[1:], "not a finding about the patient")]
+    facts = [("Model's suggestion", suggestion, "A model's suggestion is not a finding about the patient.")]
     if prediction.label is not None:
         covers = f"{len(findings.model.classes)} classes, {findings.model.score_level} level"
         facts.append(("Model score", score_text(prediction.scores[prediction.label]), covers))
     if prediction.outcome != "not_applicable":
         size = f"{total.voxels} pixels" if total.volume_ml is None else volume_text(total.volume_ml)
-        covers = (
-            "no lesion found by this model"
-            if not total.count
-            else f"{total.count} in all, {place_text(findings.lesions[0])}"
-        )
+        covers = "no lesion found by this model"
+        if total.count:
+            place = place_text(findings.lesions[0])
+            covers = place if total.count == 1 else f"{total.count} in all, the largest: {place}"
         facts.append(("Segmented abnormality", size if total.count else "none", covers))
         verdict = registration.verdict.replace("_", " ")
         covers = "regions may be named" if registration.verdict == "good" else "regions are approximate"

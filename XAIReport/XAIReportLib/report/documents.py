@@ -91,11 +91,12 @@ def report_html(content: Content) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pictures = [
-        (picture, "data:image/png;base64," + base64.b64encode(picture.path.read_bytes()).decode())
-        for picture in content.pictures
-    ]
-    return environment.get_template("report.html").render(content=content, pictures=pictures)
+    environment.globals["data_uri"] = _data_uri
+    return environment.get_template("report.html").render(content=content)
+
+
+def _data_uri(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
 def report_text(content: Content) -> str:
@@ -109,9 +110,10 @@ def _text_lines(content: Content) -> Iterator[str]:
     for statement in (*content.banner, *content.warnings):
         yield from _wrapped(f"!! {statement.text}")
     yield ""
-    width = max(len(label) for label, _, _ in content.facts)
-    for label, value, covers in content.facts:
-        yield f"{label:<{width}}  {value} ({covers})"
+    (label, suggestion, covers), *facts = content.facts
+    yield f"{label}: {suggestion}. {covers}"
+    for name, value, covers in facts:
+        yield f"{name}: {value} ({covers})"
     for title, statements in content.sections:
         yield from _headed(title)
         for statement in statements:
@@ -120,9 +122,10 @@ def _text_lines(content: Content) -> Iterator[str]:
         yield from _headed(table.title)
         yield from _columns(table)
         yield from _wrapped(table.note) if table.note else ()
-    if content.pictures:
+    pictures = [picture for picture in (content.lead, *content.pictures) if picture is not None]
+    if pictures:
         yield from _headed("Pictures")
-        for picture in content.pictures:
+        for picture in pictures:
             yield from _wrapped(f"figures/{picture.path.name}: {picture.title}. {picture.caption}")
     yield from _headed("What each sentence rests on (findings.json)")
     for item in content.evidence:

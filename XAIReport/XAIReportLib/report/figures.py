@@ -17,10 +17,11 @@ from .schema import Findings
 from .score_figure import draw_scores
 from .wording import method_name, percent_text, region_name
 
-_MARGIN_MM = 6.0
+_MARGIN_MM = 10.0
 _MONTAGE, _MONTAGE_COLUMNS = 12, 6
 _NO_MASK_THRESHOLD = 0.5
 _NAMED_REGIONS = len(drawing.REGIONS)
+_WORTH_A_COLOUR_PERCENT = 1.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def draw(
     anatomy: Anatomy | None,
     findings: Findings,
 ) -> list[Path]:
-    """Draw every picture that the case allows into ``folder``/figures; returns their paths in the order of the report."""
+    """Draw every picture that the case allows into ``folder``/figures; their paths in the order of the report."""
     target = folder / "figures"
     target.mkdir(parents=True, exist_ok=True)
     scene = _Scene.of(case, prediction)
@@ -114,7 +115,7 @@ def _slices(
 
 
 def _outline(
-    scene: _Scene, axes: drawing.Axes, mask: np.ndarray, place: tuple[str, int], colour: str, dashed: bool = False
+    scene: _Scene, axes: drawing.Axes, mask: np.ndarray, place: tuple[str, int], *, colour: str, dashed: bool = False
 ) -> None:
     plane, index = place
     section = scene.orientation.panel(mask, plane, index)
@@ -125,7 +126,7 @@ def _draw_lesion(scene: _Scene, path: Path) -> Path:
     count = int(scene.lesions.max())
 
     def add(axes: drawing.Axes, plane: str, index: int) -> None:
-        _outline(scene, axes, scene.lesions > 0, (plane, index), drawing.LESION)
+        _outline(scene, axes, scene.lesions > 0, (plane, index), colour=drawing.LESION)
         section = scene.orientation.panel(scene.lesions, plane, index)
         for label in np.unique(section[section > 0]) if count > 1 else ():
             drawing.number_mark(axes, section == label, scene.orientation.pixel_mm(plane), str(label))
@@ -146,10 +147,13 @@ def _draw_heatmap(scene: _Scene, heatmap: Heatmap, mask: SaliencyMask | None, pa
     def add(axes: drawing.Axes, plane: str, index: int) -> None:
         colours = drawing.heat_colours(scene.orientation.panel(values, plane, index), threshold)
         drawing.show_colours(axes, colours, scene.orientation.pixel_mm(plane), smooth=True)
-        _outline(scene, axes, inside, (plane, index), drawing.MASK, dashed=True)
-        _outline(scene, axes, scene.lesions > 0, (plane, index), drawing.LESION)
+        _outline(scene, axes, inside, (plane, index), colour=drawing.MASK, dashed=True)
+        _outline(scene, axes, scene.lesions > 0, (plane, index), colour=drawing.LESION)
 
-    figure = _slices(scene, focus(scene.lesions == 1, values, scene.head), 0.92, add)
+    voxel = focus(scene.lesions == 1, values, scene.head)
+    if inside.any() and not any(scene.orientation.panel(inside, *place).any() for place in scene.panels(voxel)):
+        voxel = focus(np.zeros_like(inside), values, scene.head)  # the map lies elsewhere: show where
+    figure = _slices(scene, voxel, 0.92, add)
     keys = (
         [drawing.line_key(drawing.MASK, f"mask of {method_name(heatmap.method)}", dashed=True)] if inside.any() else []
     )
@@ -162,12 +166,9 @@ def _draw_heatmap(scene: _Scene, heatmap: Heatmap, mask: SaliencyMask | None, pa
 
 def _draw_atlas(scene: _Scene, anatomy: Anatomy, findings: Findings, path: Path) -> Path:
     labels = scene.fit(anatomy.labels)
-    shares = [
-        (region.percent_of_lesion, region)
-        for lesion in findings.lesions[:1]
-        for region in lesion.regions
-        if region.lobe != "other"
-    ][:_NAMED_REGIONS]
+    largest = findings.lesions[0].regions
+    named = [(r.percent_of_lesion, r) for r in largest if r.lobe != "other"]
+    shares = ([row for row in named if row[0] >= _WORTH_A_COLOUR_PERCENT] or named)[:_NAMED_REGIONS]
     by_name = {(region.name, region.side): region.label for region in anatomy.regions}
     colours, keys = {}, []
     for (share, region), colour in zip(shares, drawing.REGIONS, strict=False):
@@ -181,7 +182,7 @@ def _draw_atlas(scene: _Scene, anatomy: Anatomy, findings: Findings, path: Path)
         section = scene.orientation.panel(labels, plane, index)
         drawing.show_colours(axes, _borders(section), pixel_mm)
         drawing.show_colours(axes, drawing.label_colours(section, colours, 0.5), pixel_mm)
-        _outline(scene, axes, scene.lesions > 0, (plane, index), drawing.LESION)
+        _outline(scene, axes, scene.lesions > 0, (plane, index), colour=drawing.LESION)
 
     keys.insert(0, drawing.line_key(drawing.LESION, "segmented abnormality"))
     figure = _slices(scene, focus(scene.lesions == 1, None, scene.head), 0.42 + 0.21 * ((len(keys) + 1) // 2), add)
@@ -212,7 +213,7 @@ def _draw_registration(scene: _Scene, anatomy: Anatomy, path: Path) -> Path:
 
 
 def _draw_montage(scene: _Scene, path: Path) -> Path:
-    """Slices across the thickest voxel edge, evenly through the lesion and a little around it, else through the head."""
+    """Slices across the thickest voxel edge, evenly through the lesion and a little beyond, else through the head."""
     axis = int(np.argmax(scene.orientation.spacing_mm))
     plane = {2: "axial", 1: "coronal", 0: "sagittal"}[axis if np.ptp(scene.orientation.spacing_mm) > 0.01 else 2]
     axis = {"axial": 2, "coronal": 1, "sagittal": 0}[plane]
@@ -227,7 +228,7 @@ def _draw_montage(scene: _Scene, path: Path) -> Path:
     figure = drawing.SliceFigure(sizes, 0.62, _MONTAGE_COLUMNS)
     for axes, index, (_, slice_) in zip(figure.axes, indices, pixels, strict=True):
         drawing.show_image(axes, slice_, scene.orientation.pixel_mm(plane), scene.window)
-        _outline(scene, axes, scene.lesions > 0, (plane, int(index)), drawing.LESION)
+        _outline(scene, axes, scene.lesions > 0, (plane, int(index)), colour=drawing.LESION)
     left, right, top, bottom = scene.orientation.edge_names(plane)
     drawing.letters(figure.axes[0], (left, right, top, bottom))
     drawing.scale_bar(figure.axes[-1], sizes[-1])

@@ -79,7 +79,7 @@ def technique(findings: Findings) -> Iterator[Passage]:
     place = at("anatomy", "registration", "verdict")
     if registration.verdict in ("good", "limited"):
         quality = "judged good" if registration.verdict == "good" else "of limited quality"
-        text = f"The image was registered to MNI152, {quality}; regions are those of {findings.anatomy.atlas}."
+        text = f"The image was registered to MNI152, {quality}; atlas: {findings.anatomy.atlas}."
         yield Passage(text, (place, at("anatomy", "atlas")))
 
 

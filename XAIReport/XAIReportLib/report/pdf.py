@@ -16,12 +16,23 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, Image, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, TableStyle
+from reportlab.platypus import (
+    BaseDocTemplate,
+    Flowable,
+    Frame,
+    Image,
+    KeepTogether,
+    PageTemplate,
+    Paragraph,
+    Spacer,
+    TableStyle,
+)
 from reportlab.platypus import Table as Grid
 
 from .content import Content, Picture, Statement, Table
 
 _MARGIN = 16 * mm
+_TOP, _BOTTOM = 20 * mm, 18 * mm
 _WIDTH = A4[0] - 2 * _MARGIN
 _INK, _SOFT, _LINE = colors.HexColor("#17202a"), colors.HexColor("#57636f"), colors.HexColor("#d9dfe5")
 _NOTICES = {"banner": ("#fde7e4", "#c0392b", "#7a1408"), "warning": ("#fff4d6", "#d49a00", "#5b3d00")}
@@ -32,18 +43,17 @@ def report_pdf(content: Content) -> bytes:
     """The PDF's bytes; the same content always gives the same bytes."""
     _register_fonts()
     data = io.BytesIO()
-    document = SimpleDocTemplate(
+    document = BaseDocTemplate(
         data,
         pagesize=A4,
-        leftMargin=_MARGIN,
-        rightMargin=_MARGIN,
-        topMargin=20 * mm,
-        bottomMargin=18 * mm,
         title=f"XAIReport {content.case_id}",
         author="XAIReport",
         subject=content.disclaimers[0],
         invariant=1,
     )
+    no_padding = {f"{side}Padding": 0 for side in ("left", "right", "top", "bottom")}
+    frame = Frame(_MARGIN, _BOTTOM, _WIDTH, A4[1] - _TOP - _BOTTOM, **no_padding)
+    document.addPageTemplates([PageTemplate(frames=[frame])])
     document.build(_story(content), canvasmaker=lambda *a, **k: _NumberedCanvas(content, *a, **k))
     return data.getvalue()
 
@@ -107,20 +117,18 @@ def _story(content: Content) -> list[Flowable]:
     if content.banner:
         story.append(_notice(content.banner, "banner", 11))
     (label, value, covers), *facts = content.facts
-    story += [_text(value, _style(17, bold=True)), _text(f"{label}, {covers}", _style(9, soft=True)), Spacer(0, 3 * mm)]
+    title = _text(f"{label}: {value}", _style(16, bold=True))
+    story += [title, _text(covers, _style(9, soft=True)), Spacer(0, 3 * mm)]
     if content.warnings:
         story.append(_notice(content.warnings, "warning", 9))
     if facts:
         story += [_facts(facts), Spacer(0, 4 * mm)]
-    story += [_section(title, statements) for title, statements in content.sections]
-    if content.pictures:
-        story.append(_heading("Pictures"))
-        story += [_picture(picture) for picture in content.pictures]
-    if content.tables:
-        story.append(_heading("Measurements"))
-        story += [flowable for table in content.tables for flowable in _table(table)]
-    story.append(_heading("Model, registration and provenance"))
-    story += [flowable for table in content.model_tables for flowable in _table(table)]
+    if content.lead:
+        story.append(KeepTogether(_picture(content.lead)))
+    story += [_section(name, statements) for name, statements in content.sections]
+    story += _part("Pictures", [_picture(picture) for picture in content.pictures])
+    story += _part("Measurements", [_table(table) for table in content.tables])
+    story += _part("Model, registration and provenance", [_table(table) for table in content.model_tables])
     story.append(_heading("What each sentence rests on"))
     rows = tuple((str(item.number), item.pointer, item.value) for item in content.evidence)
     note = "Each entry is a place in findings.json and what it holds."
@@ -132,13 +140,20 @@ def _story(content: Content) -> list[Flowable]:
     )
 
 
+def _part(title: str, blocks: list[list[Flowable]]) -> list[Flowable]:
+    """A heading that never stands alone at the foot of a page, and blocks that stay together where they can."""
+    if not blocks:
+        return []
+    return [KeepTogether([_heading(title), *blocks[0]]), *(KeepTogether(block) for block in blocks[1:])]
+
+
 def _heading(text: str) -> Flowable:
     return _text(text, _style(13, bold=True, spaceBefore=6 * mm, spaceAfter=2 * mm, keepWithNext=1))
 
 
 def _references(statement: Statement) -> str:
     links = " ".join(f'<a href="#evidence-{n}" color="#0b5cad">{n}</a>' for n in statement.numbers)
-    return f'{escape(statement.text)} <font size="6"><super>{links}</super></font>'
+    return f'{escape(statement.text)} <font size="6.5"><super>{links}</super></font>'
 
 
 def _notice(statements: tuple[Statement, ...], kind: str, size: float) -> Flowable:
@@ -166,20 +181,23 @@ def _facts(facts: list[tuple[str, str, str]]) -> Flowable:
 
 
 def _section(title: str, statements: tuple[Statement, ...]) -> Flowable:
-    lines = [Paragraph(_references(s), _style(9, spaceAfter=1.2 * mm)) for s in statements]
-    grid = Grid([[_text(title, _style(9, bold=True)), lines]], colWidths=[30 * mm, _WIDTH - 30 * mm])
+    """A row for each sentence, so that a long section breaks over pages."""
+    rows = [["", Paragraph(_references(s), _style(9))] for s in statements]
+    rows[0][0] = _text(title, _style(9, bold=True))
+    grid = Grid(rows, colWidths=[30 * mm, _WIDTH - 30 * mm], spaceAfter=1.5 * mm)
     look = [("VALIGN", (0, 0), (-1, -1), "TOP"), ("LINEABOVE", (0, 0), (-1, 0), 0.5, _LINE)]
+    look += [("TOPPADDING", (0, 1), (-1, -1), 0), ("BOTTOMPADDING", (0, 0), (-1, -1), 3)]
     grid.setStyle(TableStyle([*look, ("LEFTPADDING", (0, 0), (0, -1), 0), ("RIGHTPADDING", (-1, 0), (-1, -1), 0)]))
     return grid
 
 
-def _picture(picture: Picture) -> Flowable:
+def _picture(picture: Picture) -> list[Flowable]:
     columns, rows = ImageReader(str(picture.path)).getSize()
     height = min(_WIDTH * rows / columns, 190 * mm)
     image = Image(str(picture.path), width=height * columns / rows, height=height)
     title = _text(picture.title, _style(9.5, bold=True, spaceAfter=1 * mm))
     caption = _text(picture.caption, _style(8, soft=True, spaceBefore=1 * mm, spaceAfter=5 * mm))
-    return KeepTogether([title, image, caption])
+    return [title, image, caption]
 
 
 def _table(table: Table, anchors: bool = False) -> list[Flowable]:
@@ -202,8 +220,6 @@ def _table(table: Table, anchors: bool = False) -> list[Flowable]:
     grid.setStyle(TableStyle([*look, ("TOPPADDING", (0, 0), (-1, -1), 1.5), ("BOTTOMPADDING", (0, 0), (-1, -1), 2)]))
     title = [_text(table.title, _style(9.5, bold=True, spaceAfter=1 * mm, keepWithNext=1))] if table.title else []
     note = [_text(table.note, _style(7.5, soft=True, spaceBefore=1 * mm))] if table.note else []
-    if len(rows) <= 14:
-        return [KeepTogether([*title, grid, *note]), Spacer(0, 5 * mm)]
     return [*title, grid, *note, Spacer(0, 5 * mm)]
 
 

@@ -145,7 +145,7 @@ def evidence(findings: Findings) -> Iterator[Passage]:
             approximate = findings.anatomy.registration.verdict == "limited"
             subject = f"The mask of {method_name(saliency.method)}"
             yield from _projection(subject, saliency.regions, ("saliency", index), approximate)
-    yield Passage(WHERE_NOT_WHY, (at("saliency"),))
+    yield Passage(WHERE_NOT_WHY, tuple(at("saliency", index, "method") for index in range(len(findings.saliency))))
 
 
 def _heat_map(saliency: Saliency, index: int) -> Passage:

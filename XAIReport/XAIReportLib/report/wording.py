@@ -93,7 +93,9 @@ def region_name(name: str, side: str | None) -> str:
     """``left Frontal Pole``; the side is not said twice where the atlas's own name holds it."""
     plain = name.replace("_", " ")
     holds_side = re.match(r"(left|right)\b", plain, re.IGNORECASE) is not None
-    return plain if side is None or holds_side else f"{side} {plain}"
+    if holds_side:
+        return plain[0].lower() + plain[1:]
+    return plain if side is None else f"{side} {plain}"
 
 
 def forbidden(text: str, proper_names: Iterable[str] = ()) -> list[str]:
