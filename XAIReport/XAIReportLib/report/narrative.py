@@ -28,7 +28,7 @@ SECTIONS = {
     "limits": limits,
 }
 _LEFT_OUT = (
-    "A statement is left out here, as its wording is not among the allowed ones; what it rests on is in findings.json."
+    "A statement is omitted here, as its wording is not among the allowed ones; what it rests on is in findings.json."
 )
 
 
@@ -68,7 +68,7 @@ def _sentences(findings: Findings) -> Iterator[Sentence]:
     for section, passages in SECTIONS.items():
         for passage in passages(findings):
             text = " ".join(passage.text.split())
-            allowed = text in always or not wording.forbidden(text, names)
+            allowed = text in always or not wording.forbidden(text, names, findings.model.classes)
             yield Sentence(text=text if allowed else _replacement(passage), section=section, evidence=passage.evidence)
 
 

@@ -153,7 +153,7 @@ def _heat_map(saliency: Saliency, index: int) -> Passage:
     places = tuple(at("saliency", index, key) for key in keys)
     subject = f"{method_name(saliency.method)} for {class_name(saliency.target)}"
     if not saliency.mask_voxels:
-        return Passage(f"{subject}: no area is left after thresholding, so the map shows no place.", places)
+        return Passage(f"{subject}: nothing remains above the threshold, so the map shows no place.", places)
     size = f"{saliency.mask_voxels} pixels" if saliency.mask_volume_ml is None else volume_text(saliency.mask_volume_ml)
     if saliency.dice_with_lesion is None:
         agreement = "there is no segmented abnormality to compare it with"

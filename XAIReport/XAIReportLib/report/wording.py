@@ -98,15 +98,18 @@ def region_name(name: str, side: str | None) -> str:
     return plain if side is None else f"{side} {plain}"
 
 
-def forbidden(text: str, proper_names: Iterable[str] = ()) -> list[str]:
+def forbidden(text: str, proper_names: Iterable[str] = (), classes: Iterable[str] = ()) -> list[str]:
     """The words of ``text`` that are never said, in order.
 
     Args:
         proper_names: of the model and its data set; they may hold the word "tumour", and nothing else of the list.
+        classes: labels of the model; what a bundle calls its classes is said as it is.
     """
     for sentence in _ALLOWED:
         text = text.replace(sentence, " ")
     for name in filter(None, proper_names):
         text = text.replace(name, re.sub(r"tumou?rs?", " ", name, flags=re.IGNORECASE))
+    for label in filter(None, classes):
+        text = re.sub(rf"\b{re.escape(class_name(label))}\b", " ", text, flags=re.IGNORECASE)
     text = text.replace("_", " ")
     return [match.group() for match in [*_FORBIDDEN.finditer(text), *_FORBIDDEN_ACRONYMS.finditer(text)]]

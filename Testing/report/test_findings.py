@@ -1,0 +1,200 @@
+"""Findings say what the arrays hold, rounded, and nothing that contradicts itself."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from XAIReportLib.report.findings import FindingsError, load, rounded_to_sum
+from XAIReportLib.results import Anatomy, Registration
+
+
+def _changed(findings, **changes):
+    """The findings read again after a change at a dotted place."""
+    content = findings.model_dump(mode="json")
+    for place, value in changes.items():
+        *path, last = place.split("__")
+        part = content
+        for step in path:
+            part = part[int(step) if step.isdigit() else step]
+        part[last] = value
+    return type(findings).model_validate(content)
+
+
+def test_volumes_and_dice_come_from_the_arrays(analysed):
+    found = analysed.findings()
+    voxel_ml = 1.5 * 1.0 * 3.0 / 1000
+    labels = analysed.prediction.lesion_labels
+    assert [lesion.volume_ml for lesion in found.lesions] == [round((labels == n).sum() * voxel_ml, 2) for n in (1, 2)]
+    for mask, saliency in zip(analysed.masks, found.saliency, strict=True):
+        inside, lesion = mask.values > 0, labels > 0
+        dice = 2 * (inside & lesion).sum() / (inside.sum() + lesion.sum())
+        assert saliency.dice_with_lesion == pytest.approx(dice, abs=5e-5)
+        assert saliency.mask_volume_ml == round(float(inside.sum()) * voxel_ml, 2)
+    assert [lesion.side for lesion in found.lesions] == ["left", "right"]
+    assert found.lesions[0].centroid_ras_mm[0] < 0 < found.lesions[1].centroid_ras_mm[0]
+
+
+def test_percentages_and_scores_still_sum_after_rounding(analysed):
+    found = analysed.findings()
+    assert sum(found.prediction.scores.values()) == pytest.approx(1, abs=1e-12)
+    for lesion in found.lesions:
+        assert sum(region.percent_of_lesion for region in lesion.regions) == pytest.approx(100, abs=1e-9)
+    for saliency in found.saliency:
+        assert sum(region.percent_of_mask for region in saliency.regions) == pytest.approx(100, abs=1e-9)
+
+
+@given(st.lists(st.floats(0.001, 1), min_size=1, max_size=60), st.sampled_from([(1.0, 4), (100.0, 1)]))
+def test_rounding_keeps_the_sum_and_moves_no_value_by_a_whole_step(values, aim):
+    total, digits = aim
+    values = [value * total / sum(values) for value in values]
+    rounded = rounded_to_sum(values, total, digits)
+    assert sum(round(value * 10**digits) for value in rounded) == round(total * 10**digits)
+    assert all(abs(a - b) < 10**-digits * 1.001 for a, b in zip(values, rounded, strict=True))
+
+
+@pytest.mark.parametrize("values", [[0.4, 0.4], [float("nan"), 1.0], [-0.5, 1.5], [0.0, 0.0]])
+def test_values_that_are_no_shares_are_refused(values):
+    with pytest.raises(FindingsError):
+        rounded_to_sum(values, 1.0, 4)
+
+
+def test_a_picture_has_no_side_of_the_patient_and_no_millilitres(analysed):
+    found = analysed.without_geometry().findings()
+    big, small = found.lesions
+    assert (big.side, big.volume_ml, big.centroid_ras_mm) == (None, None, None)
+    assert (big.image_side, small.image_side) == ("image right", "image left")
+    assert found.lesion_total.volume_ml is None
+    assert found.image.spacing_mm is None
+
+
+def test_the_canonical_text_is_what_is_hashed(analysed, tmp_path):
+    found = analysed.findings()
+    path = tmp_path / "findings.json"
+    path.write_bytes(found.to_json().encode())
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == found.sha256()
+    assert load(path) == found
+    assert load(path).to_json() == found.to_json()
+    assert found.to_json() == analysed.findings().to_json()
+
+
+def test_an_unmeasured_mask_is_measured_here_without_a_side(analysed):
+    measured = analysed.findings()
+    found = replace(analysed, geometry={}).findings()
+    assert found.lesions[0].volume_ml == measured.lesions[0].volume_ml
+    assert found.lesions[0].centroid_ras_mm == measured.lesions[0].centroid_ras_mm
+    assert found.lesions[0].side is None
+
+
+def test_geometry_of_another_mask_is_refused(analysed):
+    wrong = analysed.geometry | {"lesion-1": replace(analysed.geometry["lesion-1"], voxels=7)}
+    with pytest.raises(FindingsError, match=r"lesion-1 of case phantom-7f3a has \d+ voxels, its geometry 7"):
+        replace(analysed, geometry=wrong).findings()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"prediction__label": None}, "label must be given"),
+        ({"prediction__outcome": "abstained"}, "label must be given"),
+        ({"prediction__label": "lymphoma"}, "no score of the suggested class"),
+        ({"prediction__scores": {"glioma": 0.5, "meningioma": 0.4}}, "sum to 1"),
+        ({"prediction__scores": {"glioma": float("nan")}}, "finite"),
+        ({"prediction__uncertainty": {"entropy": float("inf")}}, "finite"),
+        ({"prediction__class_set": ["lymphoma"]}, "without a score"),
+        ({"saliency__0__dice_with_lesion": 1.2}, "less than or equal to 1"),
+        ({"lesions__0__regions__0__percent_of_lesion": 3.0}, "not to 100"),
+        ({"lesions__0__volume_ml": None}, "volume must be given"),
+        ({"lesions__0__side": None}, "go together"),
+        ({"lesions__0__left_percent": 40.0}, "sum to 100"),
+        ({"lesions__0__image_side": "image left"}, "without geometry"),
+        ({"image__has_geometry": False}, "spacing_mm"),
+        ({"anatomy__registration__verdict": "failed"}, "no region may be named"),
+        ({"lesion_total__count": 1}, "differs from the number"),
+        ({"model__metrics": {"accuracy": [0.9, float("nan")]}}, "finite"),
+        ({"patient_name": "Doe"}, "Extra inputs"),
+        ({"schema_version": "9.0.0"}, "1.0.0"),
+        ({"lesions__0__regions__0__codes": [{"scheme": "SCT", "value": "J18.1", "meaning": "x"}]}, "SNOMED"),
+    ],
+)
+def test_contradictions_are_refused(analysed, changes, reason):
+    with pytest.raises(ValueError, match=reason):
+        _changed(analysed.findings(), **changes)
+
+
+def test_no_lesion_found_goes_with_no_lesions(analysed):
+    prediction = replace(analysed.prediction, outcome="no_lesion_found", label=None)
+    with pytest.raises(FindingsError, match="case phantom-7f3a cannot be reported"):
+        replace(analysed, prediction=prediction).findings()
+
+
+def test_a_case_that_was_not_analysed_has_findings_too(analysed):
+    nothing = np.zeros(analysed.case.image.shape, np.uint8)
+    prediction = replace(
+        analysed.prediction,
+        outcome="not_applicable",
+        label=None,
+        scores={},
+        class_set=(),
+        uncertainty={},
+        lesion_labels=nothing,
+    )
+    found = replace(analysed, prediction=prediction, heatmaps=(), masks=(), anatomy=None, geometry={}).findings()
+    assert found.anatomy.registration.verdict == "not_possible"
+    assert found.lesions == found.saliency == ()
+
+
+def test_a_check_that_could_not_be_computed_is_null(analysed):
+    checks = {"mutual_information": float("nan"), "brain_overlap": 0.1}
+    registration = Registration("failed", "No overlap.", None, checks)
+    anatomy = Anatomy(registration, "Harvard-Oxford", "FSL", None, (), ())
+    found = replace(analysed, anatomy=anatomy).findings()
+    assert found.anatomy.registration.checks == {"mutual_information": None, "brain_overlap": 0.1}
+
+
+def test_findings_do_not_change_after_building(analysed):
+    with pytest.raises(ValueError, match="frozen"):
+        analysed.findings().case_id = "other"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "not a JSON document"),
+        ("[]", "schema version None"),
+        ('{"schema_version": "0.1"}', "schema version '0.1'"),
+        ('{"schema_version": "1.0.0"}', "breaks the findings schema"),
+    ],
+)
+def test_a_broken_file_is_refused_in_one_sentence(tmp_path, text, reason):
+    path = tmp_path / "findings.json"
+    path.write_text(text)
+    with pytest.raises(FindingsError, match=reason) as error:
+        load(path)
+    assert "\n" not in str(error.value)
+    assert str(error.value).startswith("findings.json")
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(FindingsError, match="cannot be read"):
+        load(tmp_path / "findings.json")
+
+
+def test_warnings_are_said_once_and_in_order(analysed):
+    found = analysed.findings(warnings=("First.", *analysed.prediction.warnings))
+    assert found.warnings == ("First.", *analysed.prediction.warnings)
+
+
+def test_the_names_that_other_programs_rely_on(analysed):
+    content = json.loads(analysed.findings().to_json())
+    assert content["prediction"].keys() >= {"outcome", "reason", "label", "scores", "class_set", "uncertainty"}
+    assert content["lesions"][0].keys() >= {"volume_ml", "side", "centroid_ras_mm", "regions"}
+    assert content["lesions"][0]["regions"][0].keys() >= {"name", "lobe", "side", "percent_of_lesion"}
+    assert content["saliency"][0].keys() >= {
+        "method", "target", "percentile", "mask_volume_ml", "dice_with_lesion", "regions"
+    }  # fmt: skip
+    assert content["anatomy"]["registration"]["verdict"] == "good"
+    assert content.keys() >= {"schema_version", "case_id", "image", "model", "warnings", "disclaimers"}

@@ -1,0 +1,233 @@
+"""Every sentence says only what stands at its pointers, and nothing of the never-list, whatever the findings are."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from XAIReportLib.report import narrative
+from XAIReportLib.report.narrative import resolve
+from XAIReportLib.results import Anatomy, Registration
+
+sys.path.insert(0, str(Path(__file__).parent))
+from wild_findings import REGIONS, wild_findings
+
+NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)*")
+SIDES = re.compile(r"\b(left|right)\b", re.IGNORECASE)
+CLASS_NAMES = {"pituitary": "pituitary tumour", "class_2": "class 2", "other_kind": "other kind"}
+NEVER = re.compile(
+    r"\b(benign|malignan\w*|grade|IDH|MGMT|because|the model sees|normal|healthy|tumou?rs?|oedema|edema|necrosis|"
+    r"necrotic|involves?|infiltrates?|invades?|arises from|spares|eloquent|adenoma|PitNET|metasta\w+|prognosis|urgent|"
+    r"urgency|surgery|surgical|treatment|clearly|consistent with|typical( for)?|likelihood|probability of|confirmed|"
+    r"diagnos\w+)\b",
+    re.IGNORECASE,
+)
+ALWAYS = (
+    "Research use only. Not for diagnosis.",
+    "The model knows glioma, meningioma and pituitary tumour only. Other lesions would be given one of these names, or "
+    "none. Post-operative change is not recognised.",
+)
+NO_LESION = "No lesion found by this model on this series; this does not exclude one."
+slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
+many = settings(max_examples=200, deadline=None, suppress_health_check=slow)
+
+
+def _leaves(value, key=""):
+    """Every number and text at or under a value, and the keys on the way; a list stands for its length, too."""
+    yield key
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _leaves(item, name)
+    elif isinstance(value, list):
+        yield len(value)
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value
+
+
+def _at_pointers(sentence, document):
+    found = []
+    for pointer in sentence.evidence:
+        last = pointer.rsplit("/", 1)[-1].replace("~1", "/").replace("~0", "~")
+        found += _leaves(resolve(document, pointer), last)
+    texts = [" ".join(item.replace("_", " ").split()).lower() for item in found if isinstance(item, str)]
+    numbers = [item for item in found if isinstance(item, int | float) and not isinstance(item, bool)]
+    return texts, numbers
+
+
+def _number_is_there(token, texts, numbers):
+    if any(token in NUMBER.findall(text) for text in texts):
+        return True
+    if token.count(".") > 1:
+        return False
+    decimals = len(token.partition(".")[2])
+    return any(f"{number:.{decimals}f}" == token for number in numbers)
+
+
+@many
+@given(wild_findings())
+def test_every_number_side_region_and_class_stands_at_a_pointer(findings):
+    document = findings.model_dump(mode="json")
+    for sentence in narrative.write(findings).sentences:
+        texts, numbers = _at_pointers(sentence, document)
+        everything = " ".join(texts)
+        assert sentence.evidence, sentence.text
+        for token in NUMBER.findall(sentence.text.replace("_", " ")):
+            assert _number_is_there(token, texts, numbers), (token, sentence)
+        sides = set(re.findall(r"\w+", re.sub("(left|right) percent", "", everything)))
+        if {"left percent", "right percent", "midline"} <= set(texts):
+            sides |= {"left", "right"}
+        for side in SIDES.findall(sentence.text):
+            assert side.lower() in sides, (side, sentence)
+        for name, _ in REGIONS:
+            if name.replace("_", " ").lower() in sentence.text.lower():
+                assert name.replace("_", " ").lower() in everything, (name, sentence)
+        for label in document["model"]["classes"]:
+            if re.search(rf"\b{CLASS_NAMES.get(label, label)}\b", sentence.text, re.IGNORECASE):
+                assert label.replace("_", " ") in everything, (label, sentence)
+
+
+@many
+@given(wild_findings())
+def test_the_never_list_never_appears(findings):
+    for sentence in narrative.write(findings).sentences:
+        text = sentence.text
+        for allowed in (
+            *findings.disclaimers,
+            "No lesion found by this model on this series; this does not exclude one.",
+        ):
+            text = text.replace(allowed, "")
+        text = text.replace("Cheng brain tumor dataset", "").replace("brain_tumor_mri", "")
+        text = re.sub(r"(?i)pituitary tumour( \(as in the training data\))?", "", text)
+        assert not NEVER.search(text), sentence
+        assert "WHO" not in text, sentence
+
+
+@many
+@given(wild_findings())
+def test_what_is_always_said_is_always_said(findings):
+    story = narrative.write(findings)
+    said = [sentence.text for sentence in story.sentences]
+    for sentence in findings.disclaimers:
+        assert sentence in said
+    if findings.prediction.outcome == "not_applicable":
+        assert "not made for this case" in said[0]
+    elif findings.image.forced:
+        assert "analysed on the user's demand" in said[0]
+    if not findings.image.has_geometry:
+        assert not any("of the patient (" in text for text in said)
+    assert sum(text.startswith("Warning: ") for text in said) == len(findings.warnings)
+    assert [s.section for s in story.sentences] == sorted(
+        (s.section for s in story.sentences), key=list(narrative.SECTIONS).index
+    )
+
+
+@many
+@given(wild_findings())
+def test_the_same_findings_give_the_same_text_tied_by_hash(findings):
+    story = narrative.write(findings)
+    assert story.to_json() == narrative.write(findings).to_json()
+    assert story.findings_sha256 == findings.sha256()
+
+
+def test_the_usual_case_reads_as_a_report_without_a_replaced_sentence(analysed):
+    story = narrative.write(analysed.findings())
+    text = " ".join(sentence.text for sentence in story.sentences)
+    assert "findings.json" not in text
+    assert ALWAYS[0] in text
+    assert ALWAYS[1] in text
+    assert "Segmented abnormality 1: 7.78 ml, on the left of the patient (100.0 % of it)." in text
+    assert "projects onto the atlas position of left Frontal Pole" in text
+    assert "The model's suggestion is glioma, with a model score of 0.89." in text
+    assert "The map shows where the score came from, not why." in text
+    assert {sentence.section for sentence in story.sentences} == set(narrative.SECTIONS)
+
+
+def test_the_side_in_the_sentence_is_the_side_in_the_findings(analysed):
+    found = analysed.findings()
+    for lesion in found.lesions:
+        start = f"Segmented abnormality {lesion.name.removeprefix('lesion-')}:"
+        (sentence,) = (s.text for s in narrative.write(found).of_section("findings") if s.text.startswith(start))
+        assert f"on the {lesion.side} of the patient" in sentence
+        assert set(SIDES.findall(sentence)) == {lesion.side}
+
+
+def test_a_picture_has_image_sides_only(analysed):
+    text = " ".join(s.text for s in narrative.write(analysed.without_geometry().findings()).sentences)
+    assert "image right (the patient's side is unknown)" in text
+    assert "No region is named: no registration was possible." in text
+    assert "Sides are those of the picture, not of the patient." in text
+    assert " ml" not in text
+
+
+def _with_registration(analysed, verdict, reason):
+    known = verdict == "limited"
+    anatomy = replace(analysed.anatomy, registration=Registration(verdict, reason, None))
+    return replace(analysed, anatomy=anatomy if known else Anatomy(anatomy.registration, "", "", None, (), ()))
+
+
+def test_a_limited_registration_makes_regions_approximate(analysed):
+    story = narrative.write(_with_registration(analysed, "limited", "The edges differ.").findings())
+    projections = [s.text for s in story.sentences if "atlas position of" in s.text]
+    assert projections
+    assert all("projects approximately onto" in text for text in projections)
+    assert "The edges differ." in [s.text for s in story.of_section("anatomy")]
+
+
+def test_a_failed_registration_names_no_region_and_says_why(analysed):
+    story = narrative.write(_with_registration(analysed, "failed", "The brain overlaps too little.").findings())
+    assert [s.text for s in story.of_section("anatomy")] == [
+        "No region is named: the registration to the atlas failed.",
+        "The brain overlaps too little.",
+    ]
+    text = " ".join(s.text for s in story.sentences)
+    assert not any(region.name in text for region in analysed.anatomy.regions)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("no_lesion_found", NO_LESION),
+        ("abstained", "The model abstains: no class is suggested."),
+        ("not_applicable", "No class is suggested: the model was not made for this case."),
+    ],
+)
+def test_without_a_suggestion_no_class_is_the_suggestion(analysed, outcome, said):
+    labels = np.zeros_like(analysed.prediction.lesion_labels)
+    prediction = replace(
+        analysed.prediction, outcome=outcome, label=None, scores={}, class_set=(), uncertainty={}, lesion_labels=labels
+    )
+    story = narrative.write(replace(analysed, prediction=prediction, heatmaps=(), masks=()).findings())
+    assert any(said in s.text for s in story.of_section("impression"))
+    assert "glioma" not in " ".join(s.text for s in story.of_section("impression"))
+
+
+def test_an_empty_mask_shows_no_place(analysed):
+    masks = tuple(replace(mask, values=np.zeros_like(mask.values)) for mask in analysed.masks)
+    story = narrative.write(replace(analysed, masks=masks, geometry={}).findings())
+    texts = [s.text for s in story.of_section("evidence")]
+    assert "Grad-CAM++ for glioma: nothing remains above the threshold, so the map shows no place." in texts
+
+
+def test_a_score_is_never_rounded_to_certainty(analysed):
+    prediction = replace(analysed.prediction, scores={"meningioma": 0.0003, "glioma": 0.9996, "pituitary": 0.0001})
+    text = " ".join(s.text for s in narrative.write(replace(analysed, prediction=prediction).findings()).sentences)
+    assert "a model score of 0.9996" in text
+    assert "score of 1.00" not in text
+    assert "glioma 1.00" not in text
+
+
+@pytest.mark.parametrize("pointer", ["prediction", "/nothing", "/lesions/9", "/lesions/x", "/case_id/0"])
+def test_a_pointer_at_nothing_is_an_error(analysed, pointer):
+    with pytest.raises(KeyError):
+        resolve(analysed.findings().model_dump(mode="json"), pointer)
+
+
+def test_pointers_are_escaped():
+    assert resolve({"a/b~c": [1, 2]}, "/a~1b~0c/1") == 2
