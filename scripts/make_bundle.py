@@ -1,6 +1,6 @@
 """Turns a trained network into a bundle: calibrates on the tune groups, measures on the test groups, writes model and card.
 
-    python scripts/make_bundle.py --architecture efficientnet_lite0 --fold 0 --name brain_tumor_mri
+python scripts/make_bundle.py --architecture efficientnet_lite0 --fold 0 --name brain_tumor_mri
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from train import ARCHITECTURES  # noqa: E402
 from training.card import model_card  # noqa: E402
 from training.painting import paint_out  # noqa: E402
 from training.slices import CLASSES, Slices, as_picture, load_slices, nested_split  # noqa: E402
-
 from XAIReportLib.models.bundle import save_bundle  # noqa: E402
 from XAIReportLib.models.calibration import calibrated, conformal_quantile, fit_temperature  # noqa: E402
 from XAIReportLib.models.inference import look  # noqa: E402
@@ -70,7 +69,9 @@ def expected_calibration_error(scores: np.ndarray, labels: np.ndarray, bins: int
     """Top-label ECE with equal-width bins (Guo et al. 2017, eq. 5)."""
     top, right = scores.max(axis=1), scores.argmax(axis=1) == labels
     number = np.minimum((top * bins).astype(int), bins - 1)
-    return float(sum(abs(right[number == b].mean() - top[number == b].mean()) * (number == b).mean() for b in np.unique(number)))
+    return float(
+        sum(abs(right[number == b].mean() - top[number == b].mean()) * (number == b).mean() for b in np.unique(number))
+    )
 
 
 def measure(slices: Slices, answers: Answers, empty: Answers, temperature: float, threshold: float) -> dict:
@@ -126,7 +127,9 @@ def measure(slices: Slices, answers: Answers, empty: Answers, temperature: float
     }
     for number, name in enumerate(CLASSES):
         here = labels == number
-        report[f"lesion_dice_{name}"] = {"value": round(float(np.mean([overlap[here & (groups == g)].mean() for g in np.unique(groups[here])])), 4)}
+        report[f"lesion_dice_{name}"] = {
+            "value": round(float(np.mean([overlap[here & (groups == g)].mean() for g in np.unique(groups[here])])), 4)
+        }
     confusion = np.zeros((3, 3), int)
     np.add.at(confusion, (labels, scores.argmax(axis=1)), 1)
     return {**report, "confusion_matrix": confusion.tolist(), "n_images": len(labels), "n_groups": len(members)}
@@ -163,8 +166,14 @@ def main(argv: list[str] | None = None) -> int:
     test = slices.subset(split.test)
     rng = np.random.default_rng(0)
     painted = np.stack([paint_out(i, m, h, rng) for i, m, h in zip(test.images, test.lesions, test.heads, strict=True)])
-    metrics = measure(test, Answers(network, test, test.images), Answers(network, test, painted), temperature, threshold)
-    metrics |= {"fold": options.fold, "groups_sha256": split.groups_sha256, "interval": "95 %, bootstrap over patient groups"}
+    metrics = measure(
+        test, Answers(network, test, test.images), Answers(network, test, painted), temperature, threshold
+    )
+    metrics |= {
+        "fold": options.fold,
+        "groups_sha256": split.groups_sha256,
+        "interval": "95 %, bootstrap over patient groups",
+    }
     metadata = {
         "schema": "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20220324.json",
         "name": options.name,
@@ -180,8 +189,31 @@ def main(argv: list[str] | None = None) -> int:
         "data_type": "T1-weighted contrast-enhanced MR, single slices",
         "intended_use": "Research use only. Not for diagnosis.",
         "network_data_format": {
-            "inputs": {"image": {"type": "image", "format": "magnitude", "modality": "MR", "num_channels": 1, "spatial_shape": [224, 224], "dtype": "float32", "value_range": [0, 1.5], "is_patch_data": False, "channel_def": {"0": "image"}}},
-            "outputs": {"pred": {"type": "probabilities", "format": "segmentation", "num_channels": 1, "spatial_shape": [224, 224], "dtype": "float32", "value_range": [0, 1], "is_patch_data": False, "channel_def": {"0": "lesion"}}},
+            "inputs": {
+                "image": {
+                    "type": "image",
+                    "format": "magnitude",
+                    "modality": "MR",
+                    "num_channels": 1,
+                    "spatial_shape": [224, 224],
+                    "dtype": "float32",
+                    "value_range": [0, 1.5],
+                    "is_patch_data": False,
+                    "channel_def": {"0": "image"},
+                }
+            },
+            "outputs": {
+                "pred": {
+                    "type": "probabilities",
+                    "format": "segmentation",
+                    "num_channels": 1,
+                    "spatial_shape": [224, 224],
+                    "dtype": "float32",
+                    "value_range": [0, 1],
+                    "is_patch_data": False,
+                    "channel_def": {"0": "lesion"},
+                }
+            },
         },
         "xaireport": {
             "format": 1,
@@ -189,7 +221,13 @@ def main(argv: list[str] | None = None) -> int:
             "network": {"family": "dual_head", "encoder": ARCHITECTURES[options.architecture], "neck_channels": 96},
             "weights_sha256": "",
             "saliency_layer": "neck",
-            "input": {"modality": ["MR"], "contrast": "T1 post-contrast", "pixels": 224, "pixel_mm": 1.0, "intensity": "head percentiles 1 and 99.5 to 0 and 1"},
+            "input": {
+                "modality": ["MR"],
+                "contrast": "T1 post-contrast",
+                "pixels": 224,
+                "pixel_mm": 1.0,
+                "intensity": "head percentiles 1 and 99.5 to 0 and 1",
+            },
             "calibration": {
                 "temperature": round(temperature, 4),
                 "class_set_quantile": round(quantile, 4),
@@ -202,7 +240,7 @@ def main(argv: list[str] | None = None) -> int:
                 "presence_score": 0.0,
                 "smallest_lesion_ml": 0.5,
                 "smallest_lesion_pixels": 12,
-                "abstain_below": 0.5,
+                "lowest_plane_agreement": 0.6,
             },
             "metrics": metrics,
             "data_set": "brain_tumor_mri (Figshare 1512427)",
@@ -213,7 +251,9 @@ def main(argv: list[str] | None = None) -> int:
     folder = ROOT / "Resources" / "Models" / options.name
     save_bundle(folder, network, metadata, model_card(metadata, training, options.architecture))
     print(json.dumps({k: v for k, v in metrics.items() if isinstance(v, dict) and "value" in v}, indent=1))
-    print(f"temperature {temperature:.3f}, outline threshold {threshold}, class-set quantile {quantile:.3f}; wrote {folder.relative_to(ROOT)}")
+    print(
+        f"temperature {temperature:.3f}, outline threshold {threshold}, class-set quantile {quantile:.3f}; wrote {folder.relative_to(ROOT)}"
+    )
     return 0
 
 

@@ -29,7 +29,6 @@ from training.augmentation import TrainingSlices  # noqa: E402
 from training.painting import paint_out  # noqa: E402
 from training.pretrained import load_pretrained  # noqa: E402
 from training.slices import CLASSES, Slices, as_picture, load_slices, nested_split  # noqa: E402
-
 from XAIReportLib.models.networks import DualHeadNetwork, NetworkOutput  # noqa: E402
 from XAIReportLib.views import PictureViews, normalise  # noqa: E402
 
@@ -93,7 +92,10 @@ class Tune:
                 truth = self.lesions[start : start + 32]
                 dices.append(2 * (found & truth).sum((1, 2)) / np.maximum((found.sum((1, 2)) + truth.sum((1, 2))), 1))
             empty = np.concatenate(
-                [network(self.painted[s : s + 32], outline=False).scores.float().numpy() for s in range(0, len(self.painted), 32)]
+                [
+                    network(self.painted[s : s + 32], outline=False).scores.float().numpy()
+                    for s in range(0, len(self.painted), 32)
+                ]
             )
         scores = np.concatenate(scores)
         right = scores[:, 1:].argmax(1) + 1 == self.labels
@@ -112,7 +114,9 @@ class Tune:
 def merit(measured: dict[str, float]) -> float:
     """What the kept epoch is chosen by, on tune groups."""
     return (
-        measured["patient_macro_accuracy"] + measured["lesion_dice"] + 0.5 * (measured["found"] + measured["painted_out_empty"])
+        measured["patient_macro_accuracy"]
+        + measured["lesion_dice"]
+        + 0.5 * (measured["found"] + measured["painted_out_empty"])
     )
 
 
@@ -128,7 +132,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--patience", type=int, default=12, help="epochs without a better tune result before stopping")
-    parser.add_argument("--scratch", action="store_true", help="random initial weights even where pretrained ones exist")
+    parser.add_argument(
+        "--scratch", action="store_true", help="random initial weights even where pretrained ones exist"
+    )
     parser.add_argument("--output", type=Path, help="default: training/<architecture>-fold<k>")
     options = parser.parse_args(argv)
     output = options.output or ROOT / "training" / f"{options.architecture}-fold{options.fold}"
@@ -139,7 +145,11 @@ def main(argv: list[str] | None = None) -> int:
     torch.manual_seed(options.seed)
     torch.set_flush_denormal(True)
     network = DualHeadNetwork(ARCHITECTURES[options.architecture], classes=len(CLASSES))
-    start = "random initial weights" if options.scratch else load_pretrained(network.encoder, ARCHITECTURES[options.architecture])
+    start = (
+        "random initial weights"
+        if options.scratch
+        else load_pretrained(network.encoder, ARCHITECTURES[options.architecture])
+    )
     print(f"{options.architecture}: {start}; {len(split.train)} train, {len(split.tune)} tune slices", flush=True)
     network = network.to(memory_format=torch.channels_last)
     average = copy.deepcopy(network)
@@ -163,7 +173,12 @@ def main(argv: list[str] | None = None) -> int:
     last = output / "last.pt"
     if last.exists():
         stored = torch.load(last, map_location="cpu", weights_only=True)
-        for name, part in (("network", network), ("average", average), ("optimiser", optimiser), ("schedule", schedule)):
+        for name, part in (
+            ("network", network),
+            ("average", average),
+            ("optimiser", optimiser),
+            ("schedule", schedule),
+        ):
             part.load_state_dict(stored[name])
         state = stored["state"]
         print(f"resuming after epoch {state['epoch']}", flush=True)
@@ -194,7 +209,17 @@ def main(argv: list[str] | None = None) -> int:
             _save({"average": average.state_dict()}, output / "best.pt")
         parts = {"network": network, "average": average, "optimiser": optimiser, "schedule": schedule}
         _save({**{k: v.state_dict() for k, v in parts.items()}, "state": state}, last)
-        (output / "curve.json").write_text(json.dumps({"options": {k: str(v) for k, v in vars(options).items()}, "start": start, "groups_sha256": split.groups_sha256, **state}, indent=1))
+        (output / "curve.json").write_text(
+            json.dumps(
+                {
+                    "options": {k: str(v) for k, v in vars(options).items()},
+                    "start": start,
+                    "groups_sha256": split.groups_sha256,
+                    **state,
+                },
+                indent=1,
+            )
+        )
         figures = " ".join(f"{k} {v:.3f}" for k, v in {**totals, **measured}.items())
         print(f"epoch {state['epoch']:3d} {time.monotonic() - began:5.0f} s  {figures}", flush=True)
     return 0

@@ -135,15 +135,16 @@ def analyze(
         answers = look(network, pixels, clock.within("looking at every slice"), cancelled)
         prediction = predict(case, views, answers, model)
         clock.enter("saliency", "mapping where the score came from")
-        heatmaps, masks = _explain(
-            methods, prediction, case, views, pixels, answers, model, ClassPath(network), clock
-        )
+        heatmaps, masks = _explain(methods, prediction, case, views, pixels, answers, model, ClassPath(network), clock)
         clock.enter("anatomy", "bringing the atlas to the patient")
         lesion = prediction.lesion_labels > 0
         place, geometry = anatomy.locate(
             case,
             {
-                **{f"lesion-{n}": prediction.lesion_labels == n for n in range(1, int(prediction.lesion_labels.max()) + 1)},
+                **{
+                    f"lesion-{n}": prediction.lesion_labels == n
+                    for n in range(1, int(prediction.lesion_labels.max()) + 1)
+                },
                 **{m.method: m.values > 0 for m in masks},
             },
             lesion,
@@ -208,19 +209,13 @@ def _explain(
         return (), ()
     name = max(prediction.scores, key=prediction.scores.__getitem__)
     column = 1 + model.classes.index(name)
-    layer = getattr(class_path.network, model.settings.saliency_layer)
-    areas = sections(views, prediction.lesion_labels > 0)
-    heatmaps = []
-    for number, method in enumerate(methods):
-        heatmaps.append(
-            evidence.explain(
-                method, (name, column), class_path, layer, model.settings.saliency_layer, views, pixels,
-                answers.scores[:, column], areas,
-                progress=lambda f, n=number, m=method: clock.tell((n + f) / len(methods), m),
-                cancelled=clock.cancelled,
-            )
-        )  # fmt: skip
-    return tuple(heatmaps), tuple(evidence.adaptive_mask(h, case.head) for h in heatmaps)
+    layer = model.settings.saliency_layer
+    heatmaps = evidence.explain(
+        methods, (name, column), class_path, (layer, getattr(class_path.network, layer)), views, pixels,
+        answers.scores[:, column], sections(views, prediction.lesion_labels).sum(axis=0),
+        progress=clock.within("mapping where the score came from"), cancelled=clock.cancelled,
+    )  # fmt: skip
+    return heatmaps, tuple(evidence.adaptive_mask(h, case.head) for h in heatmaps)
 
 
 def _provenance(

@@ -53,11 +53,13 @@ class PictureViews:
         step = float(longest / (HEAD_SHARE * PIXELS))
         return cls(centre - step * (PIXELS - 1) / 2, step, head.shape)
 
-    def from_case(self, array: np.ndarray) -> np.ndarray:
-        """An array on the case's grid as slices: float32 (1, 224, 224), linear, 0 outside."""
-        flat = _against_aliasing(array[:, :, 0].T.astype(np.float32), (self.step, self.step))
+    def from_case(self, array: np.ndarray, labels: bool = False) -> np.ndarray:
+        """An array on the case's grid as slices (1, 224, 224), 0 outside: float32, linear; labels: nearest, unchanged type."""
+        flat = array[:, :, 0].T
+        if not labels:
+            flat = _against_aliasing(flat.astype(np.float32), (self.step, self.step))
         matrix = np.full(2, self.step)
-        return ndimage.affine_transform(flat, matrix, self.origin, (PIXELS, PIXELS), order=1)[None]
+        return ndimage.affine_transform(flat, matrix, self.origin, (PIXELS, PIXELS), order=0 if labels else 1)[None]
 
     def onto_case(self, maps: np.ndarray) -> np.ndarray:
         """Maps (1, 224, 224) on the case's grid: float32 (columns, rows, 1)."""
@@ -99,17 +101,15 @@ class VolumeViews:
     def planes(self) -> tuple[str, ...]:
         return tuple(plane for plane in PLANES for _ in self.positions[plane])
 
-    def from_case(self, array: np.ndarray) -> np.ndarray:
-        """An array on the case's grid as slices: float32 (n, 224, 224), linear, 0 outside."""
-        cube = self._cube(array.astype(np.float32))
+    def from_case(self, array: np.ndarray, labels: bool = False) -> np.ndarray:
+        """An array on the case's grid as slices (n, 224, 224), 0 outside: float32, linear; labels: nearest, unchanged type."""
+        cube = self._cube(array if labels else array.astype(np.float32), labels)
         slices = [_view(cube, plane, at) for plane in PLANES for at in self.positions[plane]]
         return np.stack(slices) if slices else np.zeros((0, PIXELS, PIXELS), np.float32)
 
     def onto_case(self, maps: np.ndarray) -> np.ndarray:
         """Maps (n, 224, 224) on the case's grid: mean of the three planes, each linear between its slices."""
-        total = np.zeros((PIXELS,) * 3, np.float32)
-        for cube in self._plane_cubes(maps):
-            total += cube / len(PLANES)
+        total = sum(cube / len(PLANES) for cube in self._plane_cubes(maps))
         inverse = np.linalg.inv(self.cube_to_voxel)
         return ndimage.affine_transform(total, inverse[:3, :3], inverse[:3, 3], self.shape, order=1)
 
@@ -130,12 +130,11 @@ class VolumeViews:
             start += len(positions)
             yield cube
 
-    def _cube(self, array: np.ndarray) -> np.ndarray:
+    def _cube(self, array: np.ndarray, labels: bool = False) -> np.ndarray:
         voxel_steps = np.sqrt((np.linalg.inv(self.cube_to_voxel)[:3, :3] ** 2).sum(axis=0))
-        smooth = _against_aliasing(array, tuple(1 / voxel_steps))
-        return ndimage.affine_transform(
-            smooth, self.cube_to_voxel[:3, :3], self.cube_to_voxel[:3, 3], (PIXELS,) * 3, order=1
-        )
+        source = array if labels else _against_aliasing(array, tuple(1 / voxel_steps))
+        matrix, offset = self.cube_to_voxel[:3, :3], self.cube_to_voxel[:3, 3]
+        return ndimage.affine_transform(source, matrix, offset, (PIXELS,) * 3, order=0 if labels else 1)
 
 
 Views = PictureViews | VolumeViews
@@ -149,7 +148,7 @@ def make_views(case: Case) -> tuple[Views, np.ndarray]:
 
 def _field_of_view(case: Case) -> tuple[float, np.ndarray]:
     """Millimetres a cube pixel, and the RAS position of cube index (0, 0, 0): the head centred, neck and shoulders left out."""
-    step_voxels = max(1, int(round((case.head.size / 2e6) ** (1 / 3))))
+    step_voxels = max(1, round((case.head.size / 2e6) ** (1 / 3)))
     inside = np.argwhere(case.head[::step_voxels, ::step_voxels, ::step_voxels]) * step_voxels
     if len(inside) == 0:
         inside = np.argwhere(np.ones((2, 2, 2))) * (np.array(case.image.shape) - 1)

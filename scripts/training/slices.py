@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
-
 from XAIReportLib.case import head_mask
 
 CACHE_PIXELS = 256

@@ -46,14 +46,14 @@ class Calibration(_Block):
 
 class Thresholds(_Block):
     """``lesion_probability`` cuts the outline (chosen on tune groups), ``smallest_lesion_ml`` / ``_pixels`` the components,
-    a picture whose best log-odds are at most ``presence_score`` holds no lesion,
-    a top score under ``abstain_below`` is no suggestion."""
+    an outline counts where the class path's log-odds of a lesion exceed ``presence_score``,
+    no class is suggested when fewer planes than ``lowest_plane_agreement`` (a share) agree."""
 
     lesion_probability: float
     presence_score: float
     smallest_lesion_ml: float
     smallest_lesion_pixels: int
-    abstain_below: float
+    lowest_plane_agreement: float
 
 
 class Settings(_Block):
@@ -135,7 +135,9 @@ def load_bundle(name: str | Path) -> Bundle:
         settings = Settings.model_validate(metadata["xaireport"])
         named, version = str(metadata["name"]), str(metadata["version"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"bundle {folder.name}: {METADATA.as_posix()} cannot be read ({error}); install the bundle again") from error
+        raise InputError(
+            f"bundle {folder.name}: {METADATA.as_posix()} cannot be read ({error}); install the bundle again"
+        ) from error
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise InputError(f"bundle {folder.name}: {WEIGHTS.as_posix()} is missing; install the bundle again")
@@ -172,7 +174,11 @@ def choose_device(wish: str) -> tuple[torch.device, str]:
         return torch.device("cpu"), "CPU, as asked"
     if torch.cuda.is_available():
         return torch.device("cuda"), f"GPU {torch.cuda.get_device_name()}"
-    why = "PyTorch was built without CUDA" if torch.version.cuda is None else "PyTorch finds no usable NVIDIA GPU or driver"
+    why = (
+        "PyTorch was built without CUDA"
+        if torch.version.cuda is None
+        else "PyTorch finds no usable NVIDIA GPU or driver"
+    )
     if wish == "cuda":
         raise InputError(f"device cuda: {why}; use --device cpu, or repair the driver")
     return torch.device("cpu"), f"CPU, because {why}"
@@ -184,7 +190,9 @@ def load_network(bundle: Bundle, device: str) -> DualHeadNetwork:
     network = DualHeadNetwork(
         bundle.settings.network.encoder, len(bundle.classes), bundle.settings.network.neck_channels
     )
-    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(bundle.folder / WEIGHTS).items()})
+    network.load_state_dict(
+        {k: v.float() if v.is_floating_point() else v for k, v in load_file(bundle.folder / WEIGHTS).items()}
+    )
     return network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
 

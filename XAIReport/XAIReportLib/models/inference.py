@@ -80,13 +80,17 @@ def look(
 
 
 def predict(case: Case, views: Views, answers: SliceAnswers, bundle: Bundle) -> Prediction:
-    """Fuses the slices' answers into one answer for the case. Slices without lesion do not vote on the class."""
+    """Fuses the slices' answers into one answer for the case. A lesion counts only where the class path
+    finds one, too, in the sections of every plane; slices without lesion do not vote on the class; no class is suggested when the
+    class set holds more than one."""
     t = bundle.settings.thresholds
     probability = np.where(case.head, views.onto_case(answers.lesion), 0.0).astype(np.float32)
     smallest = t.smallest_lesion_pixels if case.voxel_ml is None else t.smallest_lesion_ml / case.voxel_ml
     labels = ranked_components(probability >= t.lesion_probability, smallest)
-    if not case.has_geometry and answers.scores[0, 1:].max() <= t.presence_score:
-        labels = np.zeros_like(labels)
+    areas = sections(views, labels)
+    present = answers.scores[:, 1:].max(axis=1)
+    kept = [n for n, area in enumerate(areas, 1) if supported(present, area, views.planes, t.presence_score)]
+    labels, areas = _renumbered(labels, kept), areas[[n - 1 for n in kept]]
     warnings = answers.notes
     if not labels.any():
         return Prediction(
@@ -94,25 +98,47 @@ def predict(case: Case, views: Views, answers: SliceAnswers, bundle: Bundle) -> 
             "No segmented abnormality reached the model's threshold on this series; this does not exclude one.",
             None, {}, (), {}, probability, labels, warnings,
         )  # fmt: skip
-    logits, agreement = fuse_classes(answers.scores[:, 1:], sections(views, labels > 0), views.planes)
-    scores = dict(zip(bundle.classes, calibrated(logits, bundle.settings.calibration.temperature).tolist(), strict=True))
+    logits, agreement = fuse_classes(answers.scores[:, 1:], areas.sum(axis=0), views.planes)
+    scores = dict(
+        zip(bundle.classes, calibrated(logits, bundle.settings.calibration.temperature).tolist(), strict=True)
+    )
     chosen = class_set(scores, bundle.settings.calibration.class_set_quantile)
     uncertainty = {"entropy": normalised_entropy(scores)}
     if case.has_geometry:
         uncertainty["plane_agreement"] = agreement
     best = chosen[0]
-    if scores[best] < t.abstain_below:
+    outcome, label = "class_suggested", best
+    reason = f"A segmented abnormality was found and the model score of {best} is the highest, {scores[best]:.2f}."
+    if len(chosen) > 1:
         outcome, label = "abstained", None
-        reason = f"The highest model score, {scores[best]:.2f}, is below {t.abstain_below:.2f}, under which no class is suggested."
-    else:
-        outcome, label = "class_suggested", best
-        reason = f"A segmented abnormality was found and the model score of {best} is the highest, {scores[best]:.2f}."
+        level = round(100 * bundle.settings.calibration.class_set_level)
+        reason = (
+            f"The model scores do not separate {' and '.join(chosen)} at the {level} % level, so no class is suggested."
+        )
+    elif agreement < t.lowest_plane_agreement:
+        outcome, label = "abstained", None
+        reason = "The axial, coronal and sagittal slices speak for different classes, so no class is suggested."
     return Prediction(outcome, reason, label, scores, chosen, uncertainty, probability, labels, warnings)
 
 
-def sections(views: Views, mask: np.ndarray) -> np.ndarray:
-    """Area of the mask's section in every slice, in network pixels: (n,)."""
-    return (views.from_case(mask.astype(np.float32)) >= 0.5).sum(axis=(1, 2)).astype(float)
+def sections(views: Views, labels: np.ndarray) -> np.ndarray:
+    """Area of every lesion's section in every slice, in network pixels: (lesions, n)."""
+    slices = views.from_case(labels, labels=True).reshape(len(views.planes), -1)
+    return np.stack([(slices == n).sum(axis=1) for n in range(1, int(labels.max()) + 1)] or [np.zeros(len(slices))])[: int(labels.max())].astype(float)
+
+
+def supported(present: np.ndarray, area: np.ndarray, planes: tuple[str, ...], threshold: float) -> bool:
+    """Whether the class path finds a lesion where the outline does: in every plane, the mean of the slices' best log-odds
+    against "no lesion", weighted by the lesion's section, lies above the threshold."""
+    names = np.array(planes)
+    here = [(names == plane) & (area > 0) for plane in dict.fromkeys(planes)]
+    return all(h.any() and np.average(present[h], weights=area[h]) > threshold for h in here)
+
+
+def _renumbered(labels: np.ndarray, kept: list[int]) -> np.ndarray:
+    table = np.zeros(int(labels.max()) + 1, np.uint8)
+    table[kept] = np.arange(1, len(kept) + 1)
+    return table[labels]
 
 
 def fuse_classes(scores: np.ndarray, areas: np.ndarray, planes: tuple[str, ...]) -> tuple[np.ndarray, float]:

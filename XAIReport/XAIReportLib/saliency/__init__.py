@@ -1,21 +1,22 @@
 """Where a class's score came from, on the case's own grid.
 
-``explain`` is the one call: it runs a method on every slice and brings the maps back as one ``Heatmap``; ``adaptive_mask`` cuts it.
+``explain`` is the one call: it runs the methods on every slice and brings each one's maps back as a ``Heatmap``; ``adaptive_mask``
+cuts it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from torch import nn
 
 from XAIReportLib.results import Heatmap
 from XAIReportLib.saliency.cam import METHODS as GRADIENT_METHODS
-from XAIReportLib.saliency.cam import gradient_maps
+from XAIReportLib.saliency.cam import gradient_maps, record_layer
 from XAIReportLib.saliency.layer import cell_grid
 from XAIReportLib.saliency.masks import adaptive_mask
-from XAIReportLib.saliency.score_cam import activations_of, channel_weights, weighted_maps
+from XAIReportLib.saliency.score_cam import channel_weights, weighted_maps
 from XAIReportLib.views import PIXELS, Views
 
 __all__ = ["METHODS", "adaptive_mask", "explain"]
@@ -25,26 +26,26 @@ SCORECAM_KEY_SLICES = 1  # of each plane: the largest sections of what was found
 
 
 def explain(
-    method: str,
+    methods: Sequence[str],
     target: tuple[str, int],
     model: nn.Module,
-    layer: nn.Module,
-    layer_name: str,
+    layer: tuple[str, nn.Module],
     views: Views,
     pixels: np.ndarray,
     presence: np.ndarray,
     areas: np.ndarray,
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
-) -> Heatmap:
-    """One heat map for one class over the whole case.
+) -> tuple[Heatmap, ...]:
+    """Heat maps of one class over the whole case, one for each method.
 
     Every slice's map L is weighted by the slice's own probability of the target, 1 / (1 + exp(-y)), so that slices in which the
-    network finds nothing stay dark; planes are averaged, and the result is divided by its maximum.
+    network finds nothing stay dark; planes are averaged, and the result is divided by its maximum. ScoreCAM's channel weights are
+    exact on the largest lesion section of each plane; their mean is used on all slices.
 
     Args:
-        method: one of METHODS; target: class name and its column in the model's output.
-        model: slices (B, 1, 224, 224) to scores (B, columns); layer: the module whose output is explained.
+        methods: among METHODS; target: class name and its column in the model's output.
+        model: slices (B, 1, 224, 224) to scores (B, columns); layer: name and module whose output is explained.
         pixels: the case's slices (n, 224, 224); presence: the target's log-odds y of each slice (n,).
         areas: the lesion's section in each slice (n,), which chooses ScoreCAM's key slices.
 
@@ -52,30 +53,38 @@ def explain(
         ValueError: unknown method.
         Cancelled: between two batches.
     """
-    if method not in METHODS:
-        raise ValueError(f"saliency method {method} is unknown; choose among {', '.join(METHODS)}")
+    unknown = [m for m in methods if m not in METHODS]
+    if unknown:
+        raise ValueError(f"saliency method {unknown[0]} is unknown; choose among {', '.join(METHODS)}")
+    tell = progress or (lambda _fraction: None)
     name, column = target
-    grid = cell_grid(model, layer, PIXELS)
-    parameters: dict[str, object] = {"cells_mm_or_pixels": grid.stride[0], "slices": len(pixels)}
-    if method in GRADIENT_METHODS:
-        maps = gradient_maps(method, model, layer, pixels, column, progress=progress, cancelled=cancelled)
-    else:
-        keys = key_slices(areas, views.planes, SCORECAM_KEY_SLICES)
-        activations = activations_of(model, layer, pixels)
-        weights = np.zeros(activations.shape[1])
-        for number, key in enumerate(keys):
-            weights += channel_weights(
-                model, pixels[key], activations[key], grid, column,
-                progress=(lambda f, n=number: progress((n + f) / len(keys))) if progress else None,
-                cancelled=cancelled,
-            ) / len(keys)  # fmt: skip
-        maps = weighted_maps(weights, activations)
-        parameters |= {"key_slices": len(keys), "effective_channels": effective_number(weights)}
+    grid = cell_grid(model, layer[1], PIXELS)
+    record = record_layer(model, layer[1], pixels, column, progress=lambda f: tell(0.5 * f), cancelled=cancelled)
     share = 1 / (1 + np.exp(-np.clip(presence, -30, 30)))
-    values = np.maximum(views.onto_case(grid.onto_input(maps * share[:, None, None], PIXELS)), 0)
-    highest = float(values.max())
-    values = (values / highest if highest > 0 else values).astype(np.float32)
-    return Heatmap(method, name, values, layer_name, 0, parameters)
+    heatmaps = []
+    for method in methods:
+        parameters: dict[str, object] = {"cell_pixels": grid.stride[0], "slices": len(pixels)}
+        if method in GRADIENT_METHODS:
+            maps = gradient_maps(method, model, layer[1], record)
+        else:
+            keys = key_slices(areas, views.planes, SCORECAM_KEY_SLICES)
+            weights = np.mean(
+                [
+                    channel_weights(
+                        model, pixels[key], record.activations[key], grid, column,
+                        progress=lambda f, n=n: tell(0.5 + 0.5 * (n + f) / len(keys)), cancelled=cancelled,
+                    )
+                    for n, key in enumerate(keys)
+                ],
+                axis=0,
+            )  # fmt: skip
+            maps = weighted_maps(weights, record.activations)
+            parameters |= {"key_slices": len(keys), "effective_channels": effective_number(weights)}
+        values = np.maximum(views.onto_case(grid.onto_input(maps * share[:, None, None], PIXELS)), 0)
+        highest = float(values.max())
+        values = (values / highest if highest > 0 else values).astype(np.float32)
+        heatmaps.append(Heatmap(method, name, values, layer[0], 0, parameters))
+    return tuple(heatmaps)
 
 
 def key_slices(areas: np.ndarray, planes: tuple[str, ...], count: int) -> list[int]:

@@ -22,9 +22,7 @@ class CellGrid:
         (oy, ox), (sy, sx) = self.origin, self.stride
         rows, columns = (np.arange(pixels) - oy) / sy, (np.arange(pixels) - ox) / sx
         grid = np.meshgrid(rows, columns, indexing="ij")
-        return np.stack(
-            [ndimage.map_coordinates(m.astype(np.float32), grid, order=1, mode="nearest") for m in maps]
-        )
+        return np.stack([ndimage.map_coordinates(m.astype(np.float32), grid, order=1, mode="nearest") for m in maps])
 
 
 def cell_grid(model: nn.Module, layer: nn.Module, pixels: int) -> CellGrid:
@@ -67,5 +65,3 @@ def cell_grid(model: nn.Module, layer: nn.Module, pixels: int) -> CellGrid:
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else value
-
-

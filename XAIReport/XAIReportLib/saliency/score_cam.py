@@ -21,20 +21,6 @@ from XAIReportLib.results import Cancelled
 from XAIReportLib.saliency.layer import CellGrid
 
 
-def activations_of(model: nn.Module, layer: nn.Module, pixels: np.ndarray, batch: int = 16) -> np.ndarray:
-    """The layer's output on slices (n, 224, 224): float32 (n, channels, rows, columns)."""
-    kept: list[np.ndarray] = []
-    handle = layer.register_forward_hook(lambda _m, _i, output: kept.append(output.float().cpu().numpy()))
-    device = next(model.parameters()).device
-    try:
-        with torch.inference_mode():
-            for start in range(0, len(pixels), batch):
-                model(torch.from_numpy(pixels[start : start + batch, None]).to(device))
-    finally:
-        handle.remove()
-    return np.concatenate(kept)
-
-
 def channel_weights(
     model: nn.Module,
     pixels: np.ndarray,
