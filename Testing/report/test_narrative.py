@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from wild_findings import REGIONS, wild_findings
 from XAIReportLib.report import narrative
 from XAIReportLib.report.narrative import resolve
 from XAIReportLib.results import Anatomy, Registration
-
-sys.path.insert(0, str(Path(__file__).parent))
-from wild_findings import REGIONS, wild_findings
 
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)*")
 SIDES = re.compile(r"\b(left|right)\b", re.IGNORECASE)

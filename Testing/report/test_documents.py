@@ -1,0 +1,233 @@
+"""The documents hold the same facts, open anywhere, escape everything, and name nobody."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pypdf import PdfReader
+from wild_findings import wild_findings
+from XAIReportLib.report import documents, figures, narrative
+from XAIReportLib.report.content import content_of
+from XAIReportLib.report.findings import load
+from XAIReportLib.report.pdf import report_pdf
+from XAIReportLib.report.provenance import provenance_rows
+
+RUN = {
+    "version": "0.1.0",
+    "seed": 0,
+    "device": "cpu",
+    "options": {"saliency": ["gradcam++"], "force": False},
+    "bundle": {"name": "brain_tumor_mri", "version": "0.1.0", "sha256": "ab" * 32},
+    "timings_s": {"read": 0.4123},
+}
+
+
+class _Page(HTMLParser):
+    """What a reader and a browser find in the page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids, self.links, self.sources, self.tags, self.text = set(), [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.tags.append(tag)
+        self.ids.add(attributes.get("id"))
+        self.links += [attributes["href"]] if "href" in attributes else []
+        self.sources += [attributes["src"]] if "src" in attributes else []
+
+    def handle_data(self, data):
+        self.text.append(" ".join(data.split()))
+
+    @property
+    def words(self):
+        return " ".join(part for part in self.text if part).replace("\u00a0", " ")
+
+
+@pytest.fixture(scope="module")
+def folder(analysed, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("result")
+    _write(analysed, folder)
+    return folder
+
+
+def _write(analysed, folder, run=RUN, **options):
+    found = analysed.findings(**options)
+    drawn = figures.draw(
+        folder, analysed.case, analysed.prediction, analysed.heatmaps, analysed.masks, analysed.anatomy, found
+    )
+    documents.write(folder, found, narrative.write(found), drawn, run)
+    return found
+
+
+def _pdf_text(data: bytes) -> str:
+    text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(data)).pages)
+    return " ".join(text.replace("\u00a0", " ").split())
+
+
+def test_the_folder_holds_all_documents_and_no_leftovers(folder):
+    assert {path.name for path in folder.iterdir()} == {
+        "findings.json", "narrative.json", "regions.csv", "report.html", "report.txt", "report.pdf", "figures"
+    }  # fmt: skip
+
+
+def test_the_narrative_is_tied_to_the_findings_by_hash(folder, analysed):
+    found = load(folder / "findings.json")
+    story = json.loads((folder / "narrative.json").read_text(encoding="utf-8"))
+    assert story["findings_sha256"] == found.sha256()
+    document = json.loads((folder / "findings.json").read_text(encoding="utf-8"))
+    for sentence in story["sentences"]:
+        assert [narrative.resolve(document, pointer) for pointer in sentence["evidence"]]
+    other = analysed.findings(warnings=("Another.",))
+    with pytest.raises(ValueError, match="written from other findings"):
+        documents.write(folder, other, narrative.write(found), [], RUN)
+
+
+def test_the_table_of_regions_holds_every_row(folder, analysed):
+    rows = list(csv.DictReader(io.StringIO((folder / "regions.csv").read_text(encoding="utf-8"))))
+    assert len(rows) == len(analysed.anatomy.overlaps)
+    for mask in ("lesion-1", "lesion-2", "gradcam++", "scorecam"):
+        shares = [float(row["percent_of_mask"]) for row in rows if row["mask"] == mask]
+        assert sum(shares) == pytest.approx(100)
+    thalamus = next(row for row in rows if row["region"] == "Thalamus")
+    assert (thalamus["code_scheme"], thalamus["code_value"]) == ("SCT", "42695009")
+    other = next(row for row in rows if row["lobe"] == "other")
+    assert (other["nearest_region"], other["nearest_mm"]) == ("left Middle Frontal Gyrus", "3.2")
+
+
+def test_the_page_fetches_nothing_and_runs_nothing(folder):
+    page = _Page((folder / "report.html").read_text(encoding="utf-8"))
+    assert "script" not in page.tags
+    assert "link" not in page.tags
+    assert len(page.sources) == len(list((folder / "figures").iterdir()))
+    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    assert all(link.startswith("#") for link in page.links)
+    assert "//" not in re.sub('data:image/png;base64,[^"]*', "", (folder / "report.html").read_text(encoding="utf-8"))
+
+
+def test_each_sentence_links_to_its_evidence_in_the_page(folder):
+    page = _Page((folder / "report.html").read_text(encoding="utf-8"))
+    story = json.loads((folder / "narrative.json").read_text(encoding="utf-8"))
+    assert {link.removeprefix("#") for link in page.links} <= page.ids
+    assert len(page.links) == sum(len(sentence["evidence"]) for sentence in story["sentences"])
+    for sentence in story["sentences"]:
+        for pointer in sentence["evidence"]:
+            assert pointer in page.words
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.txt", "report.pdf"])
+def test_every_report_holds_every_sentence_and_the_notice(folder, name):
+    data = (folder / name).read_bytes()
+    if name.endswith(".pdf"):
+        text = _pdf_text(data)
+        pages = len(PdfReader(io.BytesIO(data)).pages)
+        assert text.count("Research use only. Not for diagnosis.") >= 2 * pages
+    else:
+        text = data.decode()
+        text = _Page(text).words if name.endswith(".html") else " ".join(text.replace("\u00a0", " ").split())
+    story = json.loads((folder / "narrative.json").read_text(encoding="utf-8"))
+    for sentence in story["sentences"]:
+        assert sentence["text"].replace("- ", "-") in text.replace("- ", "-"), sentence["text"]
+    assert "phantom-7f3a" in text
+    assert "temperature scaling" in text
+
+
+def test_the_notice_is_always_in_view(folder):
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert text.index("position: sticky") < text.index("Research use only. Not for diagnosis.</strong>")
+    assert "prefers-color-scheme: dark" in text
+    assert "@media print" in text
+
+
+@pytest.mark.parametrize("forced", [True, False])
+def test_what_the_model_was_not_made_for_is_said_before_anything_else(analysed, tmp_path, forced):
+    if not forced:
+        nothing = np.zeros(analysed.case.image.shape, np.uint8)
+        prediction = replace(
+            analysed.prediction, outcome="not_applicable", label=None, scores={}, class_set=(), lesion_labels=nothing
+        )
+        analysed = replace(analysed, prediction=prediction, heatmaps=(), masks=(), anatomy=None, geometry={})
+    _write(analysed, tmp_path, forced=forced)
+    said = "analysed on the user's demand" if forced else "The model was not made for this case"
+    page = _Page((tmp_path / "report.html").read_text(encoding="utf-8").partition("<main>")[2])
+    assert page.words.index(said) < page.words.index("Model's suggestion")
+    pdf = _pdf_text((tmp_path / "report.pdf").read_bytes())
+    assert pdf.index(said) < pdf.index("Model's suggestion")
+    text = (tmp_path / "report.txt").read_text(encoding="utf-8")
+    assert text.index("!!") < text.index("Model's suggestion")
+
+
+def test_markup_in_names_and_reasons_is_shown_and_not_run(analysed, tmp_path):
+    hostile = '<img src="https://example.org/x.png" onerror="alert(1)"> & <b>5 < 6</b>'
+    prediction = replace(analysed.prediction, reason=hostile)
+    overlaps = tuple(replace(row, name=f"<i>{row.name}</i>") for row in analysed.anatomy.overlaps)
+    anatomy = replace(analysed.anatomy, overlaps=overlaps)
+    _write(replace(analysed, prediction=prediction, anatomy=anatomy), tmp_path, warnings=(hostile,))
+    page = _Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert all(source.startswith("data:") for source in page.sources)
+    assert "i" not in page.tags
+    assert "b" not in page.tags
+    assert hostile in page.words
+    assert "<i>Frontal Pole</i>" in page.words
+    assert "onerror" in _pdf_text((tmp_path / "report.pdf").read_bytes())
+
+
+def test_nothing_that_names_a_person_or_a_place_gets_into_a_document(analysed, tmp_path):
+    planted = [
+        "Doe^Jane",
+        "DOE_JANE_T1.nii.gz",
+        "/home/jane/scans",
+        "C:\\scans\\jane",
+        "19700101",
+        "PID-4711",
+        "radiology-pc-7",
+    ]
+    run = RUN | {
+        "input": planted[1],
+        "input_path": planted[2],
+        "host": planted[6],
+        "user": planted[0],
+        "patient": {"id": planted[5], "birth": planted[4]},
+        "options": {"output": planted[2], "source": planted[3], "saliency": ["gradcam++"], "case_file": planted[1]},
+        "bundle": {"name": "brain_tumor_mri", "folder": planted[2]},
+        "versions": {"torch": "2.6", "where": planted[3]},
+    }
+    _write(analysed, tmp_path, run=run)
+    for name in ("report.html", "report.txt", "report.pdf", "findings.json", "narrative.json", "regions.csv"):
+        data = (tmp_path / name).read_bytes()
+        text = _pdf_text(data) if name.endswith(".pdf") else data.decode()
+        assert not [secret for secret in planted if secret in text], name
+    info = PdfReader(tmp_path / "report.pdf").metadata
+    assert (info.title, info.author) == ("XAIReport phantom-7f3a", "XAIReport")
+    assert ("options, saliency", "gradcam++") in provenance_rows(run)
+
+
+def test_the_same_case_gives_the_same_bytes(analysed, folder, tmp_path):
+    _write(analysed, tmp_path)
+    for path in folder.rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / path.relative_to(folder)).read_bytes(), path.name
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(wild_findings(), st.dictionaries(st.sampled_from(["version", "seed", "device"]), st.text(max_size=20)))
+def test_any_findings_can_be_written_in_every_format(findings, run):
+    content = content_of(findings, narrative.write(findings), [], run)
+    assert documents.report_html(content).rstrip().endswith("</html>")
+    assert findings.case_id in documents.report_text(content)
+    assert report_pdf(content).startswith(b"%PDF")
+    assert documents.regions_csv(findings).startswith("mask,region,lobe,side,overlap_ml")
+
+
+def test_the_templates_are_packaged_beside_the_code():
+    assert (documents._TEMPLATES / "report.html").is_file()
+    assert (documents._TEMPLATES / "report.css").is_file()

@@ -1,0 +1,215 @@
+"""Pictures show the patient's true sides however the voxels are stored; a mirror or a one-voxel shift is a bug."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from phantom_case import SPACING, stored_as
+from PIL import Image
+from XAIReportLib.case import Case
+from XAIReportLib.report import drawing, figures
+from XAIReportLib.report.planes import Orientation, bounding_box, centre, focus, largest_section
+
+STORED = ("RAS", "LPS", "LAS", "PSR", "AIR", "SLP", "IPL")
+
+
+def _panels(case, array, voxel=None):
+    orientation = Orientation.of(case)
+    turned = orientation.turned(array)
+    voxel = voxel or tuple(n // 3 for n in turned.shape)
+    return {p: orientation.panel(turned, p, orientation.place(p, voxel)) for p in orientation.planes}
+
+
+@pytest.mark.parametrize("codes", STORED)
+def test_every_storage_order_gives_the_same_panels(analysed, codes):
+    reference = _panels(analysed.case, analysed.case.image)
+    other = stored_as(analysed, codes)
+    assert other.case.image.shape != () and np.allclose(np.sort(other.case.spacing_mm), np.sort(SPACING))
+    for plane, pixels in _panels(other.case, other.case.image).items():
+        np.testing.assert_array_equal(pixels, reference[plane])
+        assert Orientation.of(other.case).pixel_mm(plane) == pytest.approx(
+            Orientation.of(analysed.case).pixel_mm(plane)
+        )
+
+
+@pytest.mark.parametrize("codes", STORED)
+def test_every_storage_order_gives_the_same_file(analysed, codes, tmp_path):
+    """The pixels of the finished picture, with its outlines, colours and letters."""
+    found = analysed.findings()
+    pictures = []
+    for name, case in (("RAS", analysed), (codes, stored_as(analysed, codes))):
+        one = replace(case, heatmaps=case.heatmaps[:1])
+        paths = figures.draw(
+            tmp_path / name, one.case, one.prediction, one.heatmaps, one.masks, one.anatomy, found
+        )  # fmt: skip
+        pictures.append({path.name: np.asarray(Image.open(path)) for path in paths})
+    assert set(pictures[0]) == {
+        "lesion.png",
+        "saliency-gradcam++.png",
+        "atlas.png",
+        "registration.png",
+        "montage.png",
+        "scores.png",
+    }
+    for name, pixels in pictures[0].items():
+        np.testing.assert_array_equal(pixels, pictures[1][name], err_msg=name)
+
+
+def _marked(affine, shape, places_ras):
+    """A case with one voxel set for each place in RAS millimetres, numbered from one."""
+    image = np.zeros(shape, np.float32)
+    for number, place in enumerate(places_ras, start=1):
+        voxel = np.linalg.solve(affine[:3, :3], np.array(place) - affine[:3, 3]).round().astype(int)
+        image[tuple(voxel)] = number
+    return Case("marks", image, affine, np.ones(shape, bool))
+
+
+def _tilted(codes, spacing, degrees):
+    """An affine whose axes run near ``codes``, turned about an axis that is none of the patient's."""
+    directions = {"R": (1, 0, 0), "L": (-1, 0, 0), "A": (0, 1, 0), "P": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
+    axis, angle = np.array([0.6, 0.64, 0.48]), np.radians(degrees)
+    cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    turn = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    affine = np.eye(4)
+    affine[:3, :3] = turn @ np.array([directions[c] for c in codes], float).T * spacing
+    return affine
+
+
+@pytest.mark.parametrize("codes", STORED)
+@pytest.mark.parametrize("degrees", [0, 17])
+def test_the_patients_left_is_at_the_viewers_right(codes, degrees):
+    shape, spacing = (40, 44, 36), (0.9, 1.4, 2.5)
+    affine = _tilted(codes, spacing, degrees)
+    middle = affine[:3, :3] @ (np.array(shape) // 2)
+    offsets = {"left": (-14, 0, 0), "front": (0, 14, 0), "top": (0, 0, 14)}
+    case = _marked(affine, shape, [middle + np.array(offset) for offset in offsets.values()])
+    orientation = Orientation.of(case)
+    assert (
+        orientation.tilt_degrees == pytest.approx(0, abs=1e-4) if degrees == 0 else 5 < orientation.tilt_degrees <= 17
+    )
+    turned = orientation.turned(case.image)
+
+    def place(plane, number):
+        flat = turned.max(axis={"axial": 2, "coronal": 1, "sagittal": 0}[plane], keepdims=True) == number
+        if not flat.any():
+            flat = (turned == number).any(axis={"axial": 2, "coronal": 1, "sagittal": 0}[plane], keepdims=True)
+        pixels = orientation.panel(flat, plane, 0)
+        rows, columns = np.nonzero(pixels)
+        return rows.mean() / pixels.shape[0], columns.mean() / pixels.shape[1]
+
+    for plane in ("axial", "coronal"):
+        assert place(plane, 1)[1] > 0.6, "the patient's left"
+    assert place("axial", 2)[0] < 0.4, "the patient's front"
+    assert place("sagittal", 2)[1] < 0.4, "the nose at the viewer's left"
+    for plane in ("coronal", "sagittal"):
+        assert place(plane, 3)[0] < 0.4, "the top of the head"
+
+
+def test_letters_name_the_edges(analysed):
+    orientation = Orientation.of(analysed.case)
+    assert orientation.edge_names("axial") == ("R", "L", "A", "P")
+    assert orientation.edge_names("coronal") == ("R", "L", "S", "I")
+    assert orientation.edge_names("sagittal") == ("A", "P", "S", "I")
+
+
+def test_a_picture_is_drawn_as_it_is_stored_and_names_image_sides(analysed):
+    case = analysed.without_geometry().case
+    orientation = Orientation.of(case)
+    np.testing.assert_array_equal(
+        orientation.panel(orientation.turned(case.image), "picture", 0), case.image[:, :, 0].T
+    )
+    assert orientation.edge_names("picture")[:2] == ("image left", "image right")
+    assert orientation.spacing_mm is None
+
+
+def test_panels_have_the_true_aspect_ratio(analysed):
+    orientation = Orientation.of(analysed.case)
+    pixels = orientation.panel(orientation.turned(analysed.case.image), "coronal", 60)
+    (size,) = drawing.panel_sizes(orientation, [("coronal", pixels)])
+    assert size == pytest.approx((40 * 3.0, 96 * 1.5))
+    axes = drawing.SliceFigure([size, (100.0, 80.0)], 0.5).axes
+    box = axes[0].get_position()
+    width, height = box.width * drawing.INCHES, box.height * axes[0].figure.get_figheight()
+    assert height / width == pytest.approx(size[0] / size[1])
+    other = axes[1].get_position()
+    assert other.width * drawing.INCHES / 80 == pytest.approx(width / size[1]), "one scale for all panels"
+
+
+def test_an_outline_runs_around_its_voxels_and_nowhere_else():
+    mask = np.zeros((12, 20), bool)
+    mask[3:6, 11:17] = True
+    figure = drawing.SliceFigure([(24.0, 60.0)], 0.5)
+    drawing.outline(figure.axes[0], mask, (2.0, 3.0), drawing.LESION)
+    (lines,) = figure.axes[0].collections
+    points = np.concatenate([path.vertices for path in lines.get_paths()])
+    assert (points[:, 0].min(), points[:, 0].max()) == (33.0, 51.0)
+    assert (points[:, 1].min(), points[:, 1].max()) == (6.0, 12.0)
+
+
+def test_a_heat_map_is_transparent_below_its_threshold():
+    rgba = drawing.heat_colours(np.array([[0.0, 0.49, 0.5, 1.0]]), 0.5)
+    assert rgba[0, :, 3].tolist() == [0, 0, 0.62, 0.62]
+
+
+def test_the_slices_shown_are_the_largest_section_else_the_peak_else_the_centre():
+    lesion, head = np.zeros((9, 8, 7), bool), np.zeros((9, 8, 7), bool)
+    head[2:7, 1:6, 0:5] = True
+    heat = np.zeros(lesion.shape)
+    assert focus(lesion, heat, head) == centre(head) == (4, 3, 2)
+    heat[8, 7, 6] = 0.4
+    assert focus(lesion, heat, head) == (8, 7, 6)
+    lesion[1:4, 2:5, 3] = True
+    lesion[2, 3, 3:6] = True
+    assert focus(lesion, heat, head) == largest_section(lesion) == (2, 3, 3)
+    assert bounding_box(lesion, 1) == (slice(0, 5), slice(1, 6), slice(2, 7))
+
+
+def test_a_map_that_lies_elsewhere_is_shown_where_it_lies(analysed, monkeypatch, tmp_path):
+    values = np.zeros(analysed.case.image.shape, np.float32)
+    values[70:74, 20:24, 8:10] = 1
+    mask = replace(analysed.masks[0], values=values.astype(np.uint8))
+    seen = []
+    whole = figures._slices
+    monkeypatch.setattr(
+        figures, "_slices", lambda scene, voxel, *rest: seen.append(voxel) or whole(scene, voxel, *rest)
+    )
+    scene = figures._Scene.of(analysed.case, analysed.prediction)
+    figures._draw_heatmap(scene, replace(analysed.heatmaps[0], values=values), mask, tmp_path / "heat.png")
+    assert scene.fit(values)[seen[0]] == 1
+
+
+def _draw(analysed, folder):
+    found = analysed.findings()
+    return figures.draw(
+        folder, analysed.case, analysed.prediction, analysed.heatmaps, analysed.masks, analysed.anatomy, found
+    )
+
+
+def test_a_picture_without_geometry_has_no_atlas_and_no_montage(analysed, tmp_path):
+    names = [path.name for path in _draw(analysed.without_geometry(), tmp_path)]
+    assert names == ["lesion.png", "saliency-gradcam++.png", "saliency-scorecam.png", "scores.png"]
+
+
+def test_a_case_that_was_not_analysed_is_shown_all_the_same(analysed, tmp_path):
+    nothing = np.zeros(analysed.case.image.shape, np.uint8)
+    prediction = replace(
+        analysed.prediction, outcome="not_applicable", label=None, scores={}, class_set=(), lesion_labels=nothing
+    )
+    bare = replace(analysed, prediction=prediction, heatmaps=(), masks=(), anatomy=None, geometry={})
+    assert [path.name for path in _draw(bare, tmp_path)] == ["montage.png"]
+
+
+def test_empty_flat_and_constant_arrays_are_drawn(analysed, tmp_path):
+    case = replace(analysed.case, image=np.ones_like(analysed.case.image), head=np.zeros_like(analysed.case.head))
+    heatmaps = tuple(replace(h, values=np.zeros_like(h.values)) for h in analysed.heatmaps)
+    masks = tuple(replace(m, values=np.zeros_like(m.values)) for m in analysed.masks)
+    flat = replace(analysed, case=case, heatmaps=heatmaps, masks=masks, geometry={})
+    assert len(_draw(flat, tmp_path)) == 7
+
+
+def test_drawing_leaves_matplotlibs_global_state_alone(analysed, tmp_path):
+    import matplotlib.pyplot as plt
+
+    before = plt.get_fignums()
+    _draw(analysed, tmp_path)
+    assert plt.get_fignums() == before
