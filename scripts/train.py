@@ -120,7 +120,7 @@ def merit(measured: dict[str, float]) -> float:
     )
 
 
-def main(argv: list[str] | None = None) -> int:
+def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "brain_tumor_mri")
     parser.add_argument("--architecture", choices=sorted(ARCHITECTURES), default="efficientnet_lite0")
@@ -136,7 +136,11 @@ def main(argv: list[str] | None = None) -> int:
         "--scratch", action="store_true", help="random initial weights even where pretrained ones exist"
     )
     parser.add_argument("--output", type=Path, help="default: training/<architecture>-fold<k>")
-    options = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = _options(argv)
     output = options.output or ROOT / "training" / f"{options.architecture}-fold{options.fold}"
     output.mkdir(parents=True, exist_ok=True)
 

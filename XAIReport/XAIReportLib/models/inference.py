@@ -124,7 +124,9 @@ def predict(case: Case, views: Views, answers: SliceAnswers, bundle: Bundle) -> 
 def sections(views: Views, labels: np.ndarray) -> np.ndarray:
     """Area of every lesion's section in every slice, in network pixels: (lesions, n)."""
     slices = views.from_case(labels, labels=True).reshape(len(views.planes), -1)
-    return np.stack([(slices == n).sum(axis=1) for n in range(1, int(labels.max()) + 1)] or [np.zeros(len(slices))])[: int(labels.max())].astype(float)
+    return np.stack([(slices == n).sum(axis=1) for n in range(1, int(labels.max()) + 1)] or [np.zeros(len(slices))])[
+        : int(labels.max())
+    ].astype(float)
 
 
 def supported(present: np.ndarray, area: np.ndarray, planes: tuple[str, ...], threshold: float) -> bool:

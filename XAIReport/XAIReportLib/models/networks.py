@@ -1,7 +1,7 @@
 """The dual-head network: where the lesion is, and which class it is, from one encoder.
 
-The class path stops at stride 8 (encoder, neck, heads); the segmentation decoder is a branch beside it, so that methods which ask for
-the class score thousands of times do not pay for the outline.
+The class path stops at stride 8 (encoder, neck, heads); the segmentation decoder is a branch beside it, so that methods which
+ask for the class score thousands of times do not pay for the outline.
 """
 
 from __future__ import annotations

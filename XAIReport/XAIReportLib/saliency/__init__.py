@@ -14,7 +14,7 @@ from torch import nn
 from XAIReportLib.results import Heatmap
 from XAIReportLib.saliency.cam import METHODS as GRADIENT_METHODS
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
-from XAIReportLib.saliency.layer import cell_grid
+from XAIReportLib.saliency.layer import CellGrid, cell_grid
 from XAIReportLib.saliency.masks import adaptive_mask
 from XAIReportLib.saliency.score_cam import channel_weights, weighted_maps
 from XAIReportLib.views import PIXELS, Views
@@ -68,16 +68,7 @@ def explain(
             maps = gradient_maps(method, model, layer[1], record)
         else:
             keys = key_slices(areas, views.planes, SCORECAM_KEY_SLICES)
-            weights = np.mean(
-                [
-                    channel_weights(
-                        model, pixels[key], record.activations[key], grid, column,
-                        progress=lambda f, n=n: tell(0.5 + 0.5 * (n + f) / len(keys)), cancelled=cancelled,
-                    )
-                    for n, key in enumerate(keys)
-                ],
-                axis=0,
-            )  # fmt: skip
+            weights = _mean_weights(model, pixels, record.activations, grid, column, keys, tell, cancelled)
             maps = weighted_maps(weights, record.activations)
             parameters |= {"key_slices": len(keys), "effective_channels": effective_number(weights)}
         values = np.maximum(views.onto_case(grid.onto_input(maps * share[:, None, None], PIXELS)), 0)
@@ -85,6 +76,26 @@ def explain(
         values = (values / highest if highest > 0 else values).astype(np.float32)
         heatmaps.append(Heatmap(method, name, values, layer[0], 0, parameters))
     return tuple(heatmaps)
+
+
+def _mean_weights(
+    model: nn.Module,
+    pixels: np.ndarray,
+    activations: np.ndarray,
+    grid: CellGrid,
+    column: int,
+    keys: list[int],
+    tell: Callable[[float], None],
+    cancelled: Callable[[], bool] | None,
+) -> np.ndarray:
+    total = np.zeros(activations.shape[1])
+    for done, key in enumerate(keys):
+        first = 0.5 + 0.5 * done / len(keys)
+        total += channel_weights(
+            model, pixels[key], activations[key], grid, column,
+            progress=lambda f, first=first: tell(first + 0.5 * f / len(keys)), cancelled=cancelled,
+        )  # fmt: skip
+    return total / len(keys)
 
 
 def key_slices(areas: np.ndarray, planes: tuple[str, ...], count: int) -> list[int]:
