@@ -213,3 +213,17 @@ def test_drawing_leaves_matplotlibs_global_state_alone(analysed, tmp_path):
     before = plt.get_fignums()
     _draw(analysed, tmp_path)
     assert plt.get_fignums() == before
+
+
+def test_a_picture_on_which_nothing_was_found_is_shown_all_the_same(analysed, tmp_path):
+    flat = analysed.without_geometry()
+    prediction = replace(
+        flat.prediction,
+        outcome="no_lesion_found",
+        label=None,
+        scores={},
+        class_set=(),
+        lesion_labels=np.zeros_like(flat.prediction.lesion_labels),
+    )
+    bare = replace(flat, prediction=prediction, heatmaps=(), masks=())
+    assert [path.name for path in _draw(bare, tmp_path)] == ["montage.png"]

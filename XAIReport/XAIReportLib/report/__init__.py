@@ -4,10 +4,12 @@
     schema.py        the types of that document
     terminology.py   codes of sides, lobes, structures and classes, each with its code system
     wording.py       how things are called, what is always and what is never said
-    narrative.py     sentences written from the findings alone, each with JSON pointers (passages.py: the template)
+    narrative.py     sentences written from the findings alone, each with JSON pointers (the template:
+                     passages.py and places.py)
     planes.py        slices in true anatomical orientation
-    figures.py       pictures drawn from arrays (drawing.py: one panel)
-    documents.py     findings.json, narrative.json, regions.csv, report.html, report.txt, report.pdf (pdf.py)
+    figures.py       pictures drawn from arrays (drawing.py: one panel; score_figure.py: the bars)
+    documents.py     findings.json, narrative.json, regions.csv, report.html, report.txt, report.pdf (pdf.py), made from
+                     content.py, tables.py and the part of run.json in provenance.py
 
 Nothing is imported here: Slicer's own Python uses ``terminology`` and has neither pydantic nor matplotlib.
 """

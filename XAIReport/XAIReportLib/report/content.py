@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from .narrative import Narrative, resolve
-from .provenance import provenance_rows
-from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency
-from .wording import class_name_in_full, joined, method_name, percent_text, score_text, volume_text
+from .schema import Findings
+from .tables import Table, case_tables, model_tables, place_text, value_text
+from .wording import class_name_in_full, method_name, score_text, volume_text
 
 TITLES = {
     "technique": "Technique",
@@ -23,8 +22,6 @@ TITLES = {
     "confidence": "Confidence",
     "limits": "Limits",
 }
-_SHOWN_ROWS = 12  # of a region table; regions.csv holds all
-_SHOWN_CHARACTERS = 240  # of a piece of evidence
 _UNIT = re.compile(r"(\d) (%|ml|mm|pixels|voxels)")  # a number and its unit stay on one line
 _CAPTIONS = {
     "lesion": (
@@ -39,17 +36,6 @@ _CAPTIONS = {
     ),
     "scores": ("Model scores", "Model score of each class; filled bars are the classes that cannot be set aside."),
 }
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of text; ``numeric`` columns are aligned to the right."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numeric: frozenset[int] = frozenset()
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,7 +91,7 @@ def content_of(findings: Findings, narrative: Narrative, figures: Sequence[Path]
 
     status = statements("status")
     pictures = tuple(Picture(*_caption(path.stem, findings), path) for path in figures)
-    lead = next((p for p in pictures if p.path.stem.startswith("saliency-")), pictures[0] if pictures else None)
+    lead = _lead(pictures)
     return Content(
         case_id=findings.case_id,
         disclaimers=findings.disclaimers,
@@ -113,24 +99,26 @@ def content_of(findings: Findings, narrative: Narrative, figures: Sequence[Path]
         warnings=tuple(s for s in status if s.text.startswith("Warning: ")),
         facts=_facts(findings),
         sections=tuple((title, statements(name)) for name, title in TITLES.items() if narrative.of_section(name)),
-        tables=tuple(_case_tables(findings)),
-        model_tables=tuple(_model_tables(findings, run)),
+        tables=tuple(case_tables(findings)),
+        model_tables=tuple(model_tables(findings, run)),
         lead=lead,
         pictures=tuple(picture for picture in pictures if picture is not lead),
-        evidence=tuple(Evidence(n, pointer, _value(resolve(document, pointer))) for pointer, n in number.items()),
+        evidence=tuple(Evidence(n, pointer, value_text(resolve(document, pointer))) for pointer, n in number.items()),
     )
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        known = {key: item for key, item in value.items() if item is not None and key != "codes"}
-        text = ", ".join(f"{key} {_value(item)}" for key, item in known.items())
-    else:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 2] + " …"
+def _lead(pictures: Sequence[Picture]) -> Picture | None:
+    """The picture at the top: a heat map, else the abnormality, else the overview."""
+    for start in ("saliency-", "lesion", "montage"):
+        for picture in pictures:
+            if picture.path.stem.startswith(start):
+                return picture
+    return None
 
 
 def _caption(stem: str, findings: Findings) -> tuple[str, str]:
+    if stem == "montage" and not findings.lesions:
+        return "Overview", "What was read."
     if stem in _CAPTIONS:
         return _CAPTIONS[stem]
     for saliency in findings.saliency:
@@ -170,137 +158,3 @@ def _facts(findings: Findings) -> tuple[tuple[str, str, str], ...]:
             covers = "no region is named"
         facts.append(("Registration to the atlas", verdict, covers))
     return tuple(facts)
-
-
-def place_text(mask: Lesion | Saliency) -> str:
-    """Side of a mask for a table cell."""
-    if mask.side == "midline":
-        return f"both sides ({percent_text(mask.left_percent)} left)"
-    if mask.side is not None:
-        return f"{mask.side} ({percent_text(mask.left_percent if mask.side == 'left' else mask.right_percent)})"
-    return mask.image_side or "side not known"
-
-
-def _case_tables(findings: Findings) -> list[Table]:
-    tables = []
-    if findings.prediction.scores:
-        order = sorted(findings.prediction.scores.items(), key=lambda item: -item[1])
-        chosen = findings.prediction.class_set
-        rows = [(class_name_in_full(name), score_text(s), "yes" if name in chosen else "no") for name, s in order]
-        note = (
-            f"Calibration: {findings.model.calibration}; {findings.model.score_level} level, {findings.model.data_set}."
-        )
-        header = ("Class", "Model score", "Cannot be set aside")
-        tables.append(Table("Model scores", header, tuple(rows), frozenset({1}), note))
-    if findings.lesions:
-        tables.append(_lesion_table(findings))
-        for lesion in findings.lesions:
-            if lesion.regions:
-                title = f"Atlas regions of segmented abnormality {lesion.name.removeprefix('lesion-')}"
-                tables.append(_region_table(title, lesion.regions, "abnormality", findings))
-    if findings.saliency:
-        tables.append(_saliency_table(findings))
-        for saliency in findings.saliency:
-            if saliency.regions:
-                title = f"Atlas regions of the mask of {method_name(saliency.method)}"
-                tables.append(_region_table(title, saliency.regions, "mask", findings))
-    return tables
-
-
-def _lesion_table(findings: Findings) -> Table:
-    rows = [
-        (
-            lesion.name.removeprefix("lesion-"),
-            "–" if lesion.volume_ml is None else f"{lesion.volume_ml:.2f}",
-            str(lesion.voxels),
-            place_text(lesion),
-            _position(lesion.centroid_ras_mm),
-        )
-        for lesion in findings.lesions
-    ]
-    header = ("No.", "Volume (ml)", "Voxels", "Side (share)", "Centre, RAS (mm)")
-    return Table("Segmented abnormalities (T1 post-contrast)", header, tuple(rows), frozenset({1, 2, 4}))
-
-
-def _saliency_table(findings: Findings) -> Table:
-    rows = [
-        (
-            method_name(s.method),
-            class_name_in_full(s.target),
-            f"{s.percentile:.1f}",
-            f"{s.mask_voxels} voxels" if s.mask_volume_ml is None else f"{s.mask_volume_ml:.2f} ml",
-            place_text(s) if s.mask_voxels else "–",
-            "–" if s.dice_with_lesion is None else score_text(s.dice_with_lesion),
-        )
-        for s in findings.saliency
-    ]
-    header = ("Method", "Class", "Percentile", "Mask", "Side (share)", "Dice with segmentation")
-    rules = sorted({f"{method_name(s.method)}: {s.rule}" for s in findings.saliency if s.rule})
-    note = "Percentile of the values in the head at which the mask is cut. " + "; ".join(rules)
-    return Table("Heat maps and their masks", header, tuple(rows), frozenset({2, 3, 5}), note.strip())
-
-
-def _region_table(title: str, regions: Sequence[LesionRegion | MaskRegion], owner: str, findings: Findings) -> Table:
-    rows = [
-        (
-            region.name,
-            region.lobe,
-            region.side or "–",
-            f"{region.percent_of_lesion if isinstance(region, LesionRegion) else region.percent_of_mask:.1f}",
-            f"{region.overlap_ml:.2f}",
-            "–" if region.percent_of_region is None else f"{region.percent_of_region:.1f}",
-            "–" if region.mean_probability is None else f"{region.mean_probability:.2f}",
-            "–"
-            if region.nearest is None or region.nearest_mm is None
-            else f"{region.nearest} ({region.nearest_mm:.1f} mm)",
-        )
-        for region in regions[:_SHOWN_ROWS]
-    ]
-    header = (
-        "Atlas position",
-        "Lobe",
-        "Side",
-        f"% of {owner}",
-        "ml",
-        "% of region",
-        "Atlas probability",
-        "Nearest region",
-    )
-    left = len(regions) - len(rows)
-    note = f"{left} further rows with smaller shares are in regions.csv." if left > 0 else ""
-    if findings.anatomy.registration.verdict == "limited":
-        note = f"Approximate: the registration is of limited quality. {note}".strip()
-    return Table(title, header, tuple(rows), frozenset({3, 4, 5, 6}), note)
-
-
-def _position(position: Sequence[float] | None) -> str:
-    return "–" if position is None else ", ".join(f"{value:.1f}" for value in position)
-
-
-def _model_tables(findings: Findings, run: Mapping[str, Any]) -> list[Table]:
-    model, anatomy = findings.model, findings.anatomy
-    facts = [
-        ("Model", f"{model.name} {model.version}"),
-        ("SHA-256 of the weights", model.sha256),
-        ("Classes", joined([class_name_in_full(name) for name in model.classes])),
-        ("Training data", model.data_set),
-        ("Model scores", f"{model.score_level} level; calibration: {model.calibration}"),
-        ("Layer of the heat maps", model.saliency_layer),
-        ("Use", "non-commercial only" if model.non_commercial else "research only"),
-    ]
-    facts += [(f"Measured: {name.replace('_', ' ')}", _value(value)) for name, value in model.metrics.items()]
-    checks = [
-        (name.replace("_", " "), "–" if v is None else f"{v:g}") for name, v in anatomy.registration.checks.items()
-    ]
-    place = [
-        ("Verdict", anatomy.registration.verdict.replace("_", " ")),
-        ("Reason", anatomy.registration.reason),
-        *checks,
-        ("Atlas", anatomy.atlas or "–"),
-        ("Terms of the atlas", anatomy.licence or "–"),
-    ]
-    header = ("Item", "Value")
-    tables = [Table("Model", header, tuple(facts)), Table("Registration to the atlas", header, tuple(place))]
-    rows = provenance_rows(run)
-    tables.append(Table("How this was computed", header, tuple(rows), note="The whole record is in run.json."))
-    return tables

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .content import Content, Table, content_of
+from .content import Content, content_of
 from .narrative import Narrative
 from .schema import Findings
+from .tables import Table
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _TEXT_WIDTH = 100

@@ -88,6 +88,8 @@ def draw(
         paths.append(_draw_registration(scene, anatomy, target / "registration.png"))
     if scene.orientation.turn is not None:
         paths.append(_draw_montage(scene, target / "montage.png"))
+    elif not paths:
+        paths.append(_slices(scene, centre(scene.head), 0.4, lambda *_: None).save(target / "montage.png"))
     if findings.prediction.scores:
         paths.append(draw_scores(findings, target / "scores.png"))
     return paths

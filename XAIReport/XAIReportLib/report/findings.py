@@ -18,11 +18,7 @@ from .wording import RESEARCH_USE, known_classes
 
 __all__ = ["Findings", "FindingsError", "build", "load", "rounded_to_sum"]
 
-SCORE_DIGITS = 4
-VOLUME_DIGITS = 2
-MILLIMETRE_DIGITS = 1
-PERCENT_DIGITS = 1
-SPACING_DIGITS = 3
+SCORE_DIGITS, VOLUME_DIGITS, MILLIMETRE_DIGITS, PERCENT_DIGITS, SPACING_DIGITS = 4, 2, 1, 1, 3
 _MIDLINE_SHARE = 0.9  # as for MaskGeometry.side: below it, a mask lies on both sides
 
 

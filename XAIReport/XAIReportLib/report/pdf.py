@@ -29,7 +29,8 @@ from reportlab.platypus import (
 )
 from reportlab.platypus import Table as Grid
 
-from .content import Content, Picture, Statement, Table
+from .content import Content, Picture, Statement
+from .tables import Table
 
 _MARGIN = 16 * mm
 _TOP, _BOTTOM = 20 * mm, 18 * mm

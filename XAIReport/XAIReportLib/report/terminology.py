@@ -111,10 +111,8 @@ def checked(code: Code) -> Code:
     """
     if code.scheme not in SYSTEMS:
         raise ValueError(f"{code.scheme!r} is no known code system; use one of {', '.join(SYSTEMS)}.")
-    if code.scheme == "SCT":
-        valid = is_snomed_concept(code.value)
-    else:
-        valid = re.fullmatch(_SHAPES[code.scheme], code.value) is not None
+    snomed = code.scheme == "SCT"
+    valid = is_snomed_concept(code.value) if snomed else re.fullmatch(_SHAPES[code.scheme], code.value)
     if not valid:
         raise ValueError(f"{code.value!r} ({code.meaning}) is no valid {SYSTEMS[code.scheme]} code.")
     return code

@@ -1,0 +1,191 @@
+"""The tables of the report: scores, abnormalities, regions, heat maps, model, registration and provenance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .provenance import provenance_rows
+from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency
+from .wording import class_name_in_full, joined, method_name, percent_text, score_text
+
+_SHOWN_ROWS = 12  # of a region table; regions.csv holds all
+_SHOWN_CHARACTERS = 240  # of a piece of evidence
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text; ``numeric`` columns are aligned to the right."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: frozenset[int] = frozenset()
+    note: str = ""
+
+
+def value_text(value: Any) -> str:
+    """A piece of a JSON document for a reader: no braces, no unknowns, not too long."""
+    if isinstance(value, dict):
+        known = {key: item for key, item in value.items() if item is not None and key != "codes"}
+        text = ", ".join(f"{key} {value_text(item)}" for key, item in known.items())
+    else:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 2] + " …"
+
+
+def place_text(mask: Lesion | Saliency) -> str:
+    """Side of a mask for a table cell."""
+    if mask.side == "midline":
+        return f"both sides ({percent_text(mask.left_percent)} left)"
+    if mask.side is not None:
+        return f"{mask.side} ({percent_text(mask.left_percent if mask.side == 'left' else mask.right_percent)})"
+    return mask.image_side or "side not known"
+
+
+def case_tables(findings: Findings) -> list[Table]:
+    tables = []
+    if findings.prediction.scores:
+        order = sorted(findings.prediction.scores.items(), key=lambda item: -item[1])
+        chosen = findings.prediction.class_set
+        rows = [(class_name_in_full(name), score_text(s), "yes" if name in chosen else "no") for name, s in order]
+        note = (
+            f"Calibration: {findings.model.calibration}; {findings.model.score_level} level, {findings.model.data_set}."
+        )
+        header = ("Class", "Model score", "Cannot be set aside")
+        tables.append(Table("Model scores", header, tuple(rows), frozenset({1}), note))
+    if findings.lesions:
+        tables.append(_lesion_table(findings))
+        for lesion in findings.lesions:
+            if lesion.regions:
+                title = f"Atlas regions of segmented abnormality {lesion.name.removeprefix('lesion-')}"
+                tables.append(_region_table(title, lesion.regions, "abnormality", findings))
+    if findings.saliency:
+        tables.append(_saliency_table(findings))
+        for saliency in findings.saliency:
+            if saliency.regions:
+                title = f"Atlas regions of the mask of {method_name(saliency.method)}"
+                tables.append(_region_table(title, saliency.regions, "mask", findings))
+    return tables
+
+
+def _lesion_table(findings: Findings) -> Table:
+    rows = [
+        (
+            lesion.name.removeprefix("lesion-"),
+            "–" if lesion.volume_ml is None else f"{lesion.volume_ml:.2f}",
+            str(lesion.voxels),
+            place_text(lesion),
+            _position(lesion.centroid_ras_mm),
+        )
+        for lesion in findings.lesions
+    ]
+    header = ("No.", "Volume (ml)", "Voxels", "Side (share)", "Centre, RAS (mm)")
+    return Table("Segmented abnormalities (T1 post-contrast)", header, tuple(rows), frozenset({1, 2, 4}))
+
+
+def _saliency_table(findings: Findings) -> Table:
+    rows = [
+        (
+            method_name(s.method),
+            class_name_in_full(s.target),
+            f"{s.percentile:.1f}",
+            f"{s.mask_voxels} voxels" if s.mask_volume_ml is None else f"{s.mask_volume_ml:.2f} ml",
+            place_text(s) if s.mask_voxels else "–",
+            "–" if s.dice_with_lesion is None else score_text(s.dice_with_lesion),
+        )
+        for s in findings.saliency
+    ]
+    header = ("Method", "Class", "Percentile", "Mask", "Side (share)", "Dice with segmentation")
+    rules = sorted({f"{method_name(s.method)}: {s.rule}" for s in findings.saliency if s.rule})
+    note = "Percentile of the values in the head at which the mask is cut. " + "; ".join(rules)
+    return Table("Heat maps and their masks", header, tuple(rows), frozenset({2, 3, 5}), note.strip())
+
+
+def _region_table(title: str, regions: Sequence[LesionRegion | MaskRegion], owner: str, findings: Findings) -> Table:
+    rows = [
+        (
+            region.name,
+            region.lobe,
+            region.side or "–",
+            f"{region.percent_of_lesion if isinstance(region, LesionRegion) else region.percent_of_mask:.1f}",
+            f"{region.overlap_ml:.2f}",
+            "–" if region.percent_of_region is None else f"{region.percent_of_region:.1f}",
+            "–" if region.mean_probability is None else f"{region.mean_probability:.2f}",
+            "–"
+            if region.nearest is None or region.nearest_mm is None
+            else f"{region.nearest} ({region.nearest_mm:.1f} mm)",
+        )
+        for region in regions[:_SHOWN_ROWS]
+    ]
+    header = (
+        "Atlas position",
+        "Lobe",
+        "Side",
+        f"% of {owner}",
+        "ml",
+        "% of region",
+        "Atlas probability",
+        "Nearest region",
+    )
+    left = len(regions) - len(rows)
+    note = f"regions.csv holds {left} more with smaller shares." if left > 0 else ""
+    if findings.anatomy.registration.verdict == "limited":
+        note = f"Approximate: the registration is of limited quality. {note}".strip()
+    return Table(title, header, tuple(rows), frozenset({3, 4, 5, 6}), note)
+
+
+def _position(position: Sequence[float] | None) -> str:
+    return "–" if position is None else ", ".join(f"{value:.1f}" for value in position)
+
+
+def model_tables(findings: Findings, run: Mapping[str, Any]) -> list[Table]:
+    model, anatomy = findings.model, findings.anatomy
+    facts = [
+        ("Model", f"{model.name} {model.version}"),
+        ("SHA-256 of the weights", model.sha256),
+        ("Classes", joined([class_name_in_full(name) for name in model.classes])),
+        ("Training data", model.data_set),
+        ("Model scores", f"{model.score_level} level; calibration: {model.calibration}"),
+        ("Layer of the heat maps", model.saliency_layer),
+        ("Use", "non-commercial only" if model.non_commercial else "research only"),
+    ]
+    checks = [
+        (name.replace("_", " "), "–" if v is None else f"{v:g}") for name, v in anatomy.registration.checks.items()
+    ]
+    place = [
+        ("Verdict", anatomy.registration.verdict.replace("_", " ")),
+        ("Reason", anatomy.registration.reason),
+        *checks,
+        ("Atlas", anatomy.atlas or "–"),
+        ("Terms of the atlas", anatomy.licence or "–"),
+    ]
+    header = ("Item", "Value")
+    tables = [Table("Model", header, tuple(facts))]
+    if model.metrics:
+        tables.append(_metrics_table(model.metrics))
+    tables.append(Table("Registration to the atlas", header, tuple(place)))
+    rows = provenance_rows(run)
+    tables.append(Table("How this was computed", header, tuple(rows), note="The whole record is in run.json."))
+    return tables
+
+
+def _metrics_table(metrics: Mapping[str, Any]) -> Table:
+    """The model's own figures on held-out cases; what is neither a figure nor a text stands in the model card only."""
+    rows, notes = [], []
+    for name, value in metrics.items():
+        plain = name.replace("_", " ")
+        if isinstance(value, Mapping) and isinstance(value.get("value"), int | float):
+            known = "low" in value and "high" in value
+            interval = f"{value['low']:.3g} to {value['high']:.3g}" if known else "–"
+            rows.append((plain, f"{value['value']:.3g}", interval))
+        elif isinstance(value, int | float):
+            rows.append((plain, f"{value:g}", "–"))
+        elif isinstance(value, str):
+            notes.append(f"{plain[0].upper()}{plain[1:]}: {value}.")
+    note = " ".join([*notes, "Measured on other cases, never on this one."])
+    return Table(
+        "What was measured of the model", ("Figure", "Value", "Interval"), tuple(rows), frozenset({1, 2}), note
+    )
