@@ -185,7 +185,7 @@ def _metrics_table(metrics: Mapping[str, Any]) -> Table:
             rows.append((plain, f"{value:g}", "–"))
         elif isinstance(value, str):
             notes.append(f"{plain[0].upper()}{plain[1:]}: {value}.")
-    note = " ".join([*notes, "Measured on other cases, never on this one."])
+    note = " ".join([*notes, "These are figures of the model, not of this case."])
     return Table(
         "What was measured of the model", ("Figure", "Value", "Interval"), tuple(rows), frozenset({1, 2}), note
     )
