@@ -256,7 +256,7 @@ def test_a_failing_scene_never_costs_the_result(
         (KeyboardInterrupt(), 130, "Interrupted"),
     ],
 )
-def test_a_failing_road_leaves_nothing(  # noqa: PLR0917
+def test_a_failing_road_leaves_nothing(
     tmp_path: Path,
     road: SimpleNamespace,
     capsys: pytest.CaptureFixture,

@@ -139,7 +139,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:  # noqa: PLR0915 - one training run, from top to bottom
     options = _options(argv)
     output = options.output or ROOT / "training" / f"{options.architecture}-fold{options.fold}"
     output.mkdir(parents=True, exist_ok=True)

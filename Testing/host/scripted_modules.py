@@ -99,7 +99,7 @@ class Packaging:
     def pip_check(self, req: Any) -> bool:
         return req.name not in self.unsatisfied
 
-    def pip_ensure(  # noqa: PLR0917 - the original's order
+    def pip_ensure(
         self,
         requirements: list[Any],
         constraints: str | None = None,

@@ -42,7 +42,7 @@ def sheared() -> np.ndarray:
     return affine
 
 
-def write_result(  # noqa: PLR0917 - a test names what it leaves out
+def write_result(
     folder: Path,
     affine: np.ndarray | None,
     shape: tuple[int, int, int] = SHAPE,

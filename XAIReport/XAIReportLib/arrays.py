@@ -17,7 +17,7 @@ NOMINAL_AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])
 LESION = "lesion"
 
 
-def write_arrays(  # noqa: PLR0917 - one argument for each stage of the road
+def write_arrays(
     folder: Path,
     case: Case,
     prediction: Prediction,

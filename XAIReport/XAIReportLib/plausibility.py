@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+
 from XAIReportLib.case import Case
 
 # A head's largest edges: a small child's brain is longer than 80 mm, a head with its neck shorter than 320 mm.

@@ -1,8 +1,8 @@
 """Lesions painted out and moved: what a head looks like where no lesion is, without a trace that a network could learn.
 
-A lesion's place is filled with the surroundings' low frequencies (Telea inpainting, doi 10.1080/10867651.2004.10487596) and with
-the high frequencies of tissue elsewhere in the slice (the mirrored side, or a shifted patch). The same painting at lesion-free places
-keeps its trace from being a cue.
+A lesion's place is filled with the surroundings' low frequencies (Telea inpainting, doi 10.1080/10867651.2004.10487596) and
+with the high frequencies of tissue elsewhere in the slice (the mirrored side, or a shifted patch). The same painting at
+lesion-free places keeps its trace from being a cue.
 """
 
 from __future__ import annotations

@@ -181,7 +181,7 @@ def choose_device(wish: str) -> tuple[torch.device, str]:
     )
     if wish == "cuda":
         raise InputError(f"device cuda: {why}; use --device cpu, or repair the driver")
-    return torch.device("cpu"), f"CPU, because {why}"
+    return torch.device("cpu"), f"CPU: {why}"
 
 
 @lru_cache(maxsize=2)

@@ -178,6 +178,21 @@ READERS: dict[tuple[str, ...], Callable[[Path], LoadedImage]] = {
 }
 
 
+def sha256_of_input(source: str | Path) -> str:
+    """``Case.sha256`` of an input; one file is hashed without reading its image.
+
+    Raises:
+        InputError: as read_case does.
+    """
+    path = Path(source)
+    if path.is_file() and path.suffix.lower() != ".nhdr":
+        try:
+            return _sha256([path])
+        except OSError as error:
+            raise InputError(f"{path.name} may not be read; change its permissions or copy it.") from error
+    return read_case(path).sha256
+
+
 def _sha256(files: list[Path]) -> str:
     digest = hashlib.sha256()
     for path in sorted(files, key=lambda file: file.name):

@@ -207,7 +207,9 @@ class WorkerClient:
                 on_end=lambda: put(("end", (generation, None))),
             )
         except OSError as error:
-            self._report_death(f"The worker cannot be started with {self._command[0]} ({error.strerror or error}).", "", None)
+            self._report_death(
+                f"The worker cannot be started with {self._command[0]} ({error.strerror or error}).", "", None
+            )
             return
         state.ready = False
         self._expect_life(max(self._silence_s, START_TIMEOUT_S))

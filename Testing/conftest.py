@@ -1,0 +1,23 @@
+# ruff: noqa: ARG001 - pytest names a hook's arguments
+"""In CI everything is installed: there, a test that is skipped for a missing package has failed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+MISSING = ("not installed", "could not import", "is missing", "no module named", "needs package")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true" and isinstance(report.longrepr, tuple):
+        reason = str(report.longrepr[2])
+        if any(sign in reason.lower() for sign in MISSING):
+            report.outcome, report.longrepr = "failed", f"Skipped for a missing package, which CI must have: {reason}"
+    return report

@@ -1,0 +1,174 @@
+"""The worker itself: ``python -m XAIReportLib worker``. Reads requests from stdin, answers on what was stdout.
+
+The protocol gets the process's own stdout; file descriptor 1 is pointed at stderr, so that no library's print corrupts it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from XAIReportLib.case import InputError
+from XAIReportLib.results import Cancelled
+from XAIReportLib.worker.protocol import BEAT, CANCEL, PROTOCOL, ProtocolError, decode, encode
+
+HEARTBEAT_S = 5.0
+
+
+class Channel:
+    """What a handler may do while it works: report, and ask whether it should stop."""
+
+    def __init__(self, request_id: str, send: Callable[[str, str, dict[str, Any]], None]) -> None:
+        self.id = request_id
+        self._send = send
+        self._stop = threading.Event()
+
+    def progress(self, stage: str, fraction: float, message: str) -> None:
+        self._send(self.id, "progress", {"stage": stage, "fraction": fraction, "message": message})
+
+    def log(self, text: str) -> None:
+        self._send(self.id, "log", {"text": text})
+
+    def cancel(self) -> None:
+        self._stop.set()
+
+    def cancelled(self) -> bool:
+        return self._stop.is_set()
+
+
+Handler = Callable[[Channel, dict[str, Any]], dict[str, Any]]
+
+
+def analyze(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The whole road for one case, and its scene unless ``scene`` is false: parameters of pipeline.analyze; returns the folder."""
+    from XAIReportLib.folder import add_warning
+    from XAIReportLib.pipeline import analyze as walk
+    from XAIReportLib.scene import SceneUnavailable, write_mrb
+
+    options = dict(parameters)
+    with_scene = options.pop("scene", True)
+    analysis = walk(
+        options.pop("source"),
+        options.pop("output"),
+        progress=lambda step: channel.progress(step.stage, step.fraction, step.message),
+        cancelled=channel.cancelled,
+        **options,
+    )
+    if with_scene:
+        channel.progress("scene", 0.0, "making the Slicer scene")
+        try:
+            write_mrb(analysis.folder)
+        except SceneUnavailable as error:
+            message = f"scene.mrb was left out: {error}"
+            channel.log(message)
+            add_warning(analysis.folder, message)
+    return {"folder": str(analysis.folder), "outcome": analysis.prediction.outcome}
+
+
+def ping(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - a handler's signature
+    return {"pong": True, "python": sys.version.split()[0]}
+
+
+HANDLERS: dict[str, Handler] = {"analyze": analyze, "ping": ping}
+
+
+def serve(handlers: Mapping[str, Handler] = HANDLERS) -> int:
+    """Answers requests until stdin ends or "shutdown" comes. One request at a time; "cancel" is heard meanwhile."""
+    requests, answers = _take_stdio()
+    lock = threading.Lock()
+
+    def send(request_id: str, kind: str, data: dict[str, Any]) -> None:
+        with lock:
+            answers.write(encode({"id": request_id, "type": kind, "data": data}))
+            answers.flush()
+
+    send("", "ready", {"pid": os.getpid(), "python": sys.version.split()[0]})
+    channel: Channel | None = None
+    thread: threading.Thread | None = None
+    for line in requests:
+        try:
+            message = decode(line)
+        except ProtocolError as error:
+            print(f"a request was not understood: {error}", file=sys.stderr, flush=True)
+            continue
+        kind, request_id = message["type"], message["id"]
+        if kind == CANCEL:
+            if channel is not None and channel.id == request_id:
+                channel.cancel()
+            continue
+        if kind == "shutdown":
+            send(request_id, "result", {})
+            break
+        if message["protocol"] != PROTOCOL or kind not in handlers:
+            reason = f"The worker speaks protocol {PROTOCOL} and knows {', '.join(handlers)}; it was asked for {kind}."
+            send(request_id, "error", {"message": reason, "details": "", "kind": "internal"})
+            continue
+        if thread is not None:
+            thread.join()
+        channel = Channel(request_id, send)
+        work = (handlers[kind], channel, message.get("params") or {}, send)
+        thread = threading.Thread(target=_work, args=work, daemon=True)
+        thread.start()
+        beat = float(message.get("heartbeat_s") or HEARTBEAT_S)
+        threading.Thread(target=_beat, args=(thread, send, beat), daemon=True).start()
+    if channel is not None:
+        channel.cancel()
+    return 0
+
+
+def _work(handler: Handler, channel: Channel, parameters: dict[str, Any], send: Callable[..., None]) -> None:
+    try:
+        result = handler(channel, parameters)
+    except Cancelled:
+        send(channel.id, "cancelled", {})
+    except InputError as error:
+        send(channel.id, "error", {"message": str(error), "details": "", "kind": "input"})
+    except Exception as error:  # the person gets a sentence, the details hold the rest
+        message = f"The analysis failed ({type(error).__name__}: {' '.join(str(error).split())})."
+        send(channel.id, "error", {"message": message, "details": traceback.format_exc(), "kind": "internal"})
+    else:
+        send(channel.id, "result", result)
+
+
+def _beat(thread: threading.Thread, send: Callable[..., None], seconds: float) -> None:
+    """Signs of life while a request is worked on. A worker whose interpreter is stuck gives none and is taken for hung."""
+    while True:
+        thread.join(seconds)
+        if not thread.is_alive():
+            return
+        send("", BEAT, {})
+
+
+def _take_stdio() -> tuple[BinaryIO, BinaryIO]:
+    requests = os.fdopen(os.dup(0), "rb", buffering=0)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    sys.stdout = sys.stderr
+    return requests, answers
+
+
+def _leave_slicer_python() -> None:
+    """Takes 3D Slicer's own Python folder off sys.path: the PyPI package ``slicer`` of shap must not resolve to Slicer's."""
+    home = os.environ.get("SLICER_HOME")
+    if home:
+        own = (Path(home) / "bin" / "Python").resolve()
+        sys.path[:] = [p for p in sys.path if not p or Path(p).resolve() != own]
+
+
+def run(options: argparse.Namespace) -> int:  # noqa: ARG001 - a command's signature
+    _leave_slicer_python()
+    return serve()
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("worker", help="answer requests on stdin (used by 3D Slicer and by batch)")
+    command.set_defaults(run=run)
