@@ -36,9 +36,7 @@ class _Patient:
     with_skull: bool
 
 
-def register(
-    case: Case, lesion: np.ndarray, cancelled: Callable[[], bool] | None = None
-) -> Registration:
+def register(case: Case, lesion: np.ndarray, cancelled: Callable[[], bool] | None = None) -> Registration:
     """Affine registration by Mattes mutual information from several starts; the lesion is left out of the metric
     (cost-function masking, Brett et al. 2001, doi 10.1006/nimg.2001.0845). Deterministic.
 
@@ -62,10 +60,10 @@ def register(
     for start in _starts(patient, template):
         if cancelled and cancelled():
             raise Cancelled("stopped during the registration")
-        transform, cost = _optimise(fixed, fixed_mask, moving, start, (4, 2), 60)
+        transform, cost = _optimise(fixed, fixed_mask, moving, start, (4,), 60)
         if best is None or cost < best[0]:
             best = cost, transform
-    transform, cost = _optimise(fixed, fixed_mask, moving, best[1], (1,), 80)
+    transform, cost = _optimise(fixed, fixed_mask, moving, best[1], (2, 1), 60)
     matrix = np.eye(4)
     linear = np.array(transform.GetMatrix()).reshape(3, 3)
     centre = np.array(transform.GetCenter())
@@ -74,7 +72,9 @@ def register(
     return _judged(patient, template, matrix, reach)
 
 
-def warp(array: np.ndarray, mni_affine: np.ndarray, case: Case, patient_to_mni: np.ndarray, order: int = 0) -> np.ndarray:
+def warp(
+    array: np.ndarray, mni_affine: np.ndarray, case: Case, patient_to_mni: np.ndarray, order: int = 0
+) -> np.ndarray:
     """An array on the MNI152 grid brought onto the case's own grid; 0 outside. ``order`` 0 is nearest neighbour."""
     to_index = np.linalg.inv(mni_affine) @ patient_to_mni @ case.affine
     return ndimage.affine_transform(array, to_index[:3, :3], to_index[:3, 3], case.image.shape, order=order)
@@ -87,7 +87,9 @@ def template_edges(case: Case, registration: Registration) -> np.ndarray | None:
     template = load_template()
     brain = template.image > 0
     tissue = ndimage.gaussian_filter(template.image, 1.0)
-    kind = np.where(brain, np.where((tissue < 0.35) & ndimage.binary_erosion(brain, iterations=6), 2, 1), 0).astype(np.uint8)
+    kind = np.where(brain, np.where((tissue < 0.35) & ndimage.binary_erosion(brain, iterations=6), 2, 1), 0).astype(
+        np.uint8
+    )
     kind = warp(kind, template.affine, case, registration.patient_to_mni)
     edges = np.zeros(kind.shape, bool)
     for axis in range(3):
@@ -141,7 +143,12 @@ def _starts(patient: _Patient, template: Template) -> list[sitk.AffineTransform]
 
 
 def _optimise(
-    fixed: sitk.Image, mask: sitk.Image, moving: sitk.Image, start: sitk.AffineTransform, shrink: tuple[int, ...], steps: int
+    fixed: sitk.Image,
+    mask: sitk.Image,
+    moving: sitk.Image,
+    start: sitk.AffineTransform,
+    shrink: tuple[int, ...],
+    steps: int,
 ) -> tuple[sitk.AffineTransform, float]:
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(32)
@@ -179,8 +186,14 @@ def _judged(patient: _Patient, template: Template, matrix: np.ndarray, reach: np
         for sign in (-1, 1):
             shift = np.eye(4)
             shift[axis, 3] = sign * SHIFT_MM
-            shifted.append(_mutual_information(grid.image[reach], _on_patient(template.image, template, grid, shift @ matrix)[reach]))
-    whole = (template.image > 0).sum() * abs(np.linalg.det(template.affine[:3, :3])) / abs(np.linalg.det(matrix[:3, :3]))
+            shifted.append(
+                _mutual_information(
+                    grid.image[reach], _on_patient(template.image, template, grid, shift @ matrix)[reach]
+                )
+            )
+    whole = (
+        (template.image > 0).sum() * abs(np.linalg.det(template.affine[:3, :3])) / abs(np.linalg.det(matrix[:3, :3]))
+    )
     coverage = min(float((brain & grid.covered).sum()) * WORKING_MM**3 / whole, 1.0)
     checks = {
         "brain_overlap": float(overlap),
@@ -196,7 +209,10 @@ def _judged(patient: _Patient, template: Template, matrix: np.ndarray, reach: np
 def _verdict(checks: dict[str, float]) -> tuple[str, str]:
     overlap, gain = checks["brain_overlap"], checks["mutual_information_gain"]
     if not DETERMINANT[0] <= checks["determinant"] <= DETERMINANT[1]:
-        return "failed", f"The brain would have to be scaled by {checks['determinant']:.2f} in volume to fit the template."
+        return (
+            "failed",
+            f"The brain would have to be scaled by {checks['determinant']:.2f} in volume to fit the template.",
+        )
     if overlap < LIMITED_OVERLAP:
         return "failed", f"The template's brain overlaps the patient's by a Dice of {overlap:.2f} only."
     if gain < LIMITED_GAIN:

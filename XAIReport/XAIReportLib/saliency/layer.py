@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch import nn
 
 
@@ -20,9 +19,20 @@ class CellGrid:
     def onto_input(self, maps: np.ndarray, pixels: int) -> np.ndarray:
         """Cell maps (n, rows, columns) on the input's grid, linear between the centres, nearest beyond: (n, pixels, pixels)."""
         (oy, ox), (sy, sx) = self.origin, self.stride
-        rows, columns = (np.arange(pixels) - oy) / sy, (np.arange(pixels) - ox) / sx
-        grid = np.meshgrid(rows, columns, indexing="ij")
-        return np.stack([ndimage.map_coordinates(m.astype(np.float32), grid, order=1, mode="nearest") for m in maps])
+        rows = _linear_weights((np.arange(pixels) - oy) / sy, maps.shape[1])
+        columns = _linear_weights((np.arange(pixels) - ox) / sx, maps.shape[2])
+        return np.matmul(np.matmul(rows, maps.astype(np.float32)), columns.T)
+
+
+def _linear_weights(positions: np.ndarray, cells: int) -> np.ndarray:
+    """Matrix (positions, cells) of linear interpolation; positions beyond the cells take the nearest one."""
+    inside = np.clip(positions, 0, cells - 1)
+    below = np.minimum(np.floor(inside).astype(int), max(cells - 2, 0))
+    weights = np.zeros((len(positions), cells), np.float32)
+    number = np.arange(len(positions))
+    weights[number, below] = 1 - (inside - below)
+    weights[number, np.minimum(below + 1, cells - 1)] += inside - below
+    return weights
 
 
 def cell_grid(model: nn.Module, layer: nn.Module, pixels: int) -> CellGrid:
