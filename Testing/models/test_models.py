@@ -1,0 +1,173 @@
+"""Bundle, network, fusion and calibration."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from XAIReportLib.case import InputError
+from XAIReportLib.models import bundle as bundles
+from XAIReportLib.models.calibration import calibrated, class_set, conformal_quantile, fit_temperature
+from XAIReportLib.models.inference import ClassPath, fuse_classes, look, ranked_components, supported
+from XAIReportLib.models.networks import DualHeadNetwork, NetworkOutput
+from XAIReportLib.results import Cancelled
+
+SHIPPED = Path(__file__).resolve().parents[2] / "Resources" / "Models" / "brain_tumor_mri"
+needs_bundle = pytest.mark.skipif(not SHIPPED.is_dir(), reason="no bundle was trained in this checkout")
+PLANES = ("axial", "axial", "coronal", "sagittal")
+
+
+@pytest.fixture(scope="module")
+def network() -> DualHeadNetwork:
+    torch.manual_seed(0)
+    return DualHeadNetwork("mobilenet_v2").eval()
+
+
+def test_the_class_path_gives_the_scores_of_the_whole_network_without_its_decoder(network: DualHeadNetwork) -> None:
+    x, ran = torch.rand(2, 1, 224, 224), []
+    handle = network.decoder.register_forward_hook(lambda *_: ran.append(1))
+    with torch.inference_mode():
+        short = ClassPath(network)(x)
+        assert not ran
+        whole = network(x)
+    handle.remove()
+    torch.testing.assert_close(short, whole.scores)
+    assert whole.outline.shape == x.shape
+    assert not whole.scores[:, 0].any()
+
+
+class _SmallMemory(torch.nn.Module):
+    """Runs out of memory above four slices, as a small GPU does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: torch.Tensor) -> NetworkOutput:
+        if len(x) > 4:
+            raise torch.OutOfMemoryError("too much")
+        mean = x.mean(dim=(1, 2, 3))
+        return NetworkOutput(torch.stack([mean * 0, mean], 1), x - 0.5, x)
+
+
+def test_out_of_memory_halves_the_batch_says_so_and_loses_no_slice() -> None:
+    pixels = np.random.default_rng(0).random((11, 224, 224), np.float32)
+    answers = look(_SmallMemory(), pixels)
+    np.testing.assert_allclose(answers.scores[:, 1], pixels.mean(axis=(1, 2)), rtol=1e-4)
+    assert any("halved to 4" in note for note in answers.notes)
+
+
+def test_looking_can_be_cancelled(network: DualHeadNetwork) -> None:
+    with pytest.raises(Cancelled):
+        look(network, np.zeros((1, 224, 224), np.float32), cancelled=lambda: True)
+
+
+def test_slices_without_lesion_do_not_vote() -> None:
+    scores = np.array([[9.0, 0, 0], [0, 0, 4.0], [0, 0, 4.0], [0, 0, 4.0]])
+    logits, agreement = fuse_classes(scores, np.array([0.0, 50, 20, 30]), PLANES)
+    assert logits.argmax() == 2
+    assert agreement == 1.0
+
+
+def test_planes_that_disagree_are_counted() -> None:
+    scores = np.array([[5.0, 0, 0], [5, 0, 0], [5, 0, 0], [0, 0, 3.0]])
+    logits, agreement = fuse_classes(scores, np.ones(4), PLANES)
+    assert logits.argmax() == 0
+    assert agreement == pytest.approx(2 / 3)
+
+
+def test_an_outline_counts_only_where_the_class_path_agrees_in_every_plane() -> None:
+    area = np.array([10.0, 0, 10, 10])
+    assert supported(np.array([2.0, -9, 1, 3]), area, PLANES, 0.0)
+    assert not supported(np.array([2.0, 9, -1, 3]), area, PLANES, 0.0)
+    assert not supported(np.array([2.0, 2, 2, 2]), np.array([10.0, 0, 10, 0]), PLANES, 0.0)
+
+
+def test_components_are_ranked_and_small_ones_dropped() -> None:
+    mask = np.zeros((30, 30, 30), bool)
+    mask[1:3, 1:3, 1:3] = mask[5:11, 5:11, 5:11] = mask[20:24, 20:24, 20:24] = True
+    mask[11, 11, 11] = True  # touches by a corner
+    labels = ranked_components(mask, 20)
+    assert labels.dtype == np.uint8
+    assert [int((labels == n).sum()) for n in (1, 2)] == [217, 64]
+    assert labels.max() == 2
+
+
+def test_the_temperature_of_simulated_scores_is_recovered() -> None:
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=(20000, 3)) * 2
+    labels = np.array([rng.choice(3, p=p) for p in calibrated(true, 1.0)])
+    assert fit_temperature(true * 2.5, labels) == pytest.approx(2.5, rel=0.05)
+
+
+def test_class_sets_hold_the_true_class_as_often_as_promised() -> None:
+    rng = np.random.default_rng(1)
+    scores = calibrated(rng.normal(size=(6000, 3)) * 1.5, 1.0)
+    labels = np.array([rng.choice(3, p=p) for p in scores])
+    quantile = conformal_quantile(scores[:3000], labels[:3000], 0.9)
+    names = ("a", "b", "c")
+    kept = [
+        names[y] in class_set(dict(zip(names, s, strict=True)), quantile)
+        for s, y in zip(scores[3000:], labels[3000:], strict=True)
+    ]
+    assert np.mean(kept) > 0.88
+
+
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=3), st.floats(0, 1))
+def test_a_class_set_is_never_empty_and_starts_with_the_best(scores: list[float], quantile: float) -> None:
+    named = dict(zip("abc", scores, strict=True))
+    chosen = class_set(named, quantile)
+    assert named[chosen[0]] == max(scores)
+
+
+def test_an_unknown_bundle_is_named_with_those_that_exist() -> None:
+    with pytest.raises(InputError, match="no_such_bundle is unknown"):
+        bundles.load_bundle("no_such_bundle")
+
+
+@needs_bundle
+@pytest.mark.parametrize("damage", ["weights", "metadata", "missing"])
+def test_a_damaged_bundle_is_refused_before_a_weight_is_read(tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(SHIPPED, folder)
+    weights, metadata = folder / bundles.WEIGHTS, folder / bundles.METADATA
+    if damage == "weights":
+        data = bytearray(weights.read_bytes())
+        data[len(data) // 2] ^= 1
+        weights.write_bytes(data)
+    elif damage == "metadata":
+        metadata.write_text(metadata.read_text()[:-40])
+    else:
+        weights.unlink()
+    with pytest.raises(InputError, match="install the bundle again"):
+        bundles.load_bundle(folder)
+
+
+@needs_bundle
+def test_the_shipped_bundle_is_small_safe_and_honest() -> None:
+    bundle = bundles.load_bundle(SHIPPED)
+    assert sum(p.stat().st_size for p in SHIPPED.rglob("*") if p.is_file()) <= 25e6
+    assert {p.suffix for p in SHIPPED.rglob("*") if p.is_file()} == {".json", ".md", ".safetensors"}
+    assert bundle.classes == ("glioma", "meningioma", "pituitary")
+    card = (SHIPPED / bundles.CARD).read_text(encoding="utf-8")
+    metrics = json.loads((SHIPPED / bundles.METADATA).read_text())["xaireport"]["metrics"]
+    assert f"{metrics['accuracy']['value']:.3f}" in card
+    assert "Research use only. Not for diagnosis." in card
+
+
+def test_a_saved_network_comes_back(tmp_path: Path, network: DualHeadNetwork) -> None:
+    if not SHIPPED.is_dir():
+        pytest.skip("no bundle was trained in this checkout")
+    metadata = json.loads((SHIPPED / bundles.METADATA).read_text())
+    metadata["xaireport"]["network"]["encoder"] = "mobilenet_v2"
+    bundles.save_bundle(tmp_path / "b", network, metadata, "card")
+    loaded = bundles.load_network(bundles.load_bundle(tmp_path / "b"), "cpu")
+    x = torch.rand(1, 1, 224, 224)
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(x).scores, network(x).scores, atol=0.05, rtol=0.05)

@@ -1,0 +1,168 @@
+"""Maps are where the score came from: geometry, formulas and masks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from pytorch_grad_cam import GradCAM, GradCAMPlusPlus
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from scipy.special import softmax
+from torch import nn
+from XAIReportLib.results import Cancelled, Heatmap
+from XAIReportLib.saliency import adaptive_mask, effective_number, key_slices
+from XAIReportLib.saliency.cam import gradient_maps, record_layer
+from XAIReportLib.saliency.layer import CellGrid, cell_grid
+from XAIReportLib.saliency.score_cam import channel_weights, weighted_maps
+
+
+class Small(nn.Module):
+    """Bright things raise the score of class 1; strides 2 and 2, with the paddings asked for."""
+
+    def __init__(self, padding: int = 1, pool: bool = False) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        second = nn.MaxPool2d(2) if pool else nn.Conv2d(6, 6, 3, 2, padding)
+        self.layer = nn.Sequential(
+            nn.Conv2d(1, 6, 3, 2, padding), nn.ReLU(), second, nn.Conv2d(6, 6, 3, 1, 1), nn.ReLU()
+        )
+        self.head = nn.Linear(6, 3)
+        with torch.no_grad():
+            for p in self.parameters():
+                p.abs_()
+            self.head.weight[2] *= -1
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.layer(x).mean(dim=(2, 3)))
+
+
+MODELS = {"padded": (1, False), "valid padding": (0, False), "pooled": (1, True)}
+
+
+def discs(*centres: tuple[int, int], pixels: int = 96) -> np.ndarray:
+    y, x = np.mgrid[0:pixels, 0:pixels]
+    return np.stack([np.exp(-((y - r) ** 2 + (x - c) ** 2) / 40) for r, c in centres]).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("pixels", [96, 97])
+def test_cells_lie_at_the_middle_of_what_they_see(name: str, pixels: int) -> None:
+    model = Small(*MODELS[name]).eval()
+    grid = cell_grid(model, model.layer, pixels)
+    x = torch.rand(1, 1, pixels, pixels, requires_grad=True)
+    row, column = 9, 14
+    linear = model.layer
+    for module in linear:  # a smooth stand-in sees the same pixels as ReLU and maximum
+        if isinstance(module, nn.MaxPool2d):
+            module.forward = lambda v: nn.functional.avg_pool2d(v, 2)
+    linear(x)[0, :, row, column].sum().backward()
+    seen = np.argwhere(x.grad[0, 0].numpy() != 0)
+    middle = (seen.min(axis=0) + seen.max(axis=0)) / 2
+    expected = np.array(grid.origin) + np.array(grid.stride) * (row, column)
+    np.testing.assert_allclose(expected, middle, atol=0.51)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("method", ["gradcam", "gradcam++"])
+def test_the_peak_follows_a_moving_stimulus(name: str, method: str) -> None:
+    model = Small(*MODELS[name]).eval()
+    grid = cell_grid(model, model.layer, 96)
+    centres = [(20, 30), (47, 47), (70, 25), (33, 74)]
+    record = record_layer(model, model.layer, discs(*centres), 1)
+    maps = grid.onto_input(gradient_maps(method, model, model.layer, record), 96)
+    for found, centre in zip(maps, centres, strict=True):
+        middle = np.average(np.argwhere(found > found.max() / 2), axis=0, weights=found[found > found.max() / 2])
+        np.testing.assert_allclose(middle, centre, atol=2.0)
+
+
+def test_the_map_of_a_mirrored_image_is_the_mirrored_map() -> None:
+    model = Small().eval()
+    with torch.no_grad():  # a mirrored network, so that only the geometry is judged
+        for module in model.layer:
+            if isinstance(module, nn.Conv2d):
+                module.weight.copy_((module.weight + module.weight.flip(-1)) / 2)
+    image = discs((40, 22))
+    both = np.concatenate([image, image[:, :, ::-1]])
+    record = record_layer(model, model.layer, np.ascontiguousarray(both), 1)
+    plain, mirrored = cell_grid(model, model.layer, 96).onto_input(
+        gradient_maps("gradcam", model, model.layer, record), 96
+    )
+    peak, mirror = (
+        np.average(np.argwhere(m > m.max() / 2), axis=0, weights=m[m > m.max() / 2]) for m in (plain, mirrored)
+    )
+    np.testing.assert_allclose(mirror[1], 95 - peak[1], atol=0.6)
+
+
+@pytest.mark.parametrize(("method", "library"), [("gradcam", GradCAM), ("gradcam++", GradCAMPlusPlus)])
+def test_gradient_maps_are_those_of_the_library_up_to_its_scaling(method: str, library: type) -> None:
+    model = Small().eval()
+    x = np.random.default_rng(0).random((1, 96, 96), np.float32)
+    own = gradient_maps(method, model, model.layer, record_layer(model, model.layer, x, 1))[0]
+    with library(model=model, target_layers=[model.layer]) as cam:
+        theirs = cam(torch.from_numpy(x[:, None]), [ClassifierOutputTarget(1)])[0]
+    ours = CellGrid((1.5, 1.5), (4.0, 4.0)).onto_input(own[None], 96)[0]
+    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.99
+
+
+def test_scorecam_weights_equal_the_formula_and_constant_channels_get_none() -> None:
+    model = Small().eval()
+    image = discs((30, 60))
+    record = record_layer(model, model.layer, image, 1)
+    activations = record.activations[0].copy()
+    activations[2] = 0.7
+    grid = cell_grid(model, model.layer, 96)
+    weights = channel_weights(model, image[0], activations, grid, 1, batch=2)
+    scores = []
+    for k in (0, 1, 3, 4, 5):
+        scaled = (activations[k] - activations[k].min()) / (activations[k].max() - activations[k].min())
+        mask = grid.onto_input(scaled[None], 96)[0]
+        with torch.inference_mode():
+            scores.append(float(model(torch.from_numpy(image[0] * mask)[None, None])[0, 1]))
+    np.testing.assert_allclose(weights[[0, 1, 3, 4, 5]], softmax(scores), rtol=1e-4)
+    assert weights[2] == 0
+    assert weighted_maps(weights, record.activations).min() >= 0
+    assert 1 <= effective_number(weights) <= 5
+
+
+def test_recording_can_be_cancelled_and_leaves_no_hook() -> None:
+    model = Small().eval()
+    with pytest.raises(Cancelled):
+        record_layer(model, model.layer, discs((5, 5)), 1, cancelled=lambda: True)
+    assert not model.layer._forward_hooks
+
+
+def test_key_slices_are_the_largest_sections_of_each_plane() -> None:
+    planes = ("axial",) * 3 + ("coronal",) * 3
+    assert key_slices(np.array([1.0, 9, 2, 0, 0, 0]), planes, 1) == [1, 4]
+
+
+def test_interpolation_is_exact_at_the_centres_and_flat_beyond() -> None:
+    grid = CellGrid((3.0, 3.0), (8.0, 8.0))
+    cells = np.random.default_rng(0).random((1, 5, 5), np.float32)
+    full = grid.onto_input(cells, 48)
+    np.testing.assert_allclose(full[0, 3:40:8, 3:40:8], cells[0], rtol=1e-5)
+    np.testing.assert_allclose(full[0, :3, 3], cells[0, 0, 0], rtol=1e-5)
+    np.testing.assert_allclose(full[0, 7, 3], cells[0, :2, 0].mean(), rtol=1e-5)
+
+
+def test_the_mask_covers_the_hot_spot_within_the_head_only() -> None:
+    i, j, k = np.mgrid[0:40, 0:40, 0:30]
+    head = ((i - 20) / 18.0) ** 2 + ((j - 20) / 18.0) ** 2 + ((k - 15) / 13.0) ** 2 < 1
+    spot = np.exp(-((i - 26) ** 2 + (j - 18) ** 2 + (k - 15) ** 2) / 18).astype(np.float32)
+    mask = adaptive_mask(Heatmap("gradcam", "glioma", spot, "neck", 0), head)
+    assert 80 <= mask.percentile <= 99.5
+    assert mask.values[26, 18, 15]
+    assert not mask.values[~head].any()
+    assert mask.values.sum() < 0.2 * head.sum()
+
+
+@settings(max_examples=40, deadline=None)
+@given(hnp.arrays(np.float32, (9, 8, 7), elements=st.floats(0, 1, width=32)), hnp.arrays(bool, (9, 8, 7)))
+def test_any_map_gives_a_mask_within_the_head(values: np.ndarray, head: np.ndarray) -> None:
+    mask = adaptive_mask(Heatmap("gradcam", "glioma", values, "neck", 0), head)
+    assert mask.values.dtype == np.uint8
+    assert not mask.values[~head].any()
+    assert mask.rule
