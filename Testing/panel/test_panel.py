@@ -255,19 +255,19 @@ def test_closing_the_scene_ends_the_analysis_and_starts_afresh(open_panel, a_vol
 
 
 def test_missing_packages_are_installed_when_analyze_is_pressed_and_not_before(open_panel, a_volume, a_host, a_worker):
-    a_host.packaging.unsatisfied = {"monai"}
+    a_host.packaging.unsatisfied = {"nibabel"}
     widget = open_panel(a_worker(UNTIL_CANCELLED))
     ui = selected(widget, a_volume)
     assert a_host.packaging.installed == []
     ui.analyzeButton.click()
     (call,) = a_host.packaging.installed
-    assert call["packages"] == ["monai"]
+    assert call["packages"] == ["nibabel"]
     assert "numpy==" in call["constraints"]
     assert call["requester"] == "XAIReport"
 
 
 def test_a_declined_installation_is_said_in_the_panel(open_panel, a_volume, a_host):
-    a_host.packaging.unsatisfied, a_host.packaging.declines = {"monai"}, True
+    a_host.packaging.unsatisfied, a_host.packaging.declines = {"nibabel"}, True
     widget = open_panel()
     ui = selected(widget, a_volume)
     ui.analyzeButton.click()

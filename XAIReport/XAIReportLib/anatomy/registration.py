@@ -151,6 +151,10 @@ def _optimise(
     steps: int,
 ) -> tuple[sitk.AffineTransform, float]:
     method = sitk.ImageRegistrationMethod()
+    method.SetNumberOfThreads(
+        1
+    )  # sums of several threads differ in their last digits, and with them the optimiser's path
+    method.SetNumberOfWorkUnits(1)
     method.SetMetricAsMattesMutualInformation(32)
     method.SetMetricFixedMask(mask)
     method.SetMetricSamplingStrategy(method.REGULAR)

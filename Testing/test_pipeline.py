@@ -1,0 +1,89 @@
+"""The whole road on one real run: a complete folder, findings that hold, and nothing left where it was stopped."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from XAIReportLib.case import Case, InputError
+from XAIReportLib.folder import read_result
+from XAIReportLib.models.bundle import find_bundles
+from XAIReportLib.pipeline import Analysis, analyze
+from XAIReportLib.reading import case_from_array
+from XAIReportLib.results import Cancelled
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+from synthetic_head import SyntheticHead, make_synthetic_head
+
+pytestmark = pytest.mark.skipif(not find_bundles(), reason="no bundle was trained in this checkout")
+NOTE = "This image is synthetic."
+
+
+@pytest.fixture(scope="module")
+def head() -> SyntheticHead:
+    return make_synthetic_head()
+
+
+@pytest.fixture(scope="module")
+def analysis(head: SyntheticHead, tmp_path_factory: pytest.TempPathFactory) -> Analysis:
+    case = case_from_array(head.image, head.affine, "synthetic-head")
+    return analyze(case, tmp_path_factory.mktemp("out"), notes=(NOTE,))
+
+
+def test_the_planted_lesion_is_found_at_its_place(analysis: Analysis, head: SyntheticHead) -> None:
+    found = analysis.prediction.lesion_labels == 1
+    assert 2 * (found & head.lesion).sum() / (found.sum() + head.lesion.sum()) > 0.5
+    lesion = json.loads(analysis.findings.to_json())["lesions"][0]
+    assert lesion["side"] == "left"
+    assert np.linalg.norm(np.array(lesion["centroid_ras_mm"]) - head.centroid_ras_mm) < 6
+    assert sum(r["percent_of_lesion"] for r in lesion["regions"]) == pytest.approx(100)
+    assert any(r["lobe"] == "frontal" for r in lesion["regions"])
+
+
+def test_the_folder_is_complete_and_its_narrative_is_tied_to_its_findings(analysis: Analysis) -> None:
+    result = read_result(analysis.folder)
+    assert sorted(result.heatmaps) == ["gradcam", "gradcam++", "scorecam"]
+    assert result.narrative["findings_sha256"] == analysis.findings.sha256()
+    assert NOTE in result.findings["warnings"][0]
+    assert NOTE in (analysis.folder / "report.txt").read_text(encoding="utf-8")
+    assert result.run["input_sha256"] == analysis.case.sha256
+    assert set(result.run["timings_s"]) >= {"read", "predict", "saliency", "anatomy", "report"}
+
+
+def test_every_heat_map_is_hot_in_the_lesion(analysis: Analysis, head: SyntheticHead) -> None:
+    for heatmap in analysis.heatmaps:
+        assert heatmap.values.min() >= 0 and heatmap.values.max() == pytest.approx(1)
+        outside = analysis.case.head & ~head.lesion
+        assert heatmap.values[head.lesion].mean() > 4 * heatmap.values[outside].mean(), heatmap.method
+
+
+def noise() -> Case:
+    rng = np.random.default_rng(0)
+    return case_from_array(rng.normal(size=(60, 60, 40)).astype(np.float32), np.diag([4.0, 4, 5, 1]), "noise")
+
+
+def test_what_is_no_head_is_not_analysed_and_says_so(tmp_path: Path) -> None:
+    analysis = analyze(noise(), tmp_path)
+    assert analysis.prediction.outcome == "not_applicable"
+    assert analysis.findings.lesions == ()
+    assert read_result(analysis.folder).findings["prediction"]["label"] is None
+
+
+def test_a_cancelled_analysis_leaves_nothing(head: SyntheticHead, tmp_path: Path) -> None:
+    seen = []
+    case = case_from_array(head.image[::2, ::2], head.affine @ np.diag([2.0, 2, 1, 1]), "stopped")
+    with pytest.raises(Cancelled):
+        analyze(case, tmp_path / "out", progress=seen.append, cancelled=lambda: any(s.stage == "predict" for s in seen))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "options", [{"saliency": ("magic",)}, {"saliency": ()}, {"bundle": "nobody"}, {"device": "abacus"}]
+)
+def test_bad_options_are_refused(tmp_path: Path, options: dict) -> None:
+    with pytest.raises(InputError):
+        analyze(noise(), tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,58 @@
+# ruff: noqa: ARG001 - a handler's signature
+"""A real child process with scripted handlers, for the tests of client, server and batch."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from XAIReportLib.case import InputError
+from XAIReportLib.results import Cancelled
+from XAIReportLib.worker.server import Channel, serve
+
+
+def echo(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    print("a library prints to stdout")
+    os.write(1, b"and past Python, too\n")
+    channel.progress("read", 0.5, "half way é漢")
+    return {"echo": parameters.get("text"), "pid": os.getpid()}
+
+
+def slow(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    channel.progress("predict", 0.0, "started")
+    for _ in range(600):
+        if channel.cancelled():
+            raise Cancelled("stopped")
+        time.sleep(0.05)
+    return {}
+
+
+def die(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    print("last words", file=sys.stderr, flush=True)
+    os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+    return {}
+
+
+def refuse(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    raise InputError("scan.nii.gz is empty; copy it again.")
+
+
+def fail(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    raise ZeroDivisionError("a defect")
+
+
+def analyze(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    """By the input's name: dies, refuses, is slow, or writes a stand-in for a result."""
+    name = Path(parameters["source"]).name
+    for word, handler in (("die", die), ("bad", refuse), ("slow", slow)):
+        if word in name:
+            return handler(channel, parameters)
+    return {"folder": str(Path(parameters["output"]) / parameters["case_id"]), "outcome": "no_lesion_found"}
+
+
+if __name__ == "__main__":
+    sys.exit(serve({"echo": echo, "slow": slow, "die": die, "refuse": refuse, "fail": fail, "analyze": analyze}))
