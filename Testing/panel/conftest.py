@@ -16,10 +16,13 @@ sys.path[:0] = [str(TESTING), str(TESTING / "scene")]
 
 
 @pytest.fixture
-def a_host(tmp_path: Path) -> Iterator[Any]:
+def a_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     pytest.importorskip("PySide6.QtWidgets", reason="PySide6 or a library of the system that it needs is missing")
     from XAIReportLib.scene.session import SceneUnavailable, slicer_package
 
+    # PySide asks every loaded module for attributes, and torch.classes of another test answers with an exception.
+    for name in [n for n, module in sys.modules.items() if type(module).__name__ in ("_Classes", "_Ops")]:
+        monkeypatch.delitem(sys.modules, name)
     try:
         slicer_package()
     except SceneUnavailable as reason:

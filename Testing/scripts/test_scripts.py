@@ -15,9 +15,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import bootstrap
-import demo
-from synthetic_head import make_synthetic_head
+import bootstrap  # noqa: E402
+import demo  # noqa: E402
+from synthetic_head import make_synthetic_head  # noqa: E402
 
 
 def test_training_never_sees_the_synthetic_head() -> None:

@@ -18,6 +18,7 @@ WORKING_MM = 2.0
 # A skull-stripped brain of an adult has 1.0 to 1.8 litres; a head with skull and scalp has more than this.
 HEAD_WITH_SKULL_ML = 2100.0
 SCALP_AND_SKULL_MM = 12.0
+SEED = 1
 LESION_MARGIN_MM = 4.0
 SKULL_REACH_MM, EMPTY_REACH_MM = 6.0, 16.0  # how far around the brain the metric looks
 # A verdict rests on these. Overlap: Dice of the template's brain with the patient's. Gain: mutual information over the
@@ -151,14 +152,12 @@ def _optimise(
     steps: int,
 ) -> tuple[sitk.AffineTransform, float]:
     method = sitk.ImageRegistrationMethod()
-    method.SetNumberOfThreads(
-        1
-    )  # sums of several threads differ in their last digits, and with them the optimiser's path
-    method.SetNumberOfWorkUnits(1)
+    method.SetNumberOfThreads(1)
     method.SetMetricAsMattesMutualInformation(32)
     method.SetMetricFixedMask(mask)
     method.SetMetricSamplingStrategy(method.REGULAR)
-    method.SetMetricSamplingPercentage(0.25 if shrink[-1] == 1 else 1.0)
+    # Regular sampling moves every point by a random part of a voxel; without a seed the clock gives one.
+    method.SetMetricSamplingPercentage(0.25 if shrink[-1] == 1 else 1.0, SEED)
     method.SetInterpolator(sitk.sitkLinear)
     method.SetOptimizerAsGradientDescentLineSearch(1.0, steps, 1e-5, 8)
     method.SetOptimizerScalesFromPhysicalShift()
@@ -166,10 +165,15 @@ def _optimise(
     method.SetSmoothingSigmasPerLevel([float(s) if s > 1 else 0.0 for s in shrink])
     transform = sitk.AffineTransform(start)
     method.SetInitialTransform(transform, inPlace=True)
+    threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    # Sums of several threads differ in their last digits, and with them the optimiser's path.
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     try:
         method.Execute(fixed, moving)
     except RuntimeError:  # ITK: too few samples overlap; this start leads nowhere
         return start, np.inf
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
     return transform, float(method.GetMetricValue())
 
 
