@@ -63,6 +63,7 @@ class Supervisor:
         self._emit_event(Event(request_id, type, data))
 
     def run(self) -> None:
+        """Until the client is closed and its child has ended."""
         handlers = {
             "start": lambda _: self._start_child(),
             "submit": self._on_submit,
@@ -111,6 +112,9 @@ class Supervisor:
         self._deadline_reason = f"The worker gave no sign of life for {within_s:g} s and was stopped."
 
     def _on_submit(self, request: Request) -> None:
+        if self._closing:
+            self._emit(request.id, "cancelled", worker_stopped=False)
+            return
         self._waiting.append(request)
         self._send_next()
 
@@ -175,9 +179,8 @@ class Supervisor:
 
     def _on_ready(self, protocol: Any, data: dict[str, Any]) -> None:
         if protocol != PROTOCOL:
-            self._stop(
-                f"The worker speaks protocol {protocol}, this program speaks {PROTOCOL}; install the same version on both sides."
-            )
+            spoken = f"The worker speaks protocol {protocol}, this program speaks {PROTOCOL}"
+            self._stop(f"{spoken}; install the same version on both sides.")
             return
         self._ready = True
         if not self._closing:
