@@ -4,6 +4,8 @@
     python scripts/slicer_batch.py --input DIR_OR_CSV --output DIR
 
 Exit code 0 all done, 1 some cases failed, 2 bad use. Slicer never stays open: whatever happens, its exit is asked for.
+In Slicer the analysis runs in PythonSlicer, and the scenes are made here, by Slicer itself. --install-missing installs the
+packages that are missing, without a question; without it nothing is installed.
 """
 
 from __future__ import annotations
@@ -12,80 +14,90 @@ import sys
 import traceback
 from pathlib import Path
 
-OK, BAD_USE, FAILED = 0, 2, 1
-MODULE = Path(__file__).resolve().parents[1] / "XAIReport"
+OK, FAILED, BAD_USE = 0, 1, 2
+ROOT = Path(__file__).resolve().parents[1]
+MODULE = ROOT / "XAIReport"
+REQUIREMENTS = MODULE / "Resources" / "requirements.txt"
 
 
 def main(argv: list[str]) -> int:
     """Runs the batch and returns the exit code. Bad use is one sentence on stderr."""
-    import argparse
-
     sys.path.insert(0, str(MODULE))
     argv = argv[1:] if argv[:1] == ["--"] else argv
-    install = "--install-missing" in argv
-    if install:
-        argv = [a for a in argv if a != "--install-missing"]
-        _install_missing()
     try:
         from XAIReportLib import batch
         from XAIReportLib.case import InputError
     except ImportError as error:
-        print(
-            f"Error: {error.name} is not installed; add --install-missing (in Slicer) or run pip install.",
-            file=sys.stderr,
-        )
-        return BAD_USE
+        return _refuse(f"{error.name or error} is not installed here. {_remedy()}")
+    options = _parser(batch).parse_args(argv)
+    try:
+        if not _in_slicer():
+            if options.install_missing:
+                print("--install-missing does nothing outside 3D Slicer.", file=sys.stderr, flush=True)
+            return batch.run(options)
+        return _run_in_slicer(batch, options)
+    except InputError as error:
+        return _refuse(str(error))
+
+
+def _parser(batch):
+    """The options of ``xaireport batch`` and one more; none has the name of an option of Slicer's own."""
+    import argparse
+
     parser = argparse.ArgumentParser(prog="slicer_batch.py", description="Analyse many cases. Research use only.")
     batch.add_options(parser)
-    options = parser.parse_args(argv)
+    parser.add_argument("--install-missing", action="store_true", help="in Slicer: install missing packages first")
+    return parser
+
+
+def _run_in_slicer(batch, options) -> int:
+    from XAIReportLib.panel import dependencies
+    from XAIReportLib.scene import write_mrb
+
     try:
-        return batch.run(options, python=_interpreter())
-    except InputError as error:
-        print(f"Error: {error}", file=sys.stderr, flush=True)
-        return BAD_USE
-    except ImportError as error:
-        print(
-            f"Error: {error.name} is not installed; add --install-missing (in Slicer) or run pip install.",
-            file=sys.stderr,
-        )
-        return BAD_USE
+        if options.install_missing:
+            dependencies.ensure(str(REQUIREMENTS), ask=False)
+        missing = dependencies.missing(str(REQUIREMENTS))
+        if missing:
+            return _refuse(f"These packages are not installed: {', '.join(missing)}. {_remedy()}")
+        worker = dependencies.workerCommand()
+    except dependencies.MissingDependencies as error:
+        return _refuse(str(error))
+    return batch.run(options, worker, add_scene=write_mrb)
 
 
-def _application() -> object | None:
-    """Slicer's application object; None under plain Python, where the module ``slicer`` may be the slicer-core libraries."""
-    slicer = sys.modules.get("slicer")
-    return getattr(slicer, "app", None)
+def _in_slicer() -> bool:
+    """Under plain Python the module ``slicer`` may be the slicer-core libraries, which have no application."""
+    return getattr(sys.modules.get("slicer"), "app", None) is not None
 
 
-def _interpreter() -> str:
-    """Inside Slicer sys.executable is the application itself; the worker needs PythonSlicer."""
-    if _application() is None:
-        return sys.executable
-    import shutil
-
-    return shutil.which("PythonSlicer") or str(Path(sys.executable).with_name("PythonSlicer"))
+def _remedy() -> str:
+    if _in_slicer():
+        return "Add --install-missing to install what is missing."
+    return f"Run: {Path(sys.executable).name} -m pip install {ROOT.name}"
 
 
-def _install_missing() -> None:
-    if _application() is None:
-        print("--install-missing works in Slicer only; under plain Python use pip install.", file=sys.stderr)
-        return
-    import slicer.packaging
+def _refuse(sentence: str) -> int:
+    print(f"Error: {sentence}", file=sys.stderr, flush=True)
+    return BAD_USE
 
-    wanted = slicer.packaging.load_requirements(str(MODULE / "Resources" / "requirements.txt"))
-    slicer.packaging.pip_ensure(
-        wanted, prompt_install=False, prompt_restart=False, show_progress=False, requester="XAIReport"
-    )
+
+def _exit_code(error: SystemExit) -> int:
+    if isinstance(error.code, int):
+        return error.code
+    if error.code is None:
+        return OK
+    print(error.code, file=sys.stderr)
+    return FAILED
 
 
 def _leave(code: int) -> None:
+    """End the program. An exception that reached Slicer would leave it open, for ever."""
     sys.stdout.flush()
     sys.stderr.flush()
-    if _application() is None:
+    if not _in_slicer():
         sys.exit(code)
-    import slicer.util
-
-    slicer.util.exit(code)
+    sys.modules["slicer"].util.exit(code)
 
 
 if __name__ == "__main__":
@@ -93,7 +105,7 @@ if __name__ == "__main__":
     try:
         status = main(sys.argv[1:])
     except SystemExit as error:
-        status = error.code if isinstance(error.code, int) else BAD_USE if error.code else OK
+        status = _exit_code(error)
     except BaseException:
         traceback.print_exc()
     finally:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from XAIReportLib.batch import Item, find_items, run_batch
+from XAIReportLib.batch import run_batch
+from XAIReportLib.batch_inputs import Item, find_items
 from XAIReportLib.case import InputError
-from XAIReportLib.models.bundle import find_bundles
 from XAIReportLib.worker.client import WorkerClient
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = ROOT / "Testing" / "worker" / "scripted_worker.py"
-needs_bundle = pytest.mark.skipif(not find_bundles(), reason="no bundle was trained in this checkout")
 
 
 def folder_of(tmp_path: Path, *names: str) -> Path:
@@ -31,7 +31,6 @@ def batch(folder: Path, output: Path, timeout_s: float | None = 60) -> dict:
         return run_batch(folder, output, client, timeout_s)
 
 
-@needs_bundle
 def test_a_case_that_fails_is_reported_and_the_rest_go_on(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "a.nii.gz", "b-bad.nii.gz", "c-die.nii.gz", "d.nrrd", "notes.txt")
     summary = batch(folder, tmp_path / "out")
@@ -40,7 +39,6 @@ def test_a_case_that_fails_is_reported_and_the_rest_go_on(tmp_path: Path) -> Non
     assert json.loads((tmp_path / "out" / "summary.json").read_text()) == summary
 
 
-@needs_bundle
 def test_a_case_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "a-slow.nii.gz", "b.nii.gz")
     summary = batch(folder, tmp_path / "out", timeout_s=1.5)
@@ -48,7 +46,6 @@ def test_a_case_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     assert "longer than 1.5 s" in summary["cases"][0]["message"]
 
 
-@needs_bundle
 def test_case_ids_are_random_and_remembered(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "Jane-Doe.nii.gz")
     first, second = (batch(folder, tmp_path / "out")["cases"][0]["case_id"] for _ in range(2))
@@ -72,6 +69,79 @@ def test_a_useless_csv_is_refused(tmp_path: Path, text: str) -> None:
         find_items(table)
 
 
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\0" * 128 + b"DICM" if "slice" in name else b"x")
+
+
+def test_a_folder_is_searched_at_any_depth_in_a_fixed_order(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "b/scan.nii.gz", "a/series/slice1", "a/series/slice2", "a/DICOMDIR", "c.PNG", "notes.txt", ".hid.nii"
+    )
+    found = [item.source.relative_to(tmp_path).as_posix() for item in find_items(tmp_path)]
+    assert found == ["a/series", "b/scan.nii.gz", "c.PNG"]
+
+
+def test_a_folder_of_dicom_files_is_one_case(tmp_path: Path) -> None:
+    touch(tmp_path, "slice1", "slice2.dcm")
+    assert find_items(tmp_path) == [Item(tmp_path)]
+
+
+def test_the_output_and_results_inside_the_input_are_no_cases(tmp_path: Path) -> None:
+    touch(tmp_path, "scan.nii.gz", "out/summary.json", "out/x/image.nii.gz")
+    touch(tmp_path, *(f"old/{name}" for name in ("findings.json", "narrative.json", "run.json", "image.nii.gz")))
+    assert find_items(tmp_path, tmp_path / "out") == [Item(tmp_path / "scan.nii.gz")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_folder_that_links_to_itself_ends(tmp_path: Path) -> None:
+    touch(tmp_path, "a/scan.nii.gz")
+    (tmp_path / "a" / "again").symlink_to(tmp_path)
+    assert find_items(tmp_path) == [Item(tmp_path / "a" / "scan.nii.gz")]
+
+
+def test_equal_names_in_different_folders_are_told_apart(tmp_path: Path) -> None:
+    touch(tmp_path / "in", "one/t1.nii.gz", "two/t1.nii.gz")
+    assert [row["input"] for row in batch(tmp_path / "in", tmp_path / "out")["cases"]] == [
+        "one/t1.nii.gz",
+        "two/t1.nii.gz",
+    ]
+
+
+def test_an_unknown_bundle_stops_the_batch_before_anything_is_written(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "a.nii.gz")
+    command = [sys.executable, str(WORKER)]
+    with WorkerClient(command=command) as client, pytest.raises(InputError, match="bundle nothing is unknown"):
+        run_batch(folder, tmp_path / "out", client, bundle="nothing")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_worker_that_cannot_start_stops_the_batch(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "a.nii.gz")
+    with (
+        WorkerClient(command=[str(tmp_path / "no-python")]) as client,
+        pytest.raises(InputError, match="cannot be started"),
+    ):
+        run_batch(folder, tmp_path / "out", client)
+
+
+def test_a_scene_that_cannot_be_made_here_does_not_cost_the_case(tmp_path: Path) -> None:
+    def no_scene(folder: Path) -> None:
+        assert folder == tmp_path / "out" / "one"
+        folder.mkdir()
+        (folder / "run.json").write_text('{"warnings": []}')
+        raise RuntimeError("no Slicer here")
+
+    touch(tmp_path, "x.nii.gz")
+    (tmp_path / "cases.csv").write_text("input,case_id\nx.nii.gz,one\n")
+    with WorkerClient(command=[sys.executable, str(WORKER)]) as client:
+        row = run_batch(tmp_path / "cases.csv", tmp_path / "out", client, add_scene=no_scene)["cases"][0]
+    assert row["state"] == "ok"
+    assert "no Slicer here" in row["message"]
+
+
 @pytest.mark.parametrize("command", [["-m", "XAIReportLib", "batch"], [str(ROOT / "scripts" / "slicer_batch.py")]])
 @pytest.mark.parametrize("wish", ["nowhere", "empty"])
 def test_bad_use_is_a_sentence_and_exit_code_2(tmp_path: Path, command: list[str], wish: str) -> None:
@@ -83,11 +153,3 @@ def test_bad_use_is_a_sentence_and_exit_code_2(tmp_path: Path, command: list[str
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("Error: ")
     assert "Traceback" not in done.stderr
-
-
-def test_the_slicer_script_reports_bad_options_with_exit_code_2() -> None:
-    script = str(ROOT / "scripts" / "slicer_batch.py")
-    done = subprocess.run(
-        [sys.executable, script, "--nonsense"], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 2

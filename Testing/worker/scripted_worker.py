@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,42 @@ def fail(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
     raise ZeroDivisionError("a defect")
 
 
+def hang(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Waits for what never comes, and heeds no cancel."""
+    channel.progress("predict", 0.0, "started")
+    threading.Event().wait()
+    return {}
+
+
+def compute(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Says nothing for a while and is at work all the time."""
+    end = time.monotonic() + parameters["seconds"]
+    while time.monotonic() < end:
+        sum(range(10_000))
+    return {}
+
+
+def leave(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    raise SystemExit(3)
+
+
+def unspeakable(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    return {"object": object()}
+
+
+def offspring(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Starts a process of its own and then hangs."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    channel.progress("predict", 0.0, str(child.pid))
+    return hang(channel, parameters)
+
+
+def bundle(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    if parameters["bundle"] != "brain_tumor_mri":
+        raise InputError(f"bundle {parameters['bundle']} is unknown; give brain_tumor_mri.")
+    return {"sha256": "0" * 64}
+
+
 def analyze(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
     """By the input's name: dies, refuses, is slow, or writes a stand-in for a result."""
     name = Path(parameters["source"]).name
@@ -55,4 +93,5 @@ def analyze(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(serve({"echo": echo, "slow": slow, "die": die, "refuse": refuse, "fail": fail, "analyze": analyze}))
+    handlers = (echo, slow, die, refuse, fail, hang, compute, leave, unspeakable, offspring, bundle, analyze)
+    sys.exit(serve({handler.__name__: handler for handler in handlers}))

@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+from XAIReportLib.batch import SALIENCY_METHODS, saliency_methods
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
 
-SALIENCY_METHODS = ("gradcam++", "gradcam", "scorecam")
 OK, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 
@@ -129,7 +129,7 @@ def _add_analyze(commands: argparse._SubParsersAction) -> None:
     command.add_argument(
         "--saliency",
         metavar="METHODS",
-        type=_methods,
+        type=saliency_methods,
         default=SALIENCY_METHODS,
         help=f"comma-separated, of {', '.join(SALIENCY_METHODS)}; default all",
     )
@@ -140,16 +140,6 @@ def _add_analyze(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--json-progress", action="store_true", help="progress and result as JSON lines on stdout")
     command.add_argument("--debug", action="store_true", help="show where an error came from")
     command.set_defaults(run=analyze)
-
-
-def _methods(text: str) -> tuple[str, ...]:
-    """Saliency methods of a comma-separated list, each once."""
-    methods = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
-    unknown = [method for method in methods if method not in SALIENCY_METHODS]
-    if unknown or not methods:
-        what = f"unknown method {', '.join(unknown)}" if unknown else "no method given"
-        raise argparse.ArgumentTypeError(f"{what}; give some of {', '.join(SALIENCY_METHODS)}")
-    return methods
 
 
 def analyze(options: argparse.Namespace) -> int:

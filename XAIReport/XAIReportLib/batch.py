@@ -3,104 +3,62 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from XAIReportLib.batch_inputs import find_items
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
-from XAIReportLib.folder import check_writable, read_result
+from XAIReportLib.folder import add_warning, check_writable, read_result
 from XAIReportLib.worker.client import WorkerClient
 
-SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".png", ".jpg", ".jpeg")
 MANIFEST, SUMMARY = "batch.json", "summary.json"
+SALIENCY_METHODS = ("gradcam++", "gradcam", "scorecam")
 OK, SOME_FAILED = 0, 1
 
 
-@dataclass(frozen=True)
-class Item:
-    """One line of work: the input and, when the user named it, its case id."""
-
-    source: Path
-    case_id: str | None = None
-
-
-def find_items(wish: Path) -> list[Item]:
-    """The cases of a folder (images and DICOM series folders in it, by name) or of a CSV with columns input[, case_id].
-
-    Raises:
-        InputError: nothing there, an unreadable CSV, or an unsafe or repeated case id.
-    """
-    if wish.is_dir():
-        items = [Item(path) for path in sorted(wish.iterdir()) if _is_case(path)]
-        if not items:
-            raise InputError(
-                f"{wish.name} holds no NIfTI, NRRD, PNG or JPEG image and no DICOM folder; give another folder."
-            )
-        return items
-    if not wish.is_file():
-        raise InputError(
-            f"{wish.name} does not exist; give a folder of images or a CSV file with a column named input."
-        )
-    try:
-        with wish.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"{wish.name} cannot be read as CSV ({error}); save it as UTF-8 with a column named input."
-        ) from error
-    if not rows or "input" not in rows[0]:
-        raise InputError(
-            f"{wish.name} has no column named input, or no row; add a header line and one row for each case."
-        )
-    items = []
-    for row in rows:
-        named = (row.get("case_id") or "").strip()
-        source = Path((row["input"] or "").strip())
-        items.append(
-            Item(source if source.is_absolute() else wish.parent / source, safe_case_id(named) if named else None)
-        )
-    named = [item.case_id for item in items if item.case_id]
-    if len(set(named)) < len(named):
-        raise InputError(f"{wish.name} names a case id twice; every case needs its own.")
-    return items
-
-
 def run_batch(
-    wish: Path, output: Path, client: WorkerClient, timeout_s: float | None = None, **options: Any
+    wish: Path,
+    output: Path,
+    client: WorkerClient,
+    timeout_s: float | None = None,
+    add_scene: Callable[[Path], object] | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """Analyses every case and returns the summary, which is also kept in OUTPUT/summary.json after each case.
 
     Args:
         client: a worker; a case that crashes or hangs it costs that case only.
         timeout_s: for one case, None for no limit.
+        add_scene: makes scene.mrb of a finished folder in this process; by default the worker does.
         options: bundle, saliency, device, force of pipeline.analyze.
 
     Raises:
         InputError: bad use; no case was started.
     """
-    from XAIReportLib.models.bundle import load_bundle
-
-    items = find_items(wish)
-    bundle = load_bundle(options.get("bundle", "brain_tumor_mri"))
+    items = find_items(wish, output)
+    base = wish if wish.is_dir() else wish.parent
+    bundle_sha256 = _bundle_sha256(client, options.get("bundle", "brain_tumor_mri"))
+    check_writable(output / new_case_id())
     output.mkdir(parents=True, exist_ok=True)
     known = _read_manifest(output)
     summary: dict[str, Any] = {"ok": 0, "failed": 0, "skipped": 0, "cases": []}
     for number, item in enumerate(items, 1):
-        row: dict[str, Any] = {"number": number, "input": item.source.name}
+        row: dict[str, Any] = {"number": number, "input": _shown(item.source, base)}
         try:
             digest = input_sha256(item.source)
             case_id = item.case_id or known.setdefault(digest, new_case_id())
             _write_json(output / MANIFEST, {"case_ids": known})
             row["case_id"] = case_id
-            if _is_finished(output / case_id, digest, bundle.sha256, options):
+            if _is_finished(output / case_id, digest, bundle_sha256, options):
                 row["state"] = "skipped"
             else:
-                row |= _one(client, item.source, output, case_id, timeout_s, options)
+                row |= _one(client, item.source, output, case_id, timeout_s, {**options, "scene": add_scene is None})
+                if row["state"] == "ok" and add_scene is not None:
+                    row |= _with_scene(add_scene, output / case_id)
         except InputError as error:
             row |= {"state": "failed", "message": str(error)}
         summary[row["state"]] += 1
@@ -109,6 +67,21 @@ def run_batch(
         said = f": {row['message']}" if "message" in row else ""
         print(f"[{number}/{len(items)}] {row.get('case_id', '-')} {row['state']}{said}", file=sys.stderr, flush=True)
     return summary
+
+
+def _bundle_sha256(client: WorkerClient, name: str) -> str:
+    """Asked of the worker: this process, which may be Slicer's, stays free of the network's libraries.
+
+    Raises InputError when no case can be analysed at all.
+    """
+    for event in client.events(client.submit("bundle", bundle=name)):
+        if event.type == "result":
+            return event.data["sha256"]
+        if event.type == "error" and event.data.get("kind") == "input":
+            raise InputError(event.data["message"])
+        if event.is_last:
+            raise InputError(f"No case can be analysed here. {event.data.get('message', 'The worker was stopped.')}")
+    raise AssertionError("a request ends with an event")
 
 
 def _one(
@@ -123,10 +96,21 @@ def _one(
                 return {"state": "failed", "message": event.data.get("message", "The analysis was cancelled.")}
     except TimeoutError:
         client.cancel(request)
-        for _ in client.events(request, 30):
+        for _ in client.events(request):
             pass
         return {"state": "failed", "message": f"The case took longer than {timeout_s:g} s and was stopped."}
-    return {"state": "failed", "message": "The worker ended without an answer."}
+    raise AssertionError("a request ends with an event")
+
+
+def _with_scene(add_scene: Callable[[Path], object], folder: Path) -> dict[str, Any]:
+    """What came of the scene. The analysis is finished work and stays, with a warning, when there can be none."""
+    try:
+        add_scene(folder)
+    except Exception as error:
+        message = f"scene.mrb was left out: {' '.join(str(error).split())}"
+        add_warning(folder, message)
+        return {"message": message}
+    return {}
 
 
 def input_sha256(source: Path) -> str:
@@ -156,12 +140,9 @@ def _is_finished(folder: Path, digest: str, bundle_sha256: str, options: Mapping
     )
 
 
-def _is_case(path: Path) -> bool:
-    if path.name.startswith("."):
-        return False
-    if path.is_dir():
-        return any(p.is_file() and not p.name.startswith(".") for p in path.iterdir())
-    return path.name.lower().endswith(SUFFIXES)
+def _shown(source: Path, base: Path) -> str:
+    """The input as the person knows it; it stays in the summary and names no folder."""
+    return source.relative_to(base).as_posix() if source.is_relative_to(base) else str(source)
 
 
 def _read_manifest(output: Path) -> dict[str, str]:
@@ -203,7 +184,11 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--bundle", metavar="NAME|PATH", default="brain_tumor_mri", help="model; default %(default)s")
     command.add_argument(
-        "--saliency", metavar="METHODS", default="gradcam++,gradcam,scorecam", help="default %(default)s"
+        "--saliency",
+        metavar="METHODS",
+        type=saliency_methods,
+        default=SALIENCY_METHODS,
+        help=f"comma-separated, of {', '.join(SALIENCY_METHODS)}; default all",
     )
     command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default %(default)s")
     command.add_argument("--force", action="store_true", help="analyse what does not look like a head MRI, too")
@@ -212,16 +197,32 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace, python: str = sys.executable) -> int:
-    """The batch of a command line. Prints one machine-readable line last; returns 0, or 1 when some cases failed."""
-    methods = [m.strip() for m in options.saliency.split(",") if m.strip()]
-    output = options.output.absolute()
-    check_writable(output / SUMMARY)
+def saliency_methods(text: str) -> tuple[str, ...]:
+    """Saliency methods of a comma-separated list, each once. Raises argparse.ArgumentTypeError."""
+    methods = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
+    unknown = [method for method in methods if method not in SALIENCY_METHODS]
+    if unknown or not methods:
+        what = f"unknown method {', '.join(unknown)}" if unknown else "no method given"
+        raise argparse.ArgumentTypeError(f"{what}; give some of {', '.join(SALIENCY_METHODS)}")
+    return methods
+
+
+def run(
+    options: argparse.Namespace,
+    worker: Mapping[str, Any] | None = None,
+    add_scene: Callable[[Path], object] | None = None,
+) -> int:
+    """The batch of a command line. Prints one machine-readable line last; returns 0, or 1 when some cases failed.
+
+    Args:
+        worker: arguments for WorkerClient (python, environment).
+        add_scene: as for run_batch.
+    """
     # A busy worker beats all the time; silence for ten minutes is a hang even on a slow machine.
-    with WorkerClient(python=python, silence_timeout_s=600) as client:
+    with WorkerClient(**(worker or {}), silence_timeout_s=600) as client:
         summary = run_batch(
-            options.input, output, client, options.timeout_s,
-            bundle=str(options.bundle), saliency=methods, device=options.device, force=options.force,
+            options.input, options.output.absolute(), client, options.timeout_s, add_scene,
+            bundle=str(options.bundle), saliency=list(options.saliency), device=options.device, force=options.force,
         )  # fmt: skip
     counts = {name: summary[name] for name in ("ok", "failed", "skipped")}
     print(f"XAIREPORT_BATCH {json.dumps(counts)}", flush=True)

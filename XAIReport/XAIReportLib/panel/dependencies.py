@@ -31,22 +31,29 @@ def missing(requirementsPath: str) -> list[str]:
     return ([] if _torchInstalled() else ["torch"]) + names
 
 
-def ensure(requirementsPath: str) -> None:
+def ensure(requirementsPath: str, ask: bool = True) -> None:
     """Install what is missing, after Slicer has asked; torch through the PyTorch extension.
+
+    ``ask`` is False in a batch, where the command line has asked for it and a dialogue would wait for ever.
 
     :raises MissingDependencies: it was declined or cannot be installed.
     """
     if not missing(requirementsPath):
         return
     if not _torchInstalled():
-        _installTorch()
+        _installTorch(ask)
     packaging = _slicerPackaging()
     with tempfile.TemporaryDirectory(prefix="xaireport-") as workspace:
         constraints = Path(workspace) / "constraints.txt"
         constraints.write_text("".join(f"{line}\n" for line in _installedVersions(KEPT)), encoding="utf-8")
         try:
             packaging.pip_ensure(
-                packaging.load_requirements(requirementsPath), constraints=str(constraints), requester="XAIReport"
+                packaging.load_requirements(requirementsPath),
+                constraints=str(constraints),
+                prompt_install=ask,
+                prompt_restart=ask,
+                requester="XAIReport",
+                show_progress=ask,
             )
         except Exception as error:  # pip_ensure raises RuntimeError when declined, CalledProcessError when pip failed
             raise MissingDependencies(
@@ -81,7 +88,7 @@ def _torchInstalled() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
-def _installTorch() -> None:
+def _installTorch(ask: bool) -> None:
     try:
         utils = importlib.import_module("PyTorchUtils")
     except ImportError as error:
@@ -90,7 +97,7 @@ def _installTorch() -> None:
             "press Analyze again."
         ) from error
     torch = utils.PyTorchUtilsLogic().installTorch(
-        askConfirmation=True, torchVersionRequirement=TORCH_FLOOR, torchvisionVersionRequirement=TORCHVISION_FLOOR
+        askConfirmation=ask, torchVersionRequirement=TORCH_FLOOR, torchvisionVersionRequirement=TORCHVISION_FLOOR
     )
     if torch is None:
         raise MissingDependencies("PyTorch was not installed; press Analyze to try again.")

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,10 @@ from XAIReportLib.results import Cancelled
 from XAIReportLib.worker.protocol import BEAT, CANCEL, PROTOCOL, ProtocolError, decode, encode
 
 HEARTBEAT_S = 5.0
+# A request that uses less of one processor than this share is not at work; the beat itself uses far less.
+LIVELY_SHARE = 0.005
+# How long a request may take to stop when the client is gone.
+CLEAN_UP_S = 3.0
 
 
 class Channel:
@@ -71,11 +76,19 @@ def analyze(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
     return {"folder": str(analysis.folder), "outcome": analysis.prediction.outcome}
 
 
+def describe_bundle(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - a handler's signature
+    """What a batch must know of a bundle before it starts; it loads the network's libraries here, not in the client."""
+    from XAIReportLib.models.bundle import load_bundle
+
+    bundle = load_bundle(parameters["bundle"])
+    return {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256}
+
+
 def ping(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - a handler's signature
     return {"pong": True, "python": sys.version.split()[0]}
 
 
-HANDLERS: dict[str, Handler] = {"analyze": analyze, "ping": ping}
+HANDLERS: dict[str, Handler] = {"analyze": analyze, "bundle": describe_bundle, "ping": ping}
 
 
 def serve(handlers: Mapping[str, Handler] = HANDLERS) -> int:
@@ -84,8 +97,9 @@ def serve(handlers: Mapping[str, Handler] = HANDLERS) -> int:
     lock = threading.Lock()
 
     def send(request_id: str, kind: str, data: dict[str, Any]) -> None:
+        line = encode({"id": request_id, "type": kind, "data": data})
         with lock:
-            answers.write(encode({"id": request_id, "type": kind, "data": data}))
+            answers.write(line)
             answers.flush()
 
     send("", "ready", {"pid": os.getpid(), "python": sys.version.split()[0]})
@@ -117,32 +131,36 @@ def serve(handlers: Mapping[str, Handler] = HANDLERS) -> int:
         thread.start()
         beat = float(message.get("heartbeat_s") or HEARTBEAT_S)
         threading.Thread(target=_beat, args=(thread, send, beat), daemon=True).start()
-    if channel is not None:
+    if channel is not None and thread is not None:
         channel.cancel()
+        thread.join(CLEAN_UP_S)  # a half-written result is removed by the one who writes it
     return 0
 
 
 def _work(handler: Handler, channel: Channel, parameters: dict[str, Any], send: Callable[..., None]) -> None:
+    """One request to its end. Every way to fail is an answer: without one the client would wait for ever."""
     try:
-        result = handler(channel, parameters)
+        send(channel.id, "result", handler(channel, parameters))
     except Cancelled:
         send(channel.id, "cancelled", {})
     except InputError as error:
         send(channel.id, "error", {"message": str(error), "details": "", "kind": "input"})
-    except Exception as error:  # the person gets a sentence, the details hold the rest
+    except BaseException as error:  # the person gets a sentence, the details hold the rest
         message = f"The analysis failed ({type(error).__name__}: {' '.join(str(error).split())})."
         send(channel.id, "error", {"message": message, "details": traceback.format_exc(), "kind": "internal"})
-    else:
-        send(channel.id, "result", result)
 
 
 def _beat(thread: threading.Thread, send: Callable[..., None], seconds: float) -> None:
-    """Signs of life while a request is worked on. A worker whose interpreter is stuck gives none and is taken for hung."""
+    """Signs of life while a request is worked on, given only while it is: a deadlock or a disk that does not answer uses
+    no processor time, so that it grows silent and is taken for hung, like an interpreter that is stuck."""
+    used = time.process_time()
     while True:
         thread.join(seconds)
         if not thread.is_alive():
             return
-        send("", BEAT, {})
+        before, used = used, time.process_time()
+        if used - before > LIVELY_SHARE * seconds:
+            send("", BEAT, {})
 
 
 def _take_stdio() -> tuple[BinaryIO, BinaryIO]:
@@ -166,7 +184,9 @@ def _leave_slicer_python() -> None:
 
 def run(options: argparse.Namespace) -> int:  # noqa: ARG001 - a command's signature
     _leave_slicer_python()
-    return serve()
+    code = serve()
+    sys.stderr.flush()
+    os._exit(code)  # a request that does not stop, or a library's thread, would keep the process alive
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
