@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 MARKER = "xaireport-installed.json"
-NEEDED_GB = 10.0
+NEEDED_GB, SPARE_GB = 10.0, 1.0
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 
@@ -54,9 +57,10 @@ def check_machine(venv: Path, free_bytes: int | None = None, version: tuple[int,
             "Python's venv module is not installed; on Debian and Ubuntu run: apt install python3-venv"
         ) from error
     free = shutil.disk_usage(venv.parent).free if free_bytes is None else free_bytes
-    if not python_of(venv).exists() and free < NEEDED_GB * 1e9:
+    needed = max(NEEDED_GB * 1e9 - _size(venv), SPARE_GB * 1e9)
+    if free < needed:
         raise SetupError(
-            f"About {NEEDED_GB:g} GB of disk space are needed for the libraries and {free / 1e9:.1f} GB are free; "
+            f"About {needed / 1e9:.0f} GB of disk space are needed for the libraries and {free / 1e9:.1f} GB are free; "
             "make room and run again."
         )
 
@@ -71,30 +75,107 @@ def ensure(venv: Path = VENV, root: Path = ROOT) -> Path:
     if is_complete(venv, wanted):
         return python_of(venv)
     check_machine(venv)
-    if not python_of(venv).exists():
-        _say(f"Making the environment {venv.name} ...")
-        shutil.rmtree(venv, ignore_errors=True)
-        _run(
-            [sys.executable, "-m", "venv", str(venv)], "The environment could not be made; remove .venv and run again."
-        )
-    python = str(python_of(venv))
+    if not _is_usable(venv):
+        make(venv)
+    scene = install(venv, root)
+    (venv / MARKER).write_text(json.dumps({"wanted": wanted, "scene": scene}), encoding="utf-8")
+    return python_of(venv)
+
+
+def make(venv: Path) -> None:
+    """A new environment in place of one that was half made or whose Python is gone. Raises SetupError."""
+    if venv.is_dir() and any(venv.iterdir()) and not (venv / "pyvenv.cfg").exists():
+        raise SetupError(f"{venv.name} in the repository is no Python environment; move it away and run again.")
+    _say(f"Making the environment {venv.name} ...")
+    shutil.rmtree(venv, ignore_errors=True)
+    if subprocess.run([sys.executable, "-m", "venv", str(venv)], check=False, stdin=subprocess.DEVNULL).returncode:
+        raise SetupError(f"The environment could not be made (see above); remove {venv.name} and run again.")
+
+
+def install(venv: Path, root: Path) -> bool:
+    """Installs the project with its libraries; returns whether the scene's are among them. Raises SetupError."""
     _say(
         "Installing the libraries. The first time this downloads some gigabytes (PyTorch, 3D Slicer's libraries) and takes minutes."
     )
-    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", "-e"]
-    scene = True
-    if subprocess.run([*pip, f"{root}[scene,test]"], check=False, stdin=subprocess.DEVNULL).returncode != 0:
+    pip = [str(python_of(venv)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    pip += ["--progress-bar", "off", "-e"]
+    code, errors = _run_with_signs_of_life([*pip, f"{root}[scene,test]"])
+    if code == 0:
+        return True
+    cause = cause_of(errors)
+    if cause is None:
         _say("That failed; trying without 3D Slicer's libraries (slicer-core has no package for every system) ...")
-        scene = False
-        _run(
-            [*pip, f"{root}[test]"],
-            "The libraries could not be installed (pip's words are above); often there is no network, or a proxy is not set "
-            "(environment variable HTTPS_PROXY). Run the same command again when that is mended.",
-        )
-    if not scene:
-        _say("Note: without slicer-core everything works but scene.mrb, which is skipped.")
-    (venv / MARKER).write_text(json.dumps({"wanted": wanted, "scene": scene}), encoding="utf-8")
-    return python_of(venv)
+        code, errors = _run_with_signs_of_life([*pip, f"{root}[test]"])
+        if code == 0:
+            _say("Note: without slicer-core everything works but scene.mrb, which is skipped.")
+            return False
+        cause = cause_of(errors) or "pip's words are above; run the same command again when the cause is mended"
+    raise SetupError(f"The libraries could not be installed: {cause}.")
+
+
+CAUSES = {
+    "the disk is full; make room and run again": ("no space left", "not enough space", "errno 28"),
+    "the network's certificate is not trusted here; give pip the certificate of your proxy (environment variable PIP_CERT) "
+    "and run again": ("certificate_verify_failed", "certificate verify failed"),
+    "the network cannot be reached; connect, or set your proxy (environment variable HTTPS_PROXY), and run again": (
+        "name resolution", "name or service not known", "getaddrinfo failed", "nodename nor servname", "max retries",
+        "failed to establish a new connection", "network is unreachable", "connection refused", "timed out", "proxyerror",
+        "cannot connect to proxy",
+    ),
+}  # fmt: skip
+
+
+def cause_of(errors: str) -> str | None:
+    """What pip's words say of the cause, with the remedy; None when they say something else."""
+    text = errors.lower()
+    return next((cause for cause, signs in CAUSES.items() if any(sign in text for sign in signs)), None)
+
+
+def _run_with_signs_of_life(command: list[str], every_s: float = 30.0) -> tuple[int, str]:
+    """Exit code and stderr, both streams shown as they come; pip is silent for minutes while it unpacks."""
+    began = time.monotonic()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+    errors: list[str] = []
+
+    def echo() -> None:
+        for line in process.stderr or ():
+            errors.append(line)
+            sys.stderr.write(line)
+            sys.stderr.flush()
+
+    reader = threading.Thread(target=echo, daemon=True)
+    reader.start()
+    try:
+        while True:
+            try:
+                code = process.wait(every_s)
+                break
+            except subprocess.TimeoutExpired:
+                _say(f"... still installing, {time.monotonic() - began:.0f} s")
+    except BaseException:
+        process.kill()
+        raise
+    reader.join(5)
+    return code, "".join(errors)
+
+
+def _is_usable(venv: Path) -> bool:
+    """Whether the environment has a Python that runs, of a fitting version, with pip."""
+    question = f"import pip, sys; sys.exit(not {OLDEST} <= sys.version_info[:2] <= {NEWEST})"
+    try:
+        return subprocess.run([str(python_of(venv)), "-c", question], check=False, capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files in a folder that may be missing."""
+    total = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += (Path(where) / name).lstat().st_size
+    return total
 
 
 def reenter(script: Path, arguments: list[str]) -> int | None:
@@ -104,17 +185,15 @@ def reenter(script: Path, arguments: list[str]) -> int | None:
     except SetupError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("Interrupted; the next run goes on from here.", file=sys.stderr)
+        return 130
     if Path(sys.prefix).resolve() == VENV.resolve():
         return None
     try:
         return subprocess.run([str(python), str(script), *arguments], check=False).returncode
     except KeyboardInterrupt:
         return 130
-
-
-def _run(command: list[str], failure: str) -> None:
-    if subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode != 0:
-        raise SetupError(failure)
 
 
 def _say(sentence: str) -> None:
