@@ -1,14 +1,17 @@
-"""Writes docs/results.md from the saved metrics of the shipped bundle and of evaluate_volumes.py."""
+"""Writes docs/results.md from the saved metrics of the shipped bundle and from docs/measurements."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "XAIReport")]
 
+from evaluate import parts  # noqa: E402
+from evaluation import MEASUREMENTS  # noqa: E402
 from training.card import ROWS  # noqa: E402
 
 ARCHITECTURES = (
@@ -19,16 +22,13 @@ ARCHITECTURES = (
 def main() -> int:
     metadata = json.loads((ROOT / "Resources/Models/brain_tumor_mri/configs/metadata.json").read_text())
     metrics = metadata["xaireport"]["metrics"]
-    volumes = json.loads((ROOT / "docs" / "volumes.json").read_text())
     lines = [
         "# Results",
         "",
-        "Written by `python scripts/results.py` from the bundle's metadata (`scripts/make_bundle.py`) and `docs/volumes.json`",
-        "(`scripts/evaluate_volumes.py`). Figures are of one nested split by patient; nothing here was tuned on the test patients",
-        "or on the volumes, but the rule that a lesion needs the class path's support in every plane was written after seeing",
-        "false findings on two brain templates and on the healthy volume, so that row is a development figure.",
+        "Written by `python scripts/results.py` from the bundle's metadata (`scripts/make_bundle.py`) and from docs/measurements",
+        "(`python scripts/evaluate.py PART`). Nothing here was tuned on test patients or on the volumes, except where it is said.",
         "",
-        f"## Single slices: {metrics['n_images']} slices of {metrics['n_groups']} test patients",
+        f"## Single slices: {metrics['n_images']} slices of {metrics['n_groups']} test patients of one nested split",
         "",
         "| figure | value | 95 % interval (bootstrap over patients) |",
         "| --- | --- | --- |",
@@ -41,23 +41,6 @@ def main() -> int:
             for c in metadata["xaireport"]["classes"]
         ),
         "",
-        f"## Whole volumes ({volumes['machine']}, CPU)",
-        "",
-        "Four skull-stripped gliomas (BRATS 2013) and one healthy head with skull and neck; none was trained on.",
-        "",
-        "| volume | outcome | lesions, ml | recall of enhancing tumour | outside all labels | Dice 1+3+4 / 1+4 / 1 to 4 | s |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for row in volumes["volumes"]:
-        outcome = row["outcome"].replace("_", " ") + (f": {row['label']}" if row["label"] else "")
-        sizes = ", ".join(map(str, row["lesions_ml"])) or "none"
-        dice = " / ".join(f"{d:.2f}" for d in row["dice"].values()) if "dice" in row else ""
-        recall, outside = (f"{row[k]:.2f}" if k in row else "" for k in ("recall_of_enhancing", "outside_all_labels"))
-        lines.append(
-            f"| {row['volume']} | {outcome} | {sizes} | {recall} | {outside} | {dice} | {row['seconds']:.0f} |"
-        )
-    lines += [
-        "",
         "## Architectures",
         "",
         "| architecture | state |",
@@ -66,6 +49,12 @@ def main() -> int:
         *(f"| {name} | not trained yet |" for name in ARCHITECTURES),
         "",
     ]
+    for part in parts():
+        module, stored = importlib.import_module(f"evaluation.{part}"), MEASUREMENTS / f"{part}.json"
+        if stored.exists():
+            lines += [*module.section(json.loads(stored.read_text(encoding="utf-8"))), ""]
+        else:
+            lines += [f"## {part.capitalize()}", "", f"Not run yet (`python scripts/evaluate.py {part}`).", ""]
     (ROOT / "docs" / "results.md").write_text("\n".join(lines), encoding="utf-8")
     return 0
 

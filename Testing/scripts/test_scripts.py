@@ -22,7 +22,7 @@ from synthetic_head import make_synthetic_head  # noqa: E402
 
 def test_training_never_sees_the_synthetic_head() -> None:
     files = [*(ROOT / "scripts" / "training").rglob("*.py"), *(ROOT / "XAIReport").rglob("*.py")]
-    files += [ROOT / "scripts" / name for name in ("train.py", "make_bundle.py", "evaluate_volumes.py")]
+    files += [ROOT / "scripts" / name for name in ("train.py", "make_bundle.py", "evaluation/volumes.py")]
     assert not [f.name for f in files if "synthetic_head" in f.read_text(encoding="utf-8")]
 
 
