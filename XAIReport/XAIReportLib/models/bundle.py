@@ -184,9 +184,18 @@ def choose_device(wish: str) -> tuple[torch.device, str]:
     return torch.device("cpu"), f"CPU: {why}"
 
 
-@lru_cache(maxsize=2)
 def load_network(bundle: Bundle, device: str) -> DualHeadNetwork:
-    """The bundle's network with its weights, in float32 evaluation mode; kept for the next case."""
+    """The bundle's network with its weights, in float32 evaluation mode; kept for the next case.
+
+    In the calling thread numbers too small for a normal float32 become 0 from here on: they make a CPU several times slower
+    and lie far below what any score shows.
+    """
+    torch.set_flush_denormal(True)
+    return _loaded(bundle, device)
+
+
+@lru_cache(maxsize=2)
+def _loaded(bundle: Bundle, device: str) -> DualHeadNetwork:
     network = DualHeadNetwork(
         bundle.settings.network.encoder, len(bundle.classes), bundle.settings.network.neck_channels
     )

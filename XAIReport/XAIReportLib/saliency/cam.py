@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from pytorch_grad_cam import GradCAM, GradCAMPlusPlus
-from pytorch_grad_cam.activations_and_gradients import ActivationsAndGradients
 from pytorch_grad_cam.base_cam import BaseCAM
 from torch import nn
 
@@ -37,7 +36,8 @@ def record_layer(
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> LayerRecord:
-    """One forward and one backward pass, from which every method of this file and ScoreCAM's activations come.
+    """One forward pass, and a backward pass down to the layer only, from which every method of this file and ScoreCAM's
+    activations come.
 
     Args:
         pixels: float32 (n, 224, 224); target: column of the model's output (B, columns).
@@ -46,20 +46,26 @@ def record_layer(
         Cancelled: between two batches.
     """
     device = next(model.parameters()).device
-    activations, gradients = [], []
-    watch = ActivationsAndGradients(model, [layer], None)
+    activations, gradients, here = [], [], []
+
+    def cut(_module: nn.Module, _inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+        here.append(output.detach().requires_grad_(True))
+        return here[-1]
+
+    handle = layer.register_forward_hook(cut)
     try:
         for start in range(0, len(pixels), batch):
             if cancelled and cancelled():
                 raise Cancelled("stopped while the layer was recorded")
-            x = torch.from_numpy(pixels[start : start + batch, None]).to(device).requires_grad_(True)
-            watch(x)[:, target].sum().backward()
-            activations.append(watch.activations[0].float().cpu().numpy())
-            gradients.append(watch.gradients[0].float().cpu().numpy())
+            here.clear()
+            x = torch.from_numpy(pixels[start : start + batch, None]).to(device, memory_format=torch.channels_last)
+            (gradient,) = torch.autograd.grad(model(x)[:, target].sum(), here)
+            activations.append(here[0].detach().float().cpu().numpy())
+            gradients.append(gradient.float().cpu().numpy())
             if progress:
                 progress(min((start + batch) / len(pixels), 1.0))
     finally:
-        watch.release()
+        handle.remove()
     return LayerRecord(np.concatenate(activations), np.concatenate(gradients))
 
 
