@@ -22,6 +22,12 @@ from XAIReportLib.batch import SALIENCY_METHODS, saliency_methods
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
 
 OK, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+DOORS = (
+    "XAIReportLib.batch",
+    "XAIReportLib.evaluate",
+    "XAIReportLib.exports",
+    "XAIReportLib.worker.server",
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -113,8 +119,8 @@ def _parser() -> Parser:
 
 
 def _add_other_doors(commands: argparse._SubParsersAction) -> None:
-    """``batch``, ``evaluate`` and ``worker`` bring their own options; each sets ``run``, from options to exit code."""
-    for name in ("XAIReportLib.batch", "XAIReportLib.evaluate", "XAIReportLib.worker.server"):
+    """The modules of DOORS bring their own commands; each sets ``run``, a function from options to an exit code."""
+    for name in DOORS:
         if importlib.util.find_spec(name) is not None:
             importlib.import_module(name).add_parser(commands)
 

@@ -38,6 +38,8 @@ class complete_or_absent:
     Leftovers of runs that were killed are removed on the way in. Two processes cannot write one result: a lock, which
     ends with its process, gives the second one an InputError or, with ``keep``, the next free name.
 
+    ``mark`` is the file by which an older folder is known as one of this program's, which may be replaced.
+
     Attributes:
         target: where the result is; may differ from the wish with ``keep``, or when a program holds the old one open.
 
@@ -45,9 +47,9 @@ class complete_or_absent:
         InputError: the folder cannot be written, is being written by another process, or is no result of this program.
     """
 
-    def __init__(self, target: Path, keep: bool = False) -> None:
+    def __init__(self, target: Path, keep: bool = False, mark: str = "run.json") -> None:
         self.target = Path(target).absolute()
-        self._wish, self._keep = self.target, keep
+        self._wish, self._keep, self._mark = self.target, keep, mark
         self._exit = contextlib.ExitStack()
 
     def __enter__(self) -> Path:
@@ -84,7 +86,7 @@ class complete_or_absent:
                 raise InputError(f"{target.name} is being analysed by another process; wait for it or use --keep.")
             if self._keep and os.path.lexists(target):
                 continue  # another process finished it in between
-            _check_replaceable(target)
+            _check_replaceable(target, self._mark)
             return target
         raise AssertionError("names never end")
 
@@ -93,7 +95,7 @@ class complete_or_absent:
         if not os.path.lexists(self.target):
             self._folder.rename(self.target)
             return
-        _check_replaceable(self.target)
+        _check_replaceable(self.target, self._mark)
         old = _sibling(self.target, "replaced")
         try:
             self.target.rename(old)
@@ -199,13 +201,13 @@ def _lock(target: Path, stack: contextlib.ExitStack) -> bool:
     return True
 
 
-def _check_replaceable(target: Path) -> None:
+def _check_replaceable(target: Path, mark: str = "run.json") -> None:
     """Raises InputError unless ``target`` is absent, empty or a result: nothing else is ever deleted."""
     if not os.path.lexists(target):
         return
     if target.is_symlink() or not target.is_dir():
         raise InputError(f"{target.name} in the output folder is in the way; remove it or choose another case id.")
-    if any(target.iterdir()) and not (target / "run.json").is_file():
+    if any(target.iterdir()) and not (target / mark).is_file():
         raise InputError(
             f"{target.name} in the output folder is no result of XAIReport and is not replaced; choose another case id."
         )

@@ -179,14 +179,19 @@ READERS: dict[tuple[str, ...], Callable[[Path], LoadedImage]] = {
 
 
 def sha256_of_input(source: str | Path) -> str:
-    """``Case.sha256`` of an input; one file is hashed without reading its image.
+    """``Case.sha256`` of an input; a file or a DICOM series is hashed without reading its image.
 
     Raises:
         InputError: as read_case does.
     """
     path = Path(source)
-    if path.is_file() and path.suffix.lower() != ".nhdr":
+    if path.is_dir() or (path.is_file() and path.suffix.lower() != ".nhdr"):
         try:
+            if path.is_dir():
+                from XAIReportLib.reading import dicom_series
+
+                with _quiet():
+                    return _sha256(dicom_series.series_files(path))
             return _sha256([path])
         except OSError as error:
             raise InputError(f"{path.name} may not be read; change its permissions or copy it.") from error

@@ -61,12 +61,8 @@ def read_folder(folder: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, 
     """
     import SimpleITK as sitk
 
-    headers = _headers(folder)
+    headers = _series_headers(folder)
     name = folder.name or str(folder)
-    if not headers:
-        inside = "; give the folder with the images" if any(p.is_dir() for p in folder.iterdir()) else ""
-        raise InputError(f"{name} holds no DICOM images{inside or '; give the folder of one DICOM series'}.")
-    _check_one_series([header for _, header in headers], name)
     first_path, first = headers[0]
     if len(headers) == 1 and int(first.get("NumberOfFrames") or 1) > 1:
         array, affine, modality = read_multi_frame(first_path, max_voxels)
@@ -108,14 +104,9 @@ def read_multi_frame(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarra
     frames = int(data.get("NumberOfFrames") or 1)
     if frames == 1:
         raise InputError(f"{path.name} is a single DICOM slice; give the folder of its whole series.")
-    groups = data.get("PerFrameFunctionalGroupsSequence") or ()
-    if len(groups) != frames:
-        raise InputError(f"{path.name} does not say where its frames lie; give the series as single slices.")
     if data.Rows * data.Columns * frames > max_voxels:
         raise InputError(f"{path.name} has {data.Columns} x {data.Rows} x {frames} voxels; give one head MRI series.")
-    shared = (data.get("SharedFunctionalGroupsSequence") or [None])[0]
-    lookups = [_FrameTags((group, shared, data)) for group in groups]
-    order, affine = place([_plane(tags, data, f"frame {i + 1}") for i, tags in enumerate(lookups)], path.name)
+    order, affine, lookups = _frames(data, path.name)
     try:
         pixels = data.pixel_array
     except Exception as error:  # every decoder has its own
@@ -131,6 +122,43 @@ def read_multi_frame(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarra
     if data.get("PhotometricInterpretation") == "MONOCHROME1":  # low values are white; GDCM turns them by itself
         array = array.max() - array
     return array, affine, str(data.get("Modality") or "OT")
+
+
+def source_images(source: Path) -> tuple[list[Path], list[int]]:
+    """The files of a series, or the one multi-frame file, without reading pixels; for objects that refer to them.
+
+    Returns:
+        The files in the order of their names, and for each index k of the volume's third axis (as ``read_folder`` and
+        ``read_multi_frame`` stack it) the index of its file or, in a multi-frame file, of its frame.
+
+    Raises:
+        InputError: as ``read_folder``.
+    """
+    import pydicom
+
+    headers = _series_headers(source) if source.is_dir() else [(source, None)]
+    first_path, first = headers[0]
+    if first is None or (len(headers) == 1 and int(first.get("NumberOfFrames") or 1) > 1):
+        order, _, _ = _frames(pydicom.dcmread(first_path, stop_before_pixels=True), first_path.name)
+        return [first_path], order
+    order, _ = place([_plane(header, header, path.name) for path, header in headers], source.name or str(source))
+    return [path for path, _ in headers], order
+
+
+def series_files(folder: Path) -> list[Path]:
+    """The files that ``read_folder`` reads, in order of their names. Raises InputError when they are no series."""
+    return [path for path, _ in _series_headers(folder)]
+
+
+def _frames(data, name: str) -> tuple[list[int], np.ndarray, list[_FrameTags]]:
+    """The frames' order along their normal, the affine to LPS millimetres, and the tags of each frame."""
+    groups = data.get("PerFrameFunctionalGroupsSequence") or ()
+    if len(groups) != int(data.get("NumberOfFrames") or 1):
+        raise InputError(f"{name} does not say where its frames lie; give the series as single slices.")
+    shared = (data.get("SharedFunctionalGroupsSequence") or [None])[0]
+    lookups = [_FrameTags((group, shared, data)) for group in groups]
+    order, affine = place([_plane(tags, data, f"frame {i + 1}") for i, tags in enumerate(lookups)], name)
+    return order, affine, lookups
 
 
 class _FrameTags:
@@ -210,6 +238,17 @@ def _check_even(depth: np.ndarray, sources: list[str], name: str) -> float:
             f"{wrong}; export the whole series again."
         )
     return step
+
+
+def _series_headers(folder: Path) -> list[tuple[Path, object]]:
+    """The headers of the one series in the folder, in order of the files' names. Raises InputError when it has not one."""
+    headers = _headers(folder)
+    name = folder.name or str(folder)
+    if not headers:
+        inside = "; give the folder with the images" if any(p.is_dir() for p in folder.iterdir()) else ""
+        raise InputError(f"{name} holds no DICOM images{inside or '; give the folder of one DICOM series'}.")
+    _check_one_series([header for _, header in headers], name)
+    return headers
 
 
 def _headers(folder: Path) -> list[tuple[Path, object]]:

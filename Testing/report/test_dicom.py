@@ -1,0 +1,327 @@
+"""DICOM objects hold the result's voxels at the result's places, belong to the analysed study, and are valid."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import highdicom as hd
+import numpy as np
+import pydicom
+import pytest
+from exported import PATIENT, STUDY, moved, write_multi_frame, write_result, write_series
+from phantom_case import Analysed
+from pydicom.sr.codedict import codes
+from XAIReportLib.__main__ import main
+from XAIReportLib.case import InputError
+from XAIReportLib.reading import read_case
+from XAIReportLib.report import dicom
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from grids import GRIDS
+
+OBJECTS = ["heatmap-gradcam++.dcm", "heatmap-scorecam.dcm", "report.dcm", "saliency.dcm", "segmentation.dcm"]
+LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def small(analysed: Analysed) -> Analysed:
+    """A quarter of the phantom's voxels, so that there are few slices to write."""
+
+    def cut(array):
+        return np.ascontiguousarray(array[::2, ::2])
+
+    case, prediction = analysed.case, analysed.prediction
+    affine = case.affine @ np.diag([2.0, 2, 1, 1])
+    return replace(
+        analysed,
+        case=replace(case, image=np.rint(100 * cut(case.image)), head=cut(case.head), affine=affine),
+        prediction=replace(
+            prediction,
+            lesion_labels=cut(prediction.lesion_labels),
+            lesion_probability=cut(prediction.lesion_probability),
+        ),
+        geometry={},
+        heatmaps=tuple(replace(h, values=cut(h.values)) for h in analysed.heatmaps),
+        masks=tuple(replace(m, values=cut(m.values)) for m in analysed.masks),
+        anatomy=replace(analysed.anatomy, labels=cut(analysed.anatomy.labels)),
+    )
+
+
+def grid_affine(name: str) -> np.ndarray:
+    direction, spacing = GRIDS[name]
+    affine = np.eye(4)
+    affine[:3, :3] = direction * np.array(spacing)
+    affine[:3, 3] = (-31.5, 44.25, -12.75)
+    return affine
+
+
+@pytest.fixture(scope="module")
+def phantom(analysed: Analysed) -> Analysed:
+    return small(analysed)
+
+
+def analysed_series(folder: Path, phantom: Analysed, source: Path) -> Analysed:
+    """The phantom as if it had been read from ``source``, with its result in ``folder``."""
+    case = read_case(source, "phantom")
+    read = replace(phantom, case=replace(case, head=np.ones(case.image.shape, bool)))
+    if not np.array_equal(case.image, phantom.case.image):  # stored backwards: k runs the other way
+        read = turned(read, phantom)
+    write_result(folder, read)
+    return read
+
+
+def turned(read: Analysed, phantom: Analysed) -> Analysed:
+    def flip(array):
+        return np.ascontiguousarray(array[:, :, ::-1])
+
+    assert np.array_equal(read.case.image, flip(phantom.case.image))
+    prediction = phantom.prediction
+    return replace(
+        read,
+        prediction=replace(
+            prediction,
+            lesion_labels=flip(prediction.lesion_labels),
+            lesion_probability=flip(prediction.lesion_probability),
+        ),
+        heatmaps=tuple(replace(h, values=flip(h.values)) for h in phantom.heatmaps),
+        masks=tuple(replace(m, values=flip(m.values)) for m in phantom.masks),
+        anatomy=replace(phantom.anatomy, labels=flip(phantom.anatomy.labels)),
+    )
+
+
+def heat_map(path: Path) -> hd.Volume:
+    return hd.pm.ParametricMap.from_dataset(pydicom.dcmread(path)).get_volume(dtype=np.float32)
+
+
+def assert_same_places(volume: hd.Volume, array: np.ndarray, affine: np.ndarray, tolerance: float = 0.0) -> None:
+    """The object's non-zero voxels are the array's, at the same points in space (RAS millimetres)."""
+    found = np.argwhere(volume.array != 0)
+    points = found @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+    index = (points * [-1, -1, 1] - affine[:3, 3]) @ np.linalg.inv(affine[:3, :3]).T
+    assert np.abs(index - np.rint(index)).max() < 1e-2
+    i, j, k = np.rint(index).astype(int).T
+    assert len(found) == np.count_nonzero(array)
+    assert np.abs(array[i, j, k] - volume.array[tuple(found.T)]).max() <= tolerance
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_series_gets_its_voxels_back_at_their_places(tmp_path: Path, phantom: Analysed, grid: str) -> None:
+    series = write_series(tmp_path / "series", phantom.case.image, grid_affine(grid), backwards=True)
+    read = analysed_series(tmp_path / "result", phantom, series)
+    folder = dicom.write(tmp_path / "result", series)
+    assert sorted(p.name for p in folder.glob("*.dcm")) == OBJECTS
+    lesions = hd.seg.segread(folder / "segmentation.dcm")
+    for number in (1, 2):
+        volume = lesions.get_volume(segment_numbers=[number], combine_segments=True, allow_missing_positions=True)
+        assert_same_places(volume, (read.prediction.lesion_labels == number) * number, read.case.affine)
+    masks = hd.seg.segread(folder / "saliency.dcm")
+    volume = masks.get_volume(segment_numbers=[2], combine_segments=True, allow_missing_positions=True)
+    assert_same_places(volume, read.masks[1].values.astype(int) * 2, read.case.affine)
+    assert_same_places(heat_map(folder / "heatmap-scorecam.dcm"), read.heatmaps[1].values, read.case.affine)
+
+
+def test_a_multi_frame_file_with_frames_in_another_order(tmp_path: Path, phantom: Analysed) -> None:
+    source = write_multi_frame(tmp_path / "enhanced.dcm", phantom.case.image, grid_affine("oblique"))
+    read = analysed_series(tmp_path / "result", phantom, source)
+    folder = dicom.write(tmp_path / "result", source)
+    lesions = hd.seg.segread(folder / "segmentation.dcm")
+    volume = lesions.get_volume(segment_numbers=[1], combine_segments=True, allow_missing_positions=True)
+    assert_same_places(volume, (read.prediction.lesion_labels == 1).astype(int), read.case.affine)
+    assert_same_places(heat_map(folder / "heatmap-gradcam++.dcm"), read.heatmaps[0].values, read.case.affine)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, phantom: Analysed) -> tuple[Path, Path]:
+    """The export of an oblique series, and the series."""
+    base = tmp_path_factory.mktemp("exported")
+    series = write_series(base / "series", phantom.case.image, grid_affine("oblique"))
+    analysed_series(base / "result", phantom, series)
+    return dicom.write(base / "result", series), series
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, phantom: Analysed) -> Path:
+    """The export of a volume that came without DICOM tags, on a left-handed oblique grid; values are no integers."""
+    base = tmp_path_factory.mktemp("made")
+    affine = grid_affine("oblique") @ np.diag([1.0, 1, -1, 1])
+    case = replace(phantom.case, image=phantom.case.image / 7)
+    write_result(base / "result", moved(replace(phantom, case=case), affine))
+    return dicom.write(base / "result")
+
+
+def test_every_object_belongs_to_the_patient_and_the_study_that_were_analysed(exported: tuple[Path, Path]) -> None:
+    folder, series = exported
+    sources = [pydicom.dcmread(path) for path in sorted(series.iterdir())]
+    names = {source.SOPInstanceUID for source in sources}
+    series_uids = set()
+    for name in OBJECTS:
+        data = pydicom.dcmread(folder / name)
+        for keyword, value in {**PATIENT, **STUDY}.items():
+            assert str(data.get(keyword)) == value, (name, keyword)
+        assert data.StudyInstanceUID == sources[0].StudyInstanceUID
+        assert data.SeriesInstanceUID != sources[0].SeriesInstanceUID
+        series_uids.add(data.SeriesInstanceUID)
+        if "ReferencedSeriesSequence" in data:
+            (referenced,) = data.ReferencedSeriesSequence
+            assert referenced.SeriesInstanceUID == sources[0].SeriesInstanceUID
+            assert {r.ReferencedSOPInstanceUID for r in referenced.ReferencedInstanceSequence} <= names
+            assert data.FrameOfReferenceUID == sources[0].FrameOfReferenceUID
+        assert "research use only" in str(data.SeriesDescription)
+    assert len(series_uids) == len(OBJECTS)
+
+
+def test_segments_say_what_made_them_and_never_what_the_lesion_is(exported: tuple[Path, Path]) -> None:
+    segments = hd.seg.segread(exported[0] / "segmentation.dcm").SegmentSequence
+    assert [s.SegmentLabel for s in segments] == ["Segmented abnormality 1", "Segmented abnormality 2"]
+    for segment in segments:
+        assert segment.SegmentAlgorithmType == "AUTOMATIC"
+        assert segment.SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "Lesion"
+        (algorithm,) = segment.SegmentationAlgorithmIdentificationSequence
+        assert algorithm.AlgorithmName == "XAIReport" and algorithm.AlgorithmVersion
+
+
+def test_the_report_measures_what_the_findings_say(exported: tuple[Path, Path]) -> None:
+    folder, _ = exported
+    findings = json.loads((folder.parent / "findings.json").read_text(encoding="utf-8"))
+    report = hd.sr.srread(folder / "report.dcm")
+    segments = hd.seg.segread(folder / "segmentation.dcm").SegmentSequence
+    groups = report.content.get_volumetric_roi_measurement_groups()
+    assert len(groups) == len(findings["lesions"]) == 2
+    for group, lesion, segment in zip(groups, findings["lesions"], segments, strict=True):
+        (volume,) = group.get_measurements(codes.SCT.Volume)
+        assert float(volume.value) == pytest.approx(lesion["volume_ml"])
+        assert group.tracking_uid == segment.TrackingUID
+    (suggestion,) = report.content.get_image_measurement_groups()
+    (said,) = suggestion.get_qualitative_evaluations()
+    assert said.value.value == findings["prediction"]["label"]
+    assert said.value.scheme_designator == dicom_scheme(report)
+    scores = {m.name.meaning.removeprefix("Model score of "): float(m.value) for m in suggestion.get_measurements()}
+    assert scores["glioma"] == pytest.approx(findings["prediction"]["scores"]["glioma"])
+    (observer,) = report.content.get_observer_contexts()
+    assert observer.observer_type == codes.DCM.Device
+    assert (report.VerificationFlag, report.PreliminaryFlag) == ("UNVERIFIED", "PRELIMINARY")
+    texts = [item.TextValue for item in report.ContentSequence if item.ValueType == "TEXT"]
+    assert set(findings["disclaimers"]) <= set(texts)
+
+
+def dicom_scheme(report: hd.sr.Comprehensive3DSR) -> str:
+    (scheme,) = report.CodingSchemeIdentificationSequence
+    return scheme.CodingSchemeDesignator
+
+
+def test_sites_are_coded_only_when_the_registration_is_good(tmp_path: Path, phantom: Analysed) -> None:
+    site = codes.SCT.FrontalLobe
+
+    def sites(name: str, verdict: str) -> list[hd.sr.CodedConcept]:
+        registration = replace(phantom.anatomy.registration, verdict=verdict)
+        write_result(tmp_path / name, replace(phantom, anatomy=replace(phantom.anatomy, registration=registration)))
+        report = hd.sr.srread(dicom.write(tmp_path / name) / "report.dcm")
+        first = report.content.get_volumetric_roi_measurement_groups()[0]
+        return [found.value for found in first.finding_sites]
+
+    assert sites("good", "good") == [site]
+    assert sites("limited", "limited") == []
+
+
+def test_a_volume_without_tags_gets_a_series_without_a_patient(made: Path, phantom: Analysed) -> None:
+    files = sorted((made / "image").iterdir())
+    data = [pydicom.dcmread(path) for path in files]
+    assert {str(d.PatientName) for d in data} == {""} and {d.PatientID for d in data} == {phantom.case.case_id}
+    assert not any(d.get(keyword) for d in data for keyword in ("StudyDate", "PatientBirthDate", "StudyID"))
+    case = read_case(made / "image")
+    affine = json.loads((made.parent / "run.json").read_text(encoding="utf-8"))["geometry"]
+    points = np.array([[3, 5, 7, 1], [20, 31, 11, 1]]) @ np.array(affine).T
+    index = np.rint(points @ np.linalg.inv(case.affine).T).astype(int)
+    for place, origin in zip(index, ([3, 5, 7], [20, 31, 11]), strict=True):
+        step = float(np.ptp(phantom.case.image / 7)) / 65535
+        assert case.image[tuple(place[:3])] == pytest.approx(phantom.case.image[tuple(origin)] / 7, abs=step)
+    lesions = hd.seg.segread(made / "segmentation.dcm")
+    volume = lesions.get_volume(segment_numbers=[1], combine_segments=True, allow_missing_positions=True)
+    assert_same_places(volume, (phantom.prediction.lesion_labels == 1).astype(int), np.array(affine))
+    (referenced,) = lesions.ReferencedSeriesSequence
+    assert referenced.SeriesInstanceUID == data[0].SeriesInstanceUID
+
+
+@pytest.mark.skipif(
+    shutil.which("dciodvfy") is None, reason="dciodvfy (Debian package dicom3tools) is not on this machine"
+)
+def test_dciodvfy_finds_no_error(exported: tuple[Path, Path], made: Path) -> None:
+    assert_valid([*exported[0].glob("*.dcm"), *made.glob("*.dcm"), made / "image" / "0001.dcm"])
+
+
+def assert_valid(paths: list[Path]) -> None:
+    """By dciodvfy, where it is installed."""
+    for path in paths if shutil.which("dciodvfy") else ():
+        done = subprocess.run(["dciodvfy", path], capture_output=True, text=True, check=False)
+        errors = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("Error", "Abort"))]
+        assert not errors, (path.name, errors)
+
+
+def test_one_lesion_alone_is_measured_too(tmp_path: Path, phantom: Analysed) -> None:
+    first = phantom.prediction.lesion_labels == 1
+    prediction = replace(phantom.prediction, lesion_labels=first.astype(np.uint8))
+    write_result(tmp_path / "one", replace(phantom, prediction=prediction, masks=phantom.masks[:1]))
+    folder = dicom.write(tmp_path / "one")
+    (group,) = hd.sr.srread(folder / "report.dcm").content.get_volumetric_roi_measurement_groups()
+    segmentation = hd.seg.segread(folder / "segmentation.dcm")
+    assert group.referenced_segment.referenced_sop_instance_uid == segmentation.SOPInstanceUID
+    volume = segmentation.get_volume(segment_numbers=[1], combine_segments=True, allow_missing_positions=True)
+    assert_same_places(volume, first.astype(int), phantom.case.affine)
+    assert_valid([*folder.glob("*.dcm")])
+
+
+@pytest.mark.parametrize("outcome", ["no_lesion_found", "not_applicable"])
+def test_without_a_lesion_there_is_a_report_and_no_segmentation(
+    tmp_path: Path, phantom: Analysed, outcome: str
+) -> None:
+    nothing = np.zeros_like(phantom.prediction.lesion_labels)
+    prediction = replace(
+        phantom.prediction, outcome=outcome, label=None, scores={}, class_set=(), uncertainty={}, lesion_labels=nothing
+    )
+    anatomy = replace(phantom.anatomy, overlaps=())
+    write_result(tmp_path / "r", replace(phantom, prediction=prediction, heatmaps=(), masks=(), anatomy=anatomy))
+    folder = dicom.write(tmp_path / "r")
+    assert [p.name for p in folder.glob("*.dcm")] == ["report.dcm"]
+    report = hd.sr.srread(folder / "report.dcm")
+    (said,) = report.content.get_image_measurement_groups()[0].get_qualitative_evaluations()
+    assert said.value.value == outcome
+
+
+def test_what_cannot_be_exported_is_refused_and_leaves_nothing(
+    tmp_path: Path, phantom: Analysed, analysed: Analysed
+) -> None:
+    series = write_series(tmp_path / "series", phantom.case.image, grid_affine("coronal"))
+    other = write_series(tmp_path / "other", phantom.case.image, grid_affine("coronal"))
+    analysed_series(tmp_path / "dicom", phantom, series)
+    write_result(tmp_path / "nifti", phantom)
+    write_result(tmp_path / "picture", analysed.without_geometry())
+    sheared = phantom.case.affine.copy()
+    sheared[0, 1] = 0.4
+    write_result(tmp_path / "sheared", moved(phantom, sheared))
+    for result, given, pattern in (
+        ("dicom", None, "give its series"),
+        ("dicom", other, "is not the series"),
+        ("dicom", tmp_path / "nowhere", "does not exist"),
+        ("nifti", series, "not made from DICOM"),
+        ("picture", None, "without geometry"),
+        ("sheared", None, "sheared"),
+    ):
+        with pytest.raises(InputError, match=pattern):
+            dicom.write(tmp_path / result, given)
+        assert not (tmp_path / result / "dicom").exists()
+
+
+def test_the_command_says_what_it_wrote_and_replaces_only_its_own(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dicom", str(made.parent), "--output", str(tmp_path)]) == 0
+    assert "without a patient" in capsys.readouterr().out
+    assert main(["dicom", str(made.parent), "--output", str(tmp_path)]) == 0
+    (tmp_path / "mine" / "dicom").mkdir(parents=True)
+    (tmp_path / "mine" / "dicom" / "a.txt").write_text("mine", encoding="utf-8")
+    assert main(["dicom", str(made.parent), "--output", str(tmp_path / "mine")]) == 2
+    assert (tmp_path / "mine" / "dicom" / "a.txt").read_text(encoding="utf-8") == "mine"

@@ -1,0 +1,101 @@
+"""FHIR R4 that a reader can take in: preliminary, by a device, of nobody unless told, and never a diagnosis."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from exported import write_result
+from hypothesis import HealthCheck, given, settings
+from phantom_case import Analysed
+from wild_findings import wild_findings
+from XAIReportLib.__main__ import main
+from XAIReportLib.report import fhir
+from XAIReportLib.report.findings import Findings
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def checked(findings: Findings, subject: str | None = None) -> dict:
+    """The bundle, by the published R4B model of fhir.resources."""
+    model = pytest.importorskip("fhir.resources.R4B.bundle")
+    content = fhir.bundle(findings, subject, NOW)
+    parsed = model.Bundle.model_validate_json(json.dumps(content))
+    assert len(parsed.entry) == len(content["entry"])
+    return content
+
+
+def resources(content: dict, kind: str) -> list[dict]:
+    return [entry["resource"] for entry in content["entry"] if entry["resource"]["resourceType"] == kind]
+
+
+def test_a_preliminary_report_by_a_device(analysed: Analysed) -> None:
+    findings = analysed.findings()
+    content = checked(findings)
+    (report,) = resources(content, "DiagnosticReport")
+    observations = resources(content, "Observation")
+    assert {r["status"] for r in (report, *observations)} == {"preliminary"}
+    assert findings.disclaimers[0] in report["conclusion"] and "conclusionCode" not in report
+    urls = {entry["fullUrl"]: entry["resource"]["resourceType"] for entry in content["entry"]}
+    assert [urls[r["reference"]] for r in report["result"]] == ["Observation"] * len(observations)
+    (provenance,) = resources(content, "Provenance")
+    assert urls[provenance["agent"][0]["who"]["reference"]] == "Device"
+    assert {urls[o["device"]["reference"]] for o in observations} == {"Device"}
+    assert not resources(content, "Condition")
+
+
+def test_observations_hold_the_findings_with_unit_and_side(analysed: Analysed) -> None:
+    findings = analysed.findings()
+    suggestion, *lesions = resources(checked(findings), "Observation")
+    assert suggestion["valueCodeableConcept"] == {"text": "glioma"}
+    scores = {c["code"]["text"]: c["valueQuantity"]["value"] for c in suggestion["component"]}
+    assert scores["Model score of glioma"] == findings.prediction.scores["glioma"]
+    for observation, lesion in zip(lesions, findings.lesions, strict=True):
+        assert observation["valueQuantity"] == {
+            "value": lesion.volume_ml,
+            "unit": "ml",
+            "system": "http://unitsofmeasure.org",
+            "code": "mL",
+        }
+        side = observation["component"][0]["valueCodeableConcept"]
+        assert side["text"] == lesion.side
+        assert side["coding"][0]["code"] == {"left": "7771000", "right": "24028007"}[lesion.side]
+        places = [c["valueCodeableConcept"]["text"] for c in observation["component"][1:]]
+        assert len(places) == sum(r.lobe != "other" and r.percent_of_lesion >= 5 for r in lesion.regions)
+
+
+def test_a_picture_has_pixels_and_no_side_of_the_patient(analysed: Analysed) -> None:
+    findings = analysed.without_geometry().findings()
+    _, *lesions = resources(checked(findings), "Observation")
+    for observation in lesions:
+        assert observation["valueQuantity"]["unit"] == "pixels"
+        assert all("coding" not in c["valueCodeableConcept"] for c in observation["component"])
+
+
+def test_an_approximate_place_has_no_code(analysed: Analysed) -> None:
+    anatomy = analysed.anatomy
+    limited = replace(anatomy, registration=replace(anatomy.registration, verdict="limited"))
+    _, *lesions = resources(checked(replace(analysed, anatomy=limited).findings()), "Observation")
+    places = [c["valueCodeableConcept"] for o in lesions for c in o["component"][1:]]
+    assert places and all("coding" not in place and place["text"].startswith("approx") for place in places)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(wild_findings())
+def test_whatever_the_findings_hold_is_valid(findings: Findings) -> None:
+    checked(findings)
+
+
+def test_nobody_is_named_unless_told(tmp_path: Path, analysed: Analysed) -> None:
+    write_result(tmp_path / "r", analysed)
+    assert main(["fhir", str(tmp_path / "r")]) == 0
+    assert '"subject"' not in (tmp_path / "r" / "fhir.json").read_text(encoding="utf-8")
+    assert main(["fhir", str(tmp_path / "r"), "--subject", "Patient/p-1", "--output", str(tmp_path / "o")]) == 0
+    content = json.loads((tmp_path / "o" / "fhir.json").read_text(encoding="utf-8"))
+    named = [r["subject"]["reference"] for r in (e["resource"] for e in content["entry"]) if "subject" in r]
+    assert set(named) == {"Patient/p-1"} and len(named) == 1 + len(resources(content, "Observation"))
+    assert main(["fhir", str(tmp_path / "r"), "--subject", "Jane Doe"]) == 2
+    assert sorted(p.name for p in (tmp_path / "o").iterdir()) == ["fhir.json"]

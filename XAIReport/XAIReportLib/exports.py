@@ -1,0 +1,45 @@
+"""``xaireport dicom`` and ``xaireport fhir``: a finished result for other programs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    dicom = commands.add_parser("dicom", help="make DICOM objects of a finished result folder")
+    dicom.add_argument("folder", metavar="RESULTFOLDER", type=Path, help="the folder of one analysed case")
+    dicom.add_argument(
+        "--series", metavar="FOLDER", type=Path, help="the DICOM series that was analysed; needed for a DICOM input"
+    )
+    dicom.add_argument("--output", metavar="DIR", type=Path, help="objects go to DIR/dicom; default: the result folder")
+    dicom.set_defaults(run=make_dicom)
+    fhir = commands.add_parser("fhir", help="make a FHIR R4 report of a finished result folder")
+    fhir.add_argument("folder", metavar="RESULTFOLDER", type=Path, help="the folder of one analysed case")
+    fhir.add_argument("--subject", metavar="Patient/ID", help="reference to the patient; default: no person is named")
+    fhir.add_argument("--output", metavar="DIR", type=Path, help="fhir.json goes there; default: the result folder")
+    fhir.set_defaults(run=make_fhir)
+    for command in (dicom, fhir):
+        command.add_argument("--debug", action="store_true", help="show where an error came from")
+
+
+def make_dicom(options: argparse.Namespace) -> int:
+    """``xaireport dicom``: says which files it wrote, and that a volume without tags got no patient."""
+    from XAIReportLib.report import dicom
+
+    folder = dicom.write(options.folder.resolve(), options.series, options.output)
+    if (folder / dicom.IMAGES).is_dir():
+        print(
+            "The input was no DICOM: its volume is in the folder image, with new identifiers and without a patient or "
+            "a study."
+        )
+    print(f"DICOM: {folder}")
+    return 0
+
+
+def make_fhir(options: argparse.Namespace) -> int:
+    """``xaireport fhir``."""
+    from XAIReportLib.report import fhir
+
+    print(f"FHIR: {fhir.write(options.folder.resolve(), options.subject, options.output)}")
+    return 0
