@@ -84,6 +84,25 @@ def extents(draw, geometry: bool):
 
 
 @st.composite
+def measures(draw, located: bool):
+    positions = draw(st.lists(st.sampled_from(["brain surface", "motor cortex", "visual cortex"]), unique=True))
+    bounds = st.one_of(st.none(), tenths(90))
+    return {
+        **{
+            name: draw(tenths(200)) for name in ("equivalent_diameter_mm", "feret_mm", "axial_level_mm", "long_axis_mm")
+        },
+        "axial_diameters_mm": [draw(tenths(200)), draw(tenths(200))],
+        "long_axis_ras": [0.0, 0.6, 0.8],
+        "sphericity": round(draw(fraction), 2),
+        "crosses_midline": draw(st.sampled_from([True, False, None])),
+        "distances": [
+            {"position": name, "distance_mm": draw(tenths(40)), "low_mm": draw(bounds), "high_mm": draw(bounds)}
+            for name in (positions if located else [])
+        ],
+    }
+
+
+@st.composite
 def wild_findings(draw) -> Findings:
     """Any findings that the schema allows."""
     geometry = draw(st.booleans())
@@ -101,6 +120,7 @@ def wild_findings(draw) -> Findings:
             "volume_ml": draw(millilitres) if geometry else None,
             **draw(extents(geometry)),
             "regions": draw(regions("percent_of_lesion")) if located and draw(st.booleans()) else [],
+            "measures": draw(measures(located)) if geometry and draw(st.booleans()) else None,
         }
         for n in range(1, count + 1)
     ]
@@ -160,6 +180,7 @@ def wild_findings(draw) -> Findings:
                 "count": count,
                 "voxels": sum(lesion["voxels"] for lesion in lesions),
                 "volume_ml": draw(millilitres) if geometry else None,
+                "largest_distance_mm": draw(tenths(150)) if geometry and count > 1 else None,
             },
             "saliency": saliency,
             "anatomy": {

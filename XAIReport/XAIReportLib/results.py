@@ -143,6 +143,45 @@ class Anatomy:
 
 
 @dataclass(frozen=True)
+class AtlasDistance:
+    """Shortest distance of a mask to an atlas position or to the brain's surface; 0 where they touch.
+
+    ``low_mm`` and ``high_mm``: interval over the perturbed registrations, None where none was made.
+    """
+
+    position: str
+    distance_mm: float
+    low_mm: float | None = None
+    high_mm: float | None = None
+
+
+@dataclass(frozen=True)
+class Descriptors:
+    """Size and shape of one mask in patient millimetres (anatomy/descriptors.py states the conventions).
+
+    Attributes:
+        equivalent_diameter_mm: of the ball of the same volume.
+        feret_mm: largest caliper in any direction.
+        axial_diameters_mm: longest diameter in any axial section, and the longest perpendicular to it in that section.
+        axial_level_mm: RAS z of that section.
+        long_axis_mm, long_axis_ras: of the ellipsoid with the same second moments; unit vector.
+        sphericity: 1 for a ball, less for every other body.
+        crosses_midline: None without a registration to take the midline from.
+        distances: to atlas positions and the brain's surface; empty without a registration.
+    """
+
+    equivalent_diameter_mm: float
+    feret_mm: float
+    axial_diameters_mm: tuple[float, float]
+    axial_level_mm: float
+    long_axis_mm: float
+    long_axis_ras: tuple[float, float, float]
+    sphericity: float
+    crosses_midline: bool | None
+    distances: tuple[AtlasDistance, ...] = ()
+
+
+@dataclass(frozen=True)
 class MaskGeometry:
     """Size and place of one mask.
 
@@ -153,6 +192,7 @@ class MaskGeometry:
         side: "left", "right" or "midline" (neither side holds 90 %), of the patient; None without geometry or without
             a registration to take the midline from.
         left_percent: share of the mask left of the midline, None like ``side``.
+        descriptors: of a segmented abnormality; None without geometry and for heat maps' masks.
     """
 
     mask: str
@@ -161,3 +201,4 @@ class MaskGeometry:
     centroid_ras_mm: tuple[float, float, float] | None
     side: str | None
     left_percent: float | None
+    descriptors: Descriptors | None = None

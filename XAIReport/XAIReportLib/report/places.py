@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from . import measures
 from .passages import Passage, at, quoted
 from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency
 from .wording import (
@@ -39,6 +40,9 @@ def findings_of(findings: Findings) -> Iterator[Passage]:
         yield Passage(f"{total.count} segmented abnormalities (T1 post-contrast), {size} in all.", (place,))
     for index, lesion in enumerate(findings.lesions[:_DESCRIBED]):
         yield _lesion(lesion, index)
+        if lesion.measures is not None:
+            yield measures.lengths(lesion.measures, lesion.name.removeprefix("lesion-"), index)
+    yield from measures.apart(findings)
     if total.count > _DESCRIBED:
         yield Passage("The table of segmented abnormalities holds the smaller ones.", (at("lesions"),))
 
@@ -98,7 +102,10 @@ def anatomy(findings: Findings) -> Iterator[Passage]:
         yield Passage("The registration is of limited quality, so the regions are approximate.", (verdict,))
         yield Passage(quoted(registration.reason), (reason,), "The reason is kept in findings.json.")
     for index, lesion in enumerate(findings.lesions[:_DESCRIBED]):
-        yield from _projection(_called(lesion), lesion.regions, ("lesions", index), registration.verdict == "limited")
+        approximate = registration.verdict == "limited"
+        yield from _projection(_called(lesion), lesion.regions, ("lesions", index), approximate)
+        if lesion.measures is not None:
+            yield from measures.distances(lesion.measures, _called(lesion), index, approximate)
 
 
 def _projection(

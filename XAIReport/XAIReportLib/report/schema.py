@@ -145,21 +145,49 @@ class Extent(Part):
     centroid_ras_mm: Position | None
 
 
+class DistancePart(Part):
+    """Shortest distance to an atlas position or to the brain's surface; 0 where they touch. ``low_mm``, ``high_mm``:
+    interval over perturbed registrations."""
+
+    position: str
+    distance_mm: NotNegative
+    low_mm: NotNegative | None = None
+    high_mm: NotNegative | None = None
+
+
+class Measures(Part):
+    """Size and shape in patient millimetres; calipers between voxel centres. ``axial_diameters_mm``: the longest in any
+    axial section and the longest perpendicular to it there, at ``axial_level_mm`` (RAS z). ``long_axis_mm``: of the
+    ellipsoid with the same second moments, along ``long_axis_ras``."""
+
+    equivalent_diameter_mm: NotNegative
+    feret_mm: NotNegative
+    axial_diameters_mm: tuple[NotNegative, NotNegative]
+    axial_level_mm: float
+    long_axis_mm: NotNegative
+    long_axis_ras: Position
+    sphericity: Fraction
+    crosses_midline: bool | None
+    distances: tuple[DistancePart, ...] = ()
+
+
 class Lesion(Extent):
-    """One segmented abnormality; ``name`` is "lesion-1" for the largest, and so on."""
+    """One segmented abnormality; ``name`` is "lesion-1" for the largest, and so on. ``measures``: with geometry only."""
 
     name: str
     voxels: Annotated[int, Field(ge=1)]
     volume_ml: NotNegative | None
     regions: tuple[LesionRegion, ...]
+    measures: Measures | None = None
 
 
 class LesionTotal(Part):
-    """All segmented abnormalities together."""
+    """All segmented abnormalities together. ``largest_distance_mm``: between the centres of two of them."""
 
     count: Annotated[int, Field(ge=0)]
     voxels: Annotated[int, Field(ge=0)]
     volume_ml: NotNegative | None
+    largest_distance_mm: NotNegative | None = None
 
 
 class Saliency(Extent):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .measures import distance_text
 from .provenance import provenance_rows
 from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency
 from .wording import class_name_in_full, joined, method_name, percent_text, score_text
@@ -58,6 +59,7 @@ def case_tables(findings: Findings) -> list[Table]:
         tables.append(Table("Model scores", header, tuple(rows), frozenset({1}), note))
     if findings.lesions:
         tables.append(_lesion_table(findings))
+        tables += [table for table in (_measures_table(findings), _distance_table(findings)) if table.rows]
         for lesion in findings.lesions:
             if lesion.regions:
                 title = f"Atlas regions of segmented abnormality {lesion.name.removeprefix('lesion-')}"
@@ -84,6 +86,43 @@ def _lesion_table(findings: Findings) -> Table:
     ]
     header = ("No.", "Volume (ml)", "Voxels", "Side (share)", "Centre, RAS (mm)")
     return Table("Segmented abnormalities (T1 post-contrast)", header, tuple(rows), frozenset({1, 2, 4}))
+
+
+def _measures_table(findings: Findings) -> Table:
+    rows = [
+        (
+            lesion.name.removeprefix("lesion-"),
+            " × ".join(f"{value:.1f}" for value in m.axial_diameters_mm),
+            f"{m.feret_mm:.1f}",
+            f"{m.long_axis_mm:.1f}",
+            f"{m.equivalent_diameter_mm:.1f}",
+            f"{m.sphericity:.2f}",
+            "–" if m.crosses_midline is None else "yes" if m.crosses_midline else "no",
+        )
+        for lesion in findings.lesions
+        if (m := lesion.measures) is not None
+    ]
+    header = ("No.", "Axial (mm)", "Largest (mm)", "Long axis (mm)", "Ball (mm)", "Sphericity", "Crosses midline")
+    note = (
+        "Axial: longest diameter in any axial section and the longest perpendicular to it there, between voxel centres. "
+        "Largest: in any direction. Long axis: of the ellipsoid with the same second moments. Ball: diameter of the ball "
+        "of the same volume."
+    )
+    return Table("Size and shape", header, tuple(rows), frozenset({2, 3, 4, 5}), note)
+
+
+def _distance_table(findings: Findings) -> Table:
+    """One row an abnormality and position."""
+    rows = [
+        (lesion.name.removeprefix("lesion-"), way.position, distance_text(way))
+        for lesion in findings.lesions
+        if lesion.measures is not None
+        for way in lesion.measures.distances
+    ]
+    note = "Atlas positions in an average head, brought to the patient; function was not assessed."
+    if findings.anatomy.registration.verdict == "limited":
+        note = f"Approximate: the registration is of limited quality. {note}"
+    return Table("Distances to atlas positions", ("No.", "Atlas position", "Distance"), tuple(rows), frozenset(), note)
 
 
 def _saliency_table(findings: Findings) -> Table:

@@ -1,0 +1,113 @@
+"""Lengths and shapes are right in patient millimetres, whatever grid the volume is stored on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from XAIReportLib.anatomy.descriptors import describe, distances
+from XAIReportLib.results import AtlasRegion
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from grids import turned
+
+# Directions of the axes i, j, k (columns) and voxel sizes in mm.
+GRIDS = {
+    "cubic": (np.eye(3), (1.0, 1.0, 1.0)),
+    "thick axial, flipped": (np.diag([-1.0, -1.0, 1.0]), (0.9, 0.9, 5.0)),
+    "2 x 1 x 3": (np.diag([1.0, -1.0, 1.0]), (2.0, 1.0, 3.0)),
+    "oblique": (turned(17, 0) @ turned(-9, 2) @ np.diag([-1.0, 1.0, 1.0]), (0.9, 0.9, 5.0)),
+    "sagittal, flipped": (np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]]), (1.0, 1.0, 3.0)),
+}
+
+
+def stored(body, grid: str, reach: float = 36.0) -> tuple[np.ndarray, np.ndarray]:
+    """``body`` of RAS millimetres (..., 3) as a mask on ``grid``, and the affine."""
+    direction, spacing = GRIDS[grid]
+    linear = direction * np.array(spacing)
+    shape = tuple(int(2 * reach / s) for s in spacing)
+    affine = np.eye(4)
+    affine[:3, :3] = linear
+    affine[:3, 3] = -linear @ ((np.array(shape) - 1) / 2)
+    index = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1)
+    return body(index @ linear.T + affine[:3, 3]), affine
+
+
+CENTRE = np.array([1.3, -0.6, 2.1])
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_ball(grid: str) -> None:
+    mask, affine = stored(lambda r: np.linalg.norm(r - CENTRE, axis=-1) < 22.4, grid)
+    found = describe(mask, affine)
+    assert found.feret_mm == pytest.approx(44.8, rel=0.02)
+    assert found.equivalent_diameter_mm == pytest.approx(44.8, rel=0.02 / 3)
+    assert found.axial_diameters_mm == pytest.approx((44.8, 44.8), rel=0.03)
+    assert found.axial_diameters_mm[0] == pytest.approx(44.8, rel=0.02)
+    assert found.sphericity == pytest.approx(1, abs=0.02)
+    assert found.crosses_midline is None
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_an_ellipsoid(grid: str) -> None:
+    semi = np.array([15.2, 24.7, 18.3])
+    mask, affine = stored(lambda r: (((r - CENTRE) / semi) ** 2).sum(axis=-1) < 1, grid)
+    found = describe(mask, affine, left_percent=99.5)
+    assert found.feret_mm == pytest.approx(49.4, rel=0.02)
+    assert found.long_axis_mm == pytest.approx(49.4, rel=0.02)
+    assert found.axial_diameters_mm[0] == pytest.approx(49.4, rel=0.02)
+    assert found.axial_diameters_mm[1] == pytest.approx(30.4, rel=0.03)
+    assert found.equivalent_diameter_mm == pytest.approx(2 * semi.prod() ** (1 / 3), rel=0.02 / 3)
+    assert abs(found.long_axis_ras[1]) > 0.99
+    assert 0.85 < found.sphericity < 0.99
+    assert found.crosses_midline is False
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_box_of_whole_voxels_is_measured_to_its_faces(grid: str) -> None:
+    mask, affine = stored(lambda r: np.zeros(r.shape[:-1], bool), grid)
+    spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    count = np.round(np.array([30.0, 40.0, 20.0]) / spacing).astype(int)
+    mask[tuple(slice(4, 4 + n) for n in count)] = True
+    found = describe(mask, affine, left_percent=80.0)
+    assert found.feret_mm == pytest.approx(np.linalg.norm(count * spacing), rel=0.001)
+    assert found.sphericity < 0.92
+    assert found.crosses_midline is True
+    if grid != "oblique":
+        extent = np.abs(affine[:2, :3] @ count)
+        diagonal = np.hypot(*extent)
+        # Perpendicular to a rectangle's diagonal the longest chord runs from long side to long side.
+        across = min(extent) * diagonal / max(extent)
+        assert found.axial_diameters_mm == pytest.approx((diagonal, across), rel=0.01)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_the_smallest_masks_have_finite_measures(count: int) -> None:
+    mask = np.zeros((6, 6, 6), bool)
+    mask[1 : 1 + count, 2, 3] = True
+    found = describe(mask, np.diag([-1.0, 2.0, 3.0, 1.0]))
+    assert np.isfinite([found.feret_mm, found.long_axis_mm, found.sphericity, *found.axial_diameters_mm]).all()
+    assert found.axial_diameters_mm[1] <= found.axial_diameters_mm[0] <= found.feret_mm + 1e-9
+    assert describe(np.zeros((3, 3, 3), bool), np.eye(4)) is None
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_distances_reach_from_border_to_border_in_patient_millimetres(grid: str) -> None:
+    lesion, affine = stored(lambda r: np.linalg.norm(r - (-14, 0, 0), axis=-1) < 10, grid)
+    motor, _ = stored(lambda r: np.linalg.norm(r - (14, 0, 0), axis=-1) < 10, grid)
+    touched, _ = stored(lambda r: np.linalg.norm(r - (-14, 14, 0), axis=-1) < 6, grid)
+    brain, _ = stored(lambda r: np.abs(r).max(axis=-1) < 30, grid)
+    labels = motor.astype(np.int16) + 2 * touched
+    regions = (
+        AtlasRegion(1, "Precentral Gyrus", "frontal", "right"),
+        AtlasRegion(2, "Lateral Ventricle", "ventricle", "left"),
+        AtlasRegion(3, "Intracalcarine Cortex", "occipital", "left"),
+    )
+    found = {way.position: way.distance_mm for way in distances(lesion, labels, brain, regions, affine)}
+    longest_edge = np.sqrt((affine[:3, :3] ** 2).sum(axis=0)).max()
+    assert found["motor cortex"] == pytest.approx(8, abs=min(longest_edge, 2.0))
+    assert found["lateral ventricles"] == 0
+    assert found["brain surface"] == pytest.approx(6, abs=min(longest_edge, 2.0))
+    assert "visual cortex" not in found  # not in the field of view: nothing is said of it

@@ -1,0 +1,245 @@
+"""How large a segmented abnormality is, what shape it has, and how far it lies from what a reader asks about.
+
+Convention of lengths: calipers between voxel centres, as a reader places them, on the hull of the mask. A body with a curved
+border is measured right so: its outermost voxel centres lie on the border, and where few of them decide (along the axes of the
+grid), the border's end is extrapolated from the last rows. Where the mask ends in a flat face of whole voxels, the calipers
+reach to that face, half a voxel further. Everything is in patient millimetres and holds for oblique, flipped
+and sheared grids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import ConvexHull, QhullError, cKDTree
+from scipy.spatial.distance import pdist, squareform
+
+from XAIReportLib.results import AtlasDistance, AtlasRegion, Descriptors
+
+# A last layer of at least this share of the layer before it is a flat end: that of a rounded body has at most half.
+FLAT_END = 0.8
+# Sections whose longest diameters differ by less than this are equally long.
+SAME_LENGTH = 0.99
+# Blur before the surface's area is taken, as a share of the longest voxel edge: a surface of steps would overstate it.
+SURFACE_BLUR = 0.6
+# The smaller side's share from which a mask is said to cross the midline.
+CROSSING_PERCENT = 1.0
+# Atlas positions that a reader asks about: name, side or None for both, regions of the atlas.
+POSITIONS = (
+    ("lateral ventricles", None, ("Lateral Ventricle",)),
+    ("motor cortex", None, ("Precentral Gyrus",)),
+    (
+        "language cortex (left hemisphere)",
+        "left",
+        (
+            "Inferior Frontal Gyrus, pars triangularis",
+            "Inferior Frontal Gyrus, pars opercularis",
+            "Superior Temporal Gyrus, posterior division",
+        ),
+    ),
+    ("visual cortex", None, ("Intracalcarine Cortex", "Supracalcarine Cortex", "Occipital Pole")),
+)
+SURFACE = "brain surface"
+
+
+def describe(mask: np.ndarray, affine: np.ndarray, left_percent: float | None = None) -> Descriptors | None:
+    """Size and shape of one mask; None when it is empty.
+
+    Args:
+        mask: bool, axes (i, j, k). affine: 4x4, voxel index to RAS millimetres.
+        left_percent: share of the mask left of the patient's midline, None when unknown.
+    """
+    index = np.argwhere(mask)
+    if len(index) == 0:
+        return None
+    linear = affine[:3, :3]
+    volume = len(index) * abs(np.linalg.det(linear))
+    points, spread = _caliper_points(index, mask, affine), _spread(index, linear)
+    hull = _hull(points)
+    diameters, level = _axial_diameters(points, index, affine)
+    variances, axes = np.linalg.eigh(spread)
+    direction = axes[:, -1] * np.sign(axes[np.argmax(np.abs(axes[:, -1])), -1])
+    area = _surface(mask, index, linear)
+    sphericity = np.pi ** (1 / 3) * (6 * volume) ** (2 / 3) / area if area else 1.0
+    smaller = None if left_percent is None else min(left_percent, 100 - left_percent)
+    return Descriptors(
+        equivalent_diameter_mm=float((6 * volume / np.pi) ** (1 / 3)),
+        feret_mm=float(pdist(hull).max()) if len(hull) > 1 else 0.0,
+        axial_diameters_mm=diameters,
+        axial_level_mm=level,
+        # The longest axis of the solid ellipsoid with the mask's second moments.
+        long_axis_mm=float(2 * np.sqrt(5 * variances[-1])),
+        long_axis_ras=tuple(float(v) for v in direction),
+        sphericity=float(min(sphericity, 1.0)),
+        crosses_midline=None if smaller is None else bool(smaller >= CROSSING_PERCENT),
+    )
+
+
+def distances(
+    mask: np.ndarray, labels: np.ndarray, brain: np.ndarray, regions: Iterable[AtlasRegion], affine: np.ndarray
+) -> tuple[AtlasDistance, ...]:
+    """Shortest way from the mask to each of POSITIONS and to the brain's surface; 0 where they overlap or touch.
+
+    Args:
+        labels: the atlas on the mask's grid. brain: bool, the template's brain there. A position that is not in the field
+            of view is left out.
+    """
+    rows = []
+    regions = tuple(regions)
+    for name, side, names in POSITIONS:
+        wanted = [r.label for r in regions if r.name in names and side in (None, r.side)]
+        gap = _gap(mask, np.isin(labels, wanted), affine)
+        if gap is not None:
+            rows.append(AtlasDistance(name, gap))
+    # Beyond the field of view there is no surface to see: a brain that is cut there does not end there.
+    gap = _gap(mask, ~brain, affine)
+    return (*rows, AtlasDistance(SURFACE, gap)) if gap is not None else tuple(rows)
+
+
+def _gap(mask: np.ndarray, target: np.ndarray, affine: np.ndarray) -> float | None:
+    if not mask.any() or not target.any():
+        return None
+    if (mask & target).any():
+        return 0.0
+    linear = affine[:3, :3]
+    ours, theirs = (_border(m) @ linear.T for m in (mask, target))
+    tree = cKDTree(theirs)
+    centre_to_centre, nearest = tree.query(ours)
+    # Voxels have an extent: what two of them fill of the way between their centres is no gap.
+    way = np.abs((theirs[nearest] - ours) @ np.linalg.inv(linear).T).max(axis=1)
+    return float((centre_to_centre * np.maximum(1 - 1 / way, 0)).min())
+
+
+def _border(mask: np.ndarray) -> np.ndarray:
+    """Indices of the voxels that have a neighbour outside."""
+    box = ndimage.find_objects(mask.astype(np.uint8))[0]
+    part = mask[box]
+    return np.argwhere(part & ~ndimage.binary_erosion(part)) + [s.start for s in box]
+
+
+def _caliper_points(index: np.ndarray, mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """RAS points whose hull is measured: centres of the border's voxels, moved out onto flat ends, and rounded ends."""
+    points = (_border(mask) if len(index) > 8 else index).astype(float)
+    moved = points.copy()
+    for axis in range(3):
+        layers = np.bincount(index[:, axis])
+        filled = np.flatnonzero(layers)
+        if filled[0] == filled[-1]:  # one layer: its points stand for both of its faces
+            points, moved, other = np.vstack([points, points]), np.vstack([moved, moved]), len(moved)
+            moved[:other, axis] -= 0.5
+            moved[other:, axis] += 0.5
+            continue
+        for end, step in ((filled[0], -1), (filled[-1], 1)):
+            if layers[end] >= FLAT_END * layers[end - step]:
+                moved[points[:, axis] == end, axis] += step / 2
+    return np.vstack([moved, *_rounded_ends(index)]) @ affine[:3, :3].T + affine[:3, 3]
+
+
+def _rounded_ends(index: np.ndarray) -> Iterable[np.ndarray]:
+    """Where a rounded body ends beyond its outermost voxel centres, along each axis of the grid.
+
+    The areas of an ellipsoid's sections are a parabola along any axis, which falls to nothing at its end; the centres of
+    the sections lie on a line.
+    """
+    for axis in range(3):
+        for sign in (-1, 1):
+            layers = index[:, axis] * sign
+            ends = layers.max() - np.arange(3)
+            areas = np.array([(layers == end).sum() for end in ends], float)
+            if not 0 < areas[0] < FLAT_END * areas[1]:
+                continue
+            first, second = (index[layers == end].mean(axis=0) for end in ends[:2])
+            yield (first + (first - second) * _beyond(*areas))[None]
+
+
+def _beyond(last: float, second: float, third: float) -> float:
+    """How many layers beyond the last one the ellipsoid ends whose last three sections these are; 0 to 1."""
+    rise, bend = second - last, third - 2 * second + last
+    if bend >= 0:  # not an ellipsoid: straight on
+        return min(last / rise, 1.0)
+    slope = rise - bend / 2
+    return float(min((np.sqrt(slope**2 - 2 * bend * last) - slope) / -bend, 1.0))
+
+
+def _spread(index: np.ndarray, linear: np.ndarray) -> np.ndarray:
+    """Covariance in mm² of the voxels' centres."""
+    centred = (index - index.mean(axis=0)) @ linear.T
+    return centred.T @ centred / len(index)
+
+
+def _hull(points: np.ndarray) -> np.ndarray:
+    if len(points) <= points.shape[1]:
+        return points
+    try:
+        return points[ConvexHull(points).vertices]
+    except QhullError:  # all in one plane or line
+        return points
+
+
+def _axial_diameters(points: np.ndarray, index: np.ndarray, affine: np.ndarray) -> tuple[tuple[float, float], float]:
+    """Longest diameter in any axial section and the longest one perpendicular to it there, and the section's RAS z.
+
+    A section holds the points of a slab as thick as the voxels are high, so that it is whole on oblique grids, too.
+    """
+    linear = affine[:3, :3]
+    thickness = float(np.abs(linear[2]).max())
+    heights, of_voxels = points[:, 2], index @ linear[2] + affine[2, 3]
+    found: list[tuple[float, float, float]] = []  # longest, across, level
+    for z in np.arange(of_voxels.min(), of_voxels.max() + thickness / 2, thickness / 2):
+        section = points[np.abs(heights - z) <= thickness / 2 + 1e-6, :2]
+        count = int((np.abs(of_voxels - z) < thickness / 2 - 1e-6).sum())
+        if len(section) < 3 or count == 0:
+            continue
+        hull = _hull(section)
+        lengths = squareform(pdist(hull))
+        a, b = np.unravel_index(int(lengths.argmax()), lengths.shape)
+        # The hull of a rounded section's centres has less than its area, which its voxels tell; the longest diameter runs
+        # between the luckiest centres and needs no correction.
+        x, y = (hull - hull.mean(axis=0)).T
+        own = abs((x * np.roll(y, -1) - y * np.roll(x, -1)).sum()) / 2
+        growth = np.clip(np.sqrt(count * abs(np.linalg.det(linear)) / thickness / own), 1, 1.2) if own > 0 else 1.0
+        across = _longest_across(hull, hull[b] - hull[a]) * growth if lengths[a, b] > 0 else 0.0
+        found.append((float(lengths[a, b]), float(min(across, lengths[a, b])), float(z)))
+    if not found:
+        return (0.0, 0.0), float(of_voxels.mean())
+    # Among sections that are equally long within the precision, the widest one.
+    longest = max(length for length, _, _ in found)
+    length, across, level = max((one for one in found if one[0] >= SAME_LENGTH * longest), key=lambda one: one[1])
+    return (length, across), level
+
+
+def _longest_across(polygon: np.ndarray, along: np.ndarray) -> float:
+    """Longest chord of a convex polygon (n, 2) perpendicular to ``along``; it passes through a corner."""
+    unit = along / np.linalg.norm(along)
+    place, height = polygon @ unit, polygon @ np.array([-unit[1], unit[0]])
+    start, end = np.arange(len(polygon)), np.roll(np.arange(len(polygon)), -1)
+    longest = 0.0
+    for at in place:
+        low, high = np.minimum(place[start], place[end]), np.maximum(place[start], place[end])
+        crossed = (low - 1e-9 <= at) & (at <= high + 1e-9)
+        run = place[end] - place[start]
+        share = np.divide(at - place[start], run, out=np.zeros_like(run), where=np.abs(run) > 1e-9)
+        cuts = (height[start] + share * (height[end] - height[start]))[crossed]
+        longest = max(longest, float(np.ptp(cuts)) if len(cuts) else 0.0)
+    return longest
+
+
+def _surface(mask: np.ndarray, index: np.ndarray, linear: np.ndarray) -> float:
+    """Area of the border in mm²; 0 when the mask is too small to have one."""
+    from skimage.measure import marching_cubes, mesh_surface_area
+
+    low, high = index.min(axis=0), index.max(axis=0) + 1
+    part = mask[tuple(map(slice, low, high))]
+    edges = np.sqrt((linear**2).sum(axis=0))
+    sigma = SURFACE_BLUR * edges.max() / edges
+    part = np.pad(part, [(int(np.ceil(3 * v)) + 1,) * 2 for v in sigma]).astype(np.float32)
+    smooth = ndimage.gaussian_filter(part, sigma)
+    # The level that keeps the mask's volume: blurring alone would shrink what is small.
+    count = len(index)
+    level = float(np.partition(smooth.ravel(), -count)[-count])
+    if not 0 < level < float(smooth.max()):
+        return 0.0
+    corners, faces, _, _ = marching_cubes(smooth, level)
+    return float(mesh_surface_area(corners @ linear.T, faces))
