@@ -14,9 +14,9 @@ from torch import nn
 from XAIReportLib.results import Heatmap
 from XAIReportLib.saliency.cam import METHODS as GRADIENT_METHODS
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
-from XAIReportLib.saliency.layer import CellGrid, cell_grid
+from XAIReportLib.saliency.layer import cell_grid
 from XAIReportLib.saliency.masks import adaptive_mask
-from XAIReportLib.saliency.score_cam import channel_weights, weighted_maps
+from XAIReportLib.saliency.score_cam import ScoreCam, weighted_maps
 from XAIReportLib.views import PIXELS, Views
 
 __all__ = ["METHODS", "adaptive_mask", "explain"]
@@ -68,9 +68,14 @@ def explain(
             maps = gradient_maps(method, model, layer[1], record)
         else:
             keys = key_slices(areas, views.planes, SCORECAM_KEY_SLICES)
-            weights = _mean_weights(model, pixels, record.activations, grid, column, keys, tell, cancelled)
+            engine = ScoreCam(model, grid, cancelled=cancelled)
+            weights, precision = _mean_weights(engine, pixels, record.activations, column, keys, tell)
             maps = weighted_maps(weights, record.activations)
-            parameters |= {"key_slices": len(keys), "effective_channels": effective_number(weights)}
+            parameters |= {
+                "key_slices": len(keys),
+                "effective_channels": effective_number(weights),
+                "precision": precision,
+            }
         values = np.maximum(views.onto_case(grid.onto_input(maps * share[:, None, None], PIXELS)), 0)
         highest = float(values.max())
         values = (values / highest if highest > 0 else values).astype(np.float32)
@@ -79,23 +84,25 @@ def explain(
 
 
 def _mean_weights(
-    model: nn.Module,
+    engine: ScoreCam,
     pixels: np.ndarray,
     activations: np.ndarray,
-    grid: CellGrid,
     column: int,
     keys: list[int],
     tell: Callable[[float], None],
-    cancelled: Callable[[], bool] | None,
-) -> np.ndarray:
-    total = np.zeros(activations.shape[1])
+) -> tuple[np.ndarray, str]:
+    """Mean of the key slices' exact weights, and the precision they were taken in."""
+    weights, precisions = [], set()
     for done, key in enumerate(keys):
         first = 0.5 + 0.5 * done / len(keys)
-        total += channel_weights(
-            model, pixels[key], activations[key], grid, column,
-            progress=lambda f, first=first: tell(first + 0.5 * f / len(keys)), cancelled=cancelled,
-        )  # fmt: skip
-    return total / len(keys)
+        sweep = engine.exact(
+            pixels[key][None],
+            activations[key],
+            progress=lambda f, first=first: tell(first + 0.5 * f / len(keys)),
+        )
+        weights.append(sweep.weights(column))
+        precisions.add(sweep.precision)
+    return np.mean(weights, axis=0), " and ".join(sorted(precisions))
 
 
 def key_slices(areas: np.ndarray, planes: tuple[str, ...], count: int) -> list[int]:
