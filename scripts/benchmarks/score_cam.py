@@ -242,10 +242,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))
     parser.add_argument("--images", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, help="of torch; one thread is the fairest on a machine that others use")
     parser.add_argument("--output", type=Path, help="JSON file for the figures")
     parser.add_argument("--memory", nargs="*", default=list(MEMORY), help="whose peak memory is taken")
     parser.add_argument("--only-memory", metavar="NAME", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
+    if options.threads:
+        torch.set_num_threads(options.threads)
     if options.only_memory:
         print(own_memory(options.only_memory, options))
         return 0
