@@ -338,9 +338,3 @@ def test_public_names_come_when_they_are_used() -> None:
     assert set(XAIReportLib.__all__) <= set(dir(XAIReportLib))
     with pytest.raises(AttributeError, match="bogus"):
         _ = XAIReportLib.bogus
-
-
-def test_the_methods_that_are_checked_early_are_those_of_the_saliency_stage() -> None:
-    from XAIReportLib.saliency import METHODS
-
-    assert set(command_line.SALIENCY_METHODS) == set(METHODS)

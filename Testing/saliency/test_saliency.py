@@ -10,13 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pytorch_grad_cam import GradCAM, GradCAMPlusPlus
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-from scipy.special import softmax
 from torch import nn
 from XAIReportLib.results import Cancelled, Heatmap
-from XAIReportLib.saliency import adaptive_mask, effective_number, key_slices
+from XAIReportLib.saliency import adaptive_mask, key_slices
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
 from XAIReportLib.saliency.layer import CellGrid, cell_grid
-from XAIReportLib.saliency.score_cam import channel_weights, weighted_maps
 
 
 class Small(nn.Module):
@@ -105,26 +103,6 @@ def test_gradient_maps_are_those_of_the_library_up_to_its_scaling(method: str, l
         theirs = cam(torch.from_numpy(x[:, None]), [ClassifierOutputTarget(1)])[0]
     ours = CellGrid((1.5, 1.5), (4.0, 4.0)).onto_input(own[None], 96)[0]
     assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.99
-
-
-def test_scorecam_weights_equal_the_formula_and_constant_channels_get_none() -> None:
-    model = Small().eval()
-    image = discs((30, 60))
-    record = record_layer(model, model.layer, image, 1)
-    activations = record.activations[0].copy()
-    activations[2] = 0.7
-    grid = cell_grid(model, model.layer, 96)
-    weights = channel_weights(model, image[0], activations, grid, 1, batch=2)
-    scores = []
-    for k in (0, 1, 3, 4, 5):
-        scaled = (activations[k] - activations[k].min()) / (activations[k].max() - activations[k].min())
-        mask = grid.onto_input(scaled[None], 96)[0]
-        with torch.inference_mode():
-            scores.append(float(model(torch.from_numpy(image[0] * mask)[None, None])[0, 1]))
-    np.testing.assert_allclose(weights[[0, 1, 3, 4, 5]], softmax(scores), rtol=1e-4)
-    assert weights[2] == 0
-    assert weighted_maps(weights, record.activations).min() >= 0
-    assert 1 <= effective_number(weights) <= 5
 
 
 def test_recording_can_be_cancelled_and_leaves_no_hook() -> None:

@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from XAIReportLib.batch import SALIENCY_METHODS, saliency_methods
+from XAIReportLib.batch import saliency_methods
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
+from XAIReportLib.results import DEFAULT_SALIENCY, SALIENCY_METHODS
 
 OK, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 DOORS = (
@@ -136,8 +137,8 @@ def _add_analyze(commands: argparse._SubParsersAction) -> None:
         "--saliency",
         metavar="METHODS",
         type=saliency_methods,
-        default=SALIENCY_METHODS,
-        help=f"comma-separated, of {', '.join(SALIENCY_METHODS)}; default all",
+        default=DEFAULT_SALIENCY,
+        help=f"comma-separated, of {', '.join(SALIENCY_METHODS)}; default {','.join(DEFAULT_SALIENCY)}",
     )
     command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default %(default)s")
     command.add_argument("--case-id", metavar="ID", help="default: a random one, never from a file name or a tag")

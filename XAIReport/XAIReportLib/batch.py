@@ -13,10 +13,10 @@ from typing import Any
 from XAIReportLib.batch_inputs import find_items
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
 from XAIReportLib.folder import add_warning, check_writable, read_result
+from XAIReportLib.results import DEFAULT_SALIENCY, SALIENCY_METHODS
 from XAIReportLib.worker.client import WorkerClient
 
 MANIFEST, SUMMARY = "batch.json", "summary.json"
-SALIENCY_METHODS = ("gradcam++", "gradcam", "scorecam")
 OK, SOME_FAILED = 0, 1
 
 
@@ -187,8 +187,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--saliency",
         metavar="METHODS",
         type=saliency_methods,
-        default=SALIENCY_METHODS,
-        help=f"comma-separated, of {', '.join(SALIENCY_METHODS)}; default all",
+        default=DEFAULT_SALIENCY,
+        help=f"comma-separated, of {', '.join(SALIENCY_METHODS)}; default {','.join(DEFAULT_SALIENCY)}",
     )
     command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default %(default)s")
     command.add_argument("--force", action="store_true", help="analyse what does not look like a head MRI, too")

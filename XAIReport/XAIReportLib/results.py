@@ -12,6 +12,10 @@ import numpy as np
 
 OUTCOMES = ("class_suggested", "no_lesion_found", "abstained", "not_applicable")
 VERDICTS = ("good", "limited", "failed", "not_possible")
+DEFAULT_SALIENCY = ("gradcam++", "gradcam", "scorecam")
+SALIENCY_METHODS = (
+    *DEFAULT_SALIENCY, "layercam", "hirescam", "saliency", "smoothgrad", "integrated_gradients", "occlusion",
+)  # fmt: skip
 
 
 class Cancelled(Exception):

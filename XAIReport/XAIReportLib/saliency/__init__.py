@@ -11,17 +11,19 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from torch import nn
 
+from XAIReportLib.results import SALIENCY_METHODS as METHODS
 from XAIReportLib.results import Heatmap
 from XAIReportLib.saliency.cam import METHODS as GRADIENT_METHODS
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
-from XAIReportLib.saliency.layer import CellGrid, cell_grid
+from XAIReportLib.saliency.input_methods import METHODS as INPUT_METHODS
+from XAIReportLib.saliency.input_methods import input_maps
+from XAIReportLib.saliency.layer import cell_grid
 from XAIReportLib.saliency.masks import adaptive_mask
-from XAIReportLib.saliency.score_cam import channel_weights, weighted_maps
+from XAIReportLib.saliency.score_cam import ScoreCam, weighted_maps
 from XAIReportLib.views import PIXELS, Views
 
 __all__ = ["METHODS", "adaptive_mask", "explain"]
 
-METHODS = (*GRADIENT_METHODS, "scorecam")
 SCORECAM_KEY_SLICES = 1  # of each plane: the largest sections of what was found
 
 
@@ -41,7 +43,8 @@ def explain(
 
     Every slice's map L is weighted by the slice's own probability of the target, 1 / (1 + exp(-y)), so that slices in which the
     network finds nothing stay dark; planes are averaged, and the result is divided by its maximum. ScoreCAM's channel weights are
-    exact on the largest lesion section of each plane; their mean is used on all slices.
+    exact on the largest lesion section of each plane; their mean is used on all slices. Methods at the input's pixels need many
+    passes: they look at slices with a positive y and at the largest lesion sections, and leave the others dark.
 
     Args:
         methods: among METHODS; target: class name and its column in the model's output.
@@ -59,43 +62,58 @@ def explain(
     tell = progress or (lambda _fraction: None)
     name, column = target
     grid = cell_grid(model, layer[1], PIXELS)
+    keys = key_slices(areas, views.planes, SCORECAM_KEY_SLICES)
     record = record_layer(model, layer[1], pixels, column, progress=lambda f: tell(0.5 * f), cancelled=cancelled)
     share = 1 / (1 + np.exp(-np.clip(presence, -30, 30)))
     heatmaps = []
     for method in methods:
-        parameters: dict[str, object] = {"cell_pixels": grid.stride[0], "slices": len(pixels)}
-        if method in GRADIENT_METHODS:
-            maps = gradient_maps(method, model, layer[1], record)
+        parameters: dict[str, object] = {"slices": len(pixels), "cell_pixels": grid.stride[0]}
+        if method in INPUT_METHODS:
+            seen = np.union1d(np.flatnonzero(presence > 0), keys)
+            maps = np.zeros(pixels.shape, np.float32)
+            maps[seen] = input_maps(
+                method, model, pixels[seen], column, progress=lambda f: tell(0.5 + 0.5 * f), cancelled=cancelled
+            )
+            parameters = {"slices": len(seen), "cell_pixels": 1.0}
+        elif method in GRADIENT_METHODS:
+            maps = grid.onto_input(gradient_maps(method, model, layer[1], record), PIXELS)
         else:
-            keys = key_slices(areas, views.planes, SCORECAM_KEY_SLICES)
-            weights = _mean_weights(model, pixels, record.activations, grid, column, keys, tell, cancelled)
-            maps = weighted_maps(weights, record.activations)
-            parameters |= {"key_slices": len(keys), "effective_channels": effective_number(weights)}
-        values = np.maximum(views.onto_case(grid.onto_input(maps * share[:, None, None], PIXELS)), 0)
+            engine = ScoreCam(model, grid, cancelled=cancelled)
+            weights, precision = _mean_weights(engine, pixels, record.activations, column, keys, tell)
+            maps = grid.onto_input(weighted_maps(weights, record.activations), PIXELS)
+            parameters |= {
+                "key_slices": len(keys),
+                "effective_channels": effective_number(weights),
+                "precision": precision,
+            }
+        values = np.maximum(views.onto_case(maps * share[:, None, None]), 0)
         highest = float(values.max())
         values = (values / highest if highest > 0 else values).astype(np.float32)
-        heatmaps.append(Heatmap(method, name, values, layer[0], 0, parameters))
+        where = "input" if method in INPUT_METHODS else layer[0]
+        heatmaps.append(Heatmap(method, name, values, where, 0, parameters))
     return tuple(heatmaps)
 
 
 def _mean_weights(
-    model: nn.Module,
+    engine: ScoreCam,
     pixels: np.ndarray,
     activations: np.ndarray,
-    grid: CellGrid,
     column: int,
     keys: list[int],
     tell: Callable[[float], None],
-    cancelled: Callable[[], bool] | None,
-) -> np.ndarray:
-    total = np.zeros(activations.shape[1])
+) -> tuple[np.ndarray, str]:
+    """Mean of the key slices' exact weights, and the precision they were taken in."""
+    weights, precisions = [], set()
     for done, key in enumerate(keys):
         first = 0.5 + 0.5 * done / len(keys)
-        total += channel_weights(
-            model, pixels[key], activations[key], grid, column,
-            progress=lambda f, first=first: tell(first + 0.5 * f / len(keys)), cancelled=cancelled,
-        )  # fmt: skip
-    return total / len(keys)
+        sweep = engine.exact(
+            pixels[key][None],
+            activations[key],
+            progress=lambda f, first=first: tell(first + 0.5 * f / len(keys)),
+        )
+        weights.append(sweep.weights(column))
+        precisions.add(sweep.precision)
+    return np.mean(weights, axis=0), " and ".join(sorted(precisions))
 
 
 def key_slices(areas: np.ndarray, planes: tuple[str, ...], count: int) -> list[int]:

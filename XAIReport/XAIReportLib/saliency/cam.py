@@ -10,13 +10,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from pytorch_grad_cam import GradCAM, GradCAMPlusPlus
+from pytorch_grad_cam import GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM
 from pytorch_grad_cam.base_cam import BaseCAM
 from torch import nn
 
 from XAIReportLib.results import Cancelled
 
-METHODS: dict[str, type[BaseCAM]] = {"gradcam": GradCAM, "gradcam++": GradCAMPlusPlus}
+METHODS: dict[str, type[BaseCAM]] = {
+    "gradcam": GradCAM,
+    "gradcam++": GradCAMPlusPlus,
+    "layercam": LayerCAM,
+    "hirescam": HiResCAM,
+}
 
 
 @dataclass(frozen=True)
@@ -72,12 +77,14 @@ def record_layer(
 def gradient_maps(method: str, model: nn.Module, layer: nn.Module, record: LayerRecord) -> np.ndarray:
     """L = ReLU(sum_k w_k A_k) of every slice, not normalised, so that slices can be compared: float32 (n, rows, columns).
 
-    With y the target's score and A the layer's activations:
+    With y the target's score and A the layer's activations (LayerCAM and HiResCAM weight every cell ij by itself):
 
         gradcam    w_k = mean_ij dy/dA_kij                                       (Selvaraju et al. 2017, arXiv 1610.02391)
         gradcam++  w_k = sum_ij a_kij ReLU(dy/dA_kij), a_kij of its eq. 19       (Chattopadhyay et al. 2018, arXiv 1710.11063)
+        layercam   w_kij = ReLU(dy/dA_kij)                               (Jiang et al. 2021, doi 10.1109/TIP.2021.3089943)
+        hirescam   w_kij = dy/dA_kij                                     (Draelos and Carin 2020, arXiv 2011.08891)
     """
     cam = METHODS[method](model=model, target_layers=[layer])
     cam.activations_and_grads.release()
-    image = cam.get_cam_image(None, layer, None, record.activations, record.gradients)
+    image = cam.get_cam_image(None, layer, None, record.activations, record.gradients, False)
     return np.maximum(image, 0).astype(np.float32)

@@ -8,20 +8,30 @@ import numpy as np
 import torch
 from torch import nn
 
+RESIZING = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.Conv3d, nn.MaxPool3d, nn.AvgPool3d)
+
 
 @dataclass(frozen=True)
 class CellGrid:
-    """Receptive-field centre of cell (row, column): ``origin + stride * (row, column)``, in input pixels."""
+    """Receptive-field centre of cell (i, j, ...): ``origin + stride * (i, j, ...)``, in input pixels, for each axis."""
 
-    origin: tuple[float, float]
-    stride: tuple[float, float]
+    origin: tuple[float, ...]
+    stride: tuple[float, ...]
 
-    def onto_input(self, maps: np.ndarray, pixels: int) -> np.ndarray:
-        """Cell maps (n, rows, columns) on the input's grid, linear between the centres, nearest beyond: (n, pixels, pixels)."""
-        (oy, ox), (sy, sx) = self.origin, self.stride
-        rows = _linear_weights((np.arange(pixels) - oy) / sy, maps.shape[1])
-        columns = _linear_weights((np.arange(pixels) - ox) / sx, maps.shape[2])
-        return np.matmul(np.matmul(rows, maps.astype(np.float32)), columns.T)
+    def onto_input(self, maps: np.ndarray, pixels: int | tuple[int, ...]) -> np.ndarray:
+        """Cell maps (n, *cells) on the input's grid, linear between the centres, nearest beyond: float32 (n, *pixels)."""
+        result = maps.astype(np.float32)
+        for axis, matrix in enumerate(self.interpolation(maps.shape[1:], pixels), 1):
+            result = np.moveaxis(np.moveaxis(result, axis, -1) @ matrix.T, -1, axis)
+        return np.ascontiguousarray(result)
+
+    def interpolation(self, cells: tuple[int, ...], pixels: int | tuple[int, ...]) -> list[np.ndarray]:
+        """For each axis the matrix (pixels, cells) that ``onto_input`` multiplies with."""
+        sizes = (pixels,) * len(cells) if isinstance(pixels, int) else pixels
+        return [
+            _linear_weights((np.arange(size) - origin) / stride, count)
+            for size, count, origin, stride in zip(sizes, cells, self.origin, self.stride, strict=True)
+        ]
 
 
 def _linear_weights(positions: np.ndarray, cells: int) -> np.ndarray:
@@ -35,43 +45,46 @@ def _linear_weights(positions: np.ndarray, cells: int) -> np.ndarray:
     return weights
 
 
-def cell_grid(model: nn.Module, layer: nn.Module, pixels: int) -> CellGrid:
+def cell_grid(model: nn.Module, layer: nn.Module, pixels: int | tuple[int, ...], input_channels: int = 1) -> CellGrid:
     """Follows the strided and the unpadded operations of one forward pass down to the size of the layer's output.
 
     Each change of size is read from the first operation that makes it (parallel branches share its grid): with kernel k,
     stride s and padding p, cell i is centred on cell s i - p + (k - 1) / 2 of the grid before (Araujo et al. 2019,
     doi 10.23915/distill.00021, eq. 5).
+
+    Args:
+        pixels: size of the network's input, an int for a square picture, one number an axis otherwise.
     """
+    whole = (pixels, pixels) if isinstance(pixels, int) else tuple(pixels)
     changes: dict[tuple[int, ...], tuple[tuple[int, ...], nn.Module]] = {}
     sizes: list[tuple[int, ...]] = []
 
     def watch(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        before, after = tuple(inputs[0].shape[-2:]), tuple(output.shape[-2:])
-        if before != after and len(after) == 2 and after not in changes:
+        before, after = tuple(inputs[0].shape[2:]), tuple(output.shape[2:])
+        if before != after and len(after) == len(whole) and after not in changes:
             changes[after] = (before, module)
 
-    kinds = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
-    handles = [m.register_forward_hook(watch) for m in model.modules() if isinstance(m, kinds)]
-    handles.append(layer.register_forward_hook(lambda _m, _i, output: sizes.append(tuple(output.shape[-2:]))))
+    handles = [m.register_forward_hook(watch) for m in model.modules() if isinstance(m, RESIZING)]
+    handles.append(layer.register_forward_hook(lambda _m, _i, output: sizes.append(tuple(output.shape[2:]))))
     parameter = next(model.parameters())
     try:
         with torch.inference_mode():
-            model(torch.zeros(1, 1, pixels, pixels, device=parameter.device, dtype=parameter.dtype))
+            model(torch.zeros(1, input_channels, *whole, device=parameter.device, dtype=parameter.dtype))
     finally:
         for handle in handles:
             handle.remove()
     chain = []
     size = sizes[0]
-    while size != (pixels, pixels):
+    while size != whole:
         size, module = changes[size]
         chain.append(module)
-    centre, stride = np.zeros(2), np.ones(2)
+    centre, stride = np.zeros(len(whole)), np.ones(len(whole))
     for module in reversed(chain):
-        k, s, p = (np.array(_pair(getattr(module, name))) for name in ("kernel_size", "stride", "padding"))
+        k, s, p = (_per_axis(getattr(module, name), len(whole)) for name in ("kernel_size", "stride", "padding"))
         centre = centre + stride * ((k - 1) / 2 - p)
         stride = stride * s
     return CellGrid(tuple(map(float, centre)), tuple(map(float, stride)))
 
 
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else value
+def _per_axis(value: int | tuple[int, ...], axes: int) -> np.ndarray:
+    return np.full(axes, value) if isinstance(value, int) else np.array(value)

@@ -1,66 +1,177 @@
 """ScoreCAM: how much of the score survives when only what one channel saw is left in the image.
 
-    w_k = softmax_k( y(x * H_k) ),  H_k = the channel's activation, scaled to [0, 1] and resampled onto the input
-    L   = ReLU( sum_k w_k A_k )                                              (Wang et al. 2020, arXiv 1910.01279, eq. 3 to 6)
+    H_k = U(A_k), shifted and scaled to [0, 1];  w_k = softmax_k( y(x * H_k) );  L = ReLU( sum_k w_k A_k )
+                                                                             (Wang et al. 2020, arXiv 1910.01279, eq. 3 to 6)
 
-The paper subtracts y of a baseline image before the softmax; a constant for all k does not change a softmax, so it is not computed.
-Channels that are constant over a slice have an empty mask and are left out. No hook is in place during the masked passes, and the
-masked images of one batch exist at a time.
+with U the resampling onto the input. The paper subtracts y of a baseline image before the softmax; a constant for all k does not
+change a softmax, so it is not computed. One sweep over the channels serves every class. Channels that are constant over the image
+have an empty mask and are left out. No hook is in place during the masked passes, and only one batch of masked images exists at a
+time, so that memory does not grow with the number of channels. Pictures and volumes alike.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.special import softmax
 from torch import nn
 
-from XAIReportLib.results import Cancelled
+from XAIReportLib.saliency.channel_search import search
 from XAIReportLib.saliency.layer import CellGrid
+from XAIReportLib.saliency.masked_passes import Batches, MaskedPasses
+
+SAMPLE = 8  # channels whose float32 scores decide whether bfloat16 may be used
+DISAGREEMENT = 0.1  # most that the weights of those channels may differ between precisions (total variation, 0 to 1)
+GAIN = 0.8  # bfloat16 must take less than this share of float32's time
+FAST_SHARE, FAST_LEAST = 6, 16  # fast mode scores one channel in six, at least sixteen
 
 
-def channel_weights(
-    model: nn.Module,
-    pixels: np.ndarray,
-    activations: np.ndarray,
-    grid: CellGrid,
-    target: int,
-    batch: int = 16,
-    progress: Callable[[float], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> np.ndarray:
-    """w_k of one slice, exact: float64 (channels,), 0 for constant channels.
+@dataclass(frozen=True)
+class Sweep:
+    """What the masked passes of one image gave.
+
+    Attributes:
+        scores: float64 (channels, columns of the model's output); NaN for constant channels, which are left out.
+        precision: "float32", or "bfloat16" (in exact mode with the heaviest channels in float32).
+        forwards: masked images that went through the network.
+        predicted: how many channels' scores fast mode predicted from the others'.
+    """
+
+    scores: np.ndarray
+    precision: str
+    forwards: int
+    predicted: int = 0
+
+    def weights(self, target: int) -> np.ndarray:
+        """w_k of one column of the model's output: float64 (channels,), summing to 1, 0 for constant channels."""
+        weights = np.zeros(len(self.scores))
+        varied = np.isfinite(self.scores[:, 0])
+        if varied.any():
+            weights[varied] = softmax(self.scores[varied, target])
+        return weights
+
+
+class ScoreCam:
+    """Sweeps of one network, for many images. Keeps what it measured: the fastest batch, and whether bfloat16 may be used.
 
     Args:
-        pixels: float32 (224, 224); activations: (channels, rows, columns); target: column of the model's output.
-
-    Raises:
-        Cancelled: between two batches of channels.
+        model: images (B, channels, *size) to scores (B, columns); its weights are put in channels-last order.
+        grid: where the explained layer's cells lie.
+        precision: "auto" uses bfloat16 where it was measured to be faster than float32 and to agree with it; "float32".
+        cancelled: asked between two batches; Cancelled is raised from the sweep.
     """
-    device = next(model.parameters()).device
-    low, high = activations.min(axis=(1, 2)), activations.max(axis=(1, 2))
-    varied = np.flatnonzero(high - low > 1e-8)
-    if len(varied) == 0:
-        return np.zeros(len(activations))
-    image = torch.from_numpy(pixels).to(device)
-    scores = []
-    for start in range(0, len(varied), batch):
-        if cancelled and cancelled():
-            raise Cancelled("stopped during scorecam")
-        part = varied[start : start + batch]
-        scaled = (activations[part] - low[part, None, None]) / (high - low)[part, None, None]
-        masks = torch.from_numpy(grid.onto_input(scaled, pixels.shape[-1])).to(device)
-        with torch.inference_mode():
-            scores.append(model((image * masks)[:, None])[:, target].double().cpu().numpy())
-        if progress:
-            progress(min((start + batch) / len(varied), 1.0))
-    weights = np.zeros(len(activations))
-    weights[varied] = softmax(np.concatenate(scores))
-    return weights
+
+    def __init__(
+        self,
+        model: nn.Module,
+        grid: CellGrid,
+        precision: str = "auto",
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
+        layout = torch.channels_last if len(grid.stride) == 2 else torch.channels_last_3d
+        self.model, self.grid, self.cancelled = model.to(memory_format=layout), grid, cancelled
+        self.batches = Batches(next(model.parameters()).device.type)
+        self._half: bool | None = None if precision == "auto" else False
+
+    def exact(
+        self, image: np.ndarray, activations: np.ndarray, progress: Callable[[float], None] | None = None
+    ) -> Sweep:
+        """Every channel is scored. In bfloat16 the heaviest channels are scored again in float32; when the two disagree, the
+        whole sweep is done again in float32, and later ones too.
+
+        Args:
+            image: float32 (input channels, *size); activations: (channels, *cells).
+
+        Raises:
+            Cancelled: between two batches.
+        """
+        passes = self._passes(image, activations, progress)
+        whole = np.full((len(activations), 1), np.nan)
+        if not len(passes.varied):
+            return Sweep(whole, "float32", 0)
+        half = self._may_use_half(passes)
+        scores = passes.score(passes.varied, half)
+        if half:
+            heavy = np.unique(np.argsort(-scores, axis=0, kind="stable")[:SAMPLE])
+            again = passes.score(passes.varied[heavy], half=False)
+            if _disagreement(scores[heavy], again) <= DISAGREEMENT:
+                scores[heavy] = again
+            else:
+                self._half = half = False
+                scores = passes.score(passes.varied, half=False)
+        whole = np.full((len(activations), scores.shape[1]), np.nan)
+        whole[passes.varied] = scores
+        return Sweep(whole, "bfloat16" if half else "float32", passes.forwards)
+
+    def fast(
+        self, image: np.ndarray, activations: np.ndarray, target: int, progress: Callable[[float], None] | None = None
+    ) -> Sweep:
+        """One channel in FAST_SHARE is scored, chosen for one class; the others' scores are predicted (channel_search).
+
+        What this loses is measured by ``scripts/benchmark.py score-cam`` (``ssim_fast``).
+
+        Raises:
+            Cancelled: between two batches.
+        """
+        passes = self._passes(image, activations, progress)
+        if not len(passes.varied):
+            return Sweep(np.full((len(activations), 1), np.nan), "float32", 0)
+        half = self._may_use_half(passes)
+        budget = min(max(len(passes.varied) // FAST_SHARE, FAST_LEAST), len(passes.varied))
+        passes.expected = budget
+        scores, measured = search(
+            _let_through(image, activations[passes.varied], self.grid),
+            lambda rows: passes.score(passes.varied[rows], half),
+            target,
+            budget,
+        )
+        whole = np.full((len(activations), scores.shape[1]), np.nan)
+        whole[passes.varied] = scores
+        return Sweep(whole, "bfloat16" if half else "float32", passes.forwards, int((~measured).sum()))
+
+    def _passes(
+        self, image: np.ndarray, activations: np.ndarray, progress: Callable[[float], None] | None
+    ) -> MaskedPasses:
+        return MaskedPasses(self.model, self.grid, self.batches, image, activations, progress, self.cancelled)
+
+    def _may_use_half(self, passes: MaskedPasses) -> bool:
+        if self._half is None:
+            sample = passes.varied[np.linspace(0, len(passes.varied) - 1, SAMPLE).astype(int)]
+            scores, seconds = {}, {}
+            for half in (False, True):
+                passes.score(sample[:4], half)  # the first pass of a precision prepares it
+                began = time.perf_counter()
+                scores[half] = passes.score(sample, half)
+                seconds[half] = time.perf_counter() - began
+            agree = _disagreement(scores[True], scores[False]) <= DISAGREEMENT
+            self._half = agree and seconds[True] < GAIN * seconds[False]
+            passes.forwards = 0
+        return self._half
+
+
+def _disagreement(scores: np.ndarray, others: np.ndarray) -> float:
+    """Largest total variation distance, over the columns, between the weights that two sets of scores give."""
+    return float((np.abs(softmax(scores, axis=0) - softmax(others, axis=0)).sum(axis=0) / 2).max())
+
+
+def _let_through(image: np.ndarray, activations: np.ndarray, grid: CellGrid) -> np.ndarray:
+    """What each mask lets through, at the layer's cells: the scaled activation times the image there: (channels, cells)."""
+    flat = activations.reshape(len(activations), -1)
+    scaled = (flat - flat.min(axis=1, keepdims=True)) / np.ptp(flat, axis=1)[:, None]
+    centres = np.ix_(*(
+        np.clip(np.round(origin + stride * np.arange(cells)).astype(int), 0, size - 1)
+        for origin, stride, cells, size in zip(
+            grid.origin, grid.stride, activations.shape[1:], image.shape[1:], strict=True
+        )
+    ))  # fmt: skip
+    brightness = np.abs(image).mean(axis=0)[centres].ravel()
+    return scaled * (0.1 * max(float(brightness.max()), 1e-12) + brightness)
 
 
 def weighted_maps(weights: np.ndarray, activations: np.ndarray) -> np.ndarray:
-    """ReLU(sum_k w_k A_k): float32 (n, rows, columns)."""
-    return np.maximum(np.einsum("k,nkij->nij", weights, activations), 0).astype(np.float32)
+    """ReLU(sum_k w_k A_k): float32 (n, *cells). ``weights`` (channels,); ``activations`` (n, channels, *cells)."""
+    return np.maximum(np.einsum("k,nk...->n...", weights, activations), 0).astype(np.float32)
