@@ -203,6 +203,8 @@ def test_a_head_is_accepted() -> None:
 def test_other_modalities_colours_and_hounsfield_units() -> None:
     assert "CT" in str(unlike_head_mri(head_case(modality="CT")))
     assert "coloured" in str(unlike_head_mri(head_case(coloured=True)))
+    assert "echo time of 98 ms" in str(unlike_head_mri(head_case(echo_time_ms=98.0)))
+    assert unlike_head_mri(head_case(echo_time_ms=12.0)) is None
     image, inside = head()
     hounsfield = np.where(inside, image - 100, -1000)
     hounsfield[ellipsoid((16.5, 20.5, 13.5)) & ~ellipsoid((15, 19, 12))] = 900

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from XAIReportLib.case import Case, InputError
 from XAIReportLib.folder import read_result
 from XAIReportLib.models.bundle import find_bundles
-from XAIReportLib.pipeline import Analysis, analyze
+from XAIReportLib.pipeline import WITHOUT_CONTRAST_AGENT, Analysis, analyze
 from XAIReportLib.reading import case_from_array
 from XAIReportLib.results import Cancelled
 
@@ -29,7 +30,7 @@ def head() -> SyntheticHead:
 
 @pytest.fixture(scope="module")
 def analysis(head: SyntheticHead, tmp_path_factory: pytest.TempPathFactory) -> Analysis:
-    case = case_from_array(head.image, head.affine, "synthetic-head")
+    case = replace(case_from_array(head.image, head.affine, "synthetic-head"), contrast_agent=False)
     return analyze(case, tmp_path_factory.mktemp("out"), notes=(NOTE,))
 
 
@@ -58,6 +59,11 @@ def test_every_heat_map_is_hot_in_the_lesion(analysis: Analysis, head: Synthetic
         assert heatmap.values.min() >= 0 and heatmap.values.max() == pytest.approx(1)
         outside = analysis.case.head & ~head.lesion
         assert heatmap.values[head.lesion].mean() > 4 * heatmap.values[outside].mean(), heatmap.method
+
+
+def test_a_header_that_names_no_contrast_agent_is_a_warning(analysis: Analysis) -> None:
+    assert WITHOUT_CONTRAST_AGENT in analysis.findings.warnings
+    assert WITHOUT_CONTRAST_AGENT not in analyze(replace(noise(), contrast_agent=False)).findings.warnings
 
 
 def noise() -> Case:

@@ -201,6 +201,38 @@ def test_dicom_modality_and_inverted_grey(tmp_path: Path) -> None:
         assert np.corrcoef(turned.image.ravel(), plain.image.ravel())[0, 1] == pytest.approx(-1)
 
 
+@pytest.mark.parametrize(
+    ("tags", "named"),
+    [
+        ({"ContrastBolusAgent": "Gadovist"}, True),
+        ({"ContrastBolusAgent": "NONE"}, False),
+        ({"ContrastBolusAgent": ""}, False),
+        ({"SeriesDescription": "t1_mprage_sag +C"}, True),
+        ({"SeriesDescription": "AX T1 POST GD"}, True),
+        ({"SeriesDescription": "T1 pre contrast"}, False),
+        ({"SeriesDescription": "t1 ohne KM"}, False),
+        ({"SeriesDescription": "posterior fossa"}, False),
+        ({}, False),
+    ],
+)
+def test_a_header_that_names_a_contrast_agent_is_told_from_one_that_does_not(
+    tmp_path: Path, tags: dict[str, str], named: bool
+) -> None:
+    assert read_case(write_series(tmp_path / "a", phantom(), oblique(), **tags)).contrast_agent is named
+
+
+def test_the_echo_time_is_read_from_slices_and_from_frames_and_may_be_missing(tmp_path: Path) -> None:
+    assert read_case(write_series(tmp_path / "a", phantom(), oblique(), EchoTime="98.0")).echo_time_ms == 98
+    assert read_case(write_series(tmp_path / "b", phantom(), oblique(), EchoTime="")).echo_time_ms is None
+    path = write_multi_frame(tmp_path / "frames.dcm", phantom(), oblique())
+    data = pydicom.dcmread(path)
+    echo = Dataset()
+    echo.EffectiveEchoTime = 12.5
+    data.SharedFunctionalGroupsSequence[0].MREchoSequence = Sequence([echo])
+    data.save_as(path)
+    assert read_case(path).echo_time_ms == 12.5
+
+
 def test_a_picture_stands_upright_and_has_no_geometry(tmp_path: Path) -> None:
     pixels = np.arange(40 * 30, dtype=np.uint16).reshape(30, 40) * 50
     Image.fromarray(pixels).save(tmp_path / "deep.png")

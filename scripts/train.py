@@ -163,7 +163,7 @@ def main(argv: list[str] | None = None) -> int:  # noqa: PLR0915 - one training 
             {"params": [p for p in network.parameters() if id(p) in encoder], "lr": options.rate * 0.5},
             {"params": [p for p in network.parameters() if id(p) not in encoder], "lr": options.rate},
         ],
-        weight_decay=0.05,
+        weight_decay=0.02,
     )
     steps = options.epochs * (options.samples // options.batch)
     warm = max(steps // 30, 1)

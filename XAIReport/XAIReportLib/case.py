@@ -33,6 +33,8 @@ class Case:
         kind: "nifti", "nrrd", "dicom", "picture" or "array".
         sha256: of the input file's bytes (of all files of a DICOM series, in order of their names).
         coloured: the file held true colours; ``image`` is their luminance.
+        echo_time_ms: of a DICOM series, when its header gives one.
+        contrast_agent: whether a DICOM header names a contrast agent; None for other files.
     """
 
     case_id: str
@@ -43,6 +45,8 @@ class Case:
     kind: str = "array"
     sha256: str = ""
     coloured: bool = False
+    echo_time_ms: float | None = None
+    contrast_agent: bool | None = None
 
     @property
     def has_geometry(self) -> bool:

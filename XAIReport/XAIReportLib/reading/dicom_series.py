@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from XAIReportLib.case import InputError
+from XAIReportLib.reading import acquisition
+from XAIReportLib.reading.acquisition import Acquisition, acquisition_of
 
 TAGS = (
+    *acquisition.TAGS,
     "SeriesInstanceUID",
     "SeriesNumber",
     "Modality",
@@ -54,8 +57,8 @@ class Plane:
     size: tuple[int, int]
 
 
-def read_folder(folder: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, str, list[Path]]:
-    """Voxels (rescaled) with axes (i, j, k), affine to LPS millimetres, modality code, and the files that were read.
+def read_folder(folder: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, Acquisition, list[Path]]:
+    """Voxels (rescaled) with axes (i, j, k), affine to LPS millimetres, the acquisition, and the files that were read.
 
     Raises InputError when the folder does not hold exactly one series on an even grid without gaps.
     """
@@ -65,8 +68,7 @@ def read_folder(folder: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, 
     name = folder.name or str(folder)
     first_path, first = headers[0]
     if len(headers) == 1 and int(first.get("NumberOfFrames") or 1) > 1:
-        array, affine, modality = read_multi_frame(first_path, max_voxels)
-        return array, affine, modality, [first_path]
+        return *read_multi_frame(first_path, max_voxels), [first_path]
     planes = [_plane(header, header, path.name) for path, header in headers]
     order, affine = place(planes, name)
     columns, rows = planes[0].size
@@ -85,11 +87,11 @@ def read_folder(folder: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, 
                 f"{headers[index][0].name} in {name} is damaged, truncated or compressed in an unknown way; "
                 "export the series again."
             ) from error
-    return array, affine, str(first.get("Modality") or "OT"), [path for path, _ in headers]
+    return array, affine, acquisition_of(first), [path for path, _ in headers]
 
 
-def read_multi_frame(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, str]:
-    """Voxels (rescaled) with axes (i, j, k), affine to LPS millimetres, modality code, of an enhanced multi-frame file.
+def read_multi_frame(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, Acquisition]:
+    """Voxels (rescaled) with axes (i, j, k), affine to LPS millimetres, the acquisition, of an enhanced multi-frame file.
 
     Raises InputError when it is a single slice, says no place for each frame, or is compressed.
     """
@@ -121,7 +123,7 @@ def read_multi_frame(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarra
     array = np.stack(scaled).transpose().astype(np.float32)
     if data.get("PhotometricInterpretation") == "MONOCHROME1":  # low values are white; GDCM turns them by itself
         array = array.max() - array
-    return array, affine, str(data.get("Modality") or "OT")
+    return array, affine, acquisition_of(lookups[order[0]])
 
 
 def source_images(source: Path) -> tuple[list[Path], list[int]]:
