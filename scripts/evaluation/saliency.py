@@ -346,7 +346,7 @@ def section(measured: dict[str, Any]) -> list[str]:
         f"## Saliency: {measured['slices']} slices of {measured['groups']} unseen groups ({measured['machine']})",
         "",
         "The class with the highest score is explained, right or wrong. Intervals: 95 %, bootstrap over groups. The class path",
-        "reads features under the lesion attention, so that overlap with the lesion is not evidence of its own; the rows at the end",
+        "reads features under the lesion attention, so that overlap with the lesion is not evidence of its own; the last rows",
         "show the same maps with the attention made uniform or put in random order. Gain: insertion less deletion, above a",
         "random ranking of the same slice; "
         f"ranking by the reference outline reaches {_cell(measured['reference_gain_above_random'])}.",

@@ -1,18 +1,20 @@
 """Where a class's score came from, on the case's own grid.
 
-``explain`` is the one call: it runs the methods on every slice and brings each one's maps back as a ``Heatmap``; ``adaptive_mask``
-cuts it.
+``explain`` runs the methods on every slice and brings each one's maps back as a ``Heatmap``; ``adaptive_mask`` cuts it; ``check``
+says whether the maps of the case may be relied on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from torch import nn
 
 from XAIReportLib.results import SALIENCY_METHODS as METHODS
-from XAIReportLib.results import Heatmap
+from XAIReportLib.results import Heatmap, SaliencyCheck, SaliencyMask
+from XAIReportLib.saliency import checks
 from XAIReportLib.saliency.cam import METHODS as GRADIENT_METHODS
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
 from XAIReportLib.saliency.input_methods import METHODS as INPUT_METHODS
@@ -22,9 +24,19 @@ from XAIReportLib.saliency.masks import adaptive_mask
 from XAIReportLib.saliency.score_cam import ScoreCam, weighted_maps
 from XAIReportLib.views import PIXELS, Views
 
-__all__ = ["METHODS", "adaptive_mask", "explain"]
+__all__ = ["METHODS", "Explanation", "adaptive_mask", "check", "explain"]
 
 SCORECAM_KEY_SLICES = 1  # of each plane: the largest sections of what was found
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """``heatmaps`` on the case's grid; ``keys``: the slices with the largest sections, and ``sections``: each method's maps there,
+    float32 (keys, 224, 224)."""
+
+    heatmaps: tuple[Heatmap, ...]
+    keys: list[int]
+    sections: tuple[np.ndarray, ...]
 
 
 def explain(
@@ -38,7 +50,7 @@ def explain(
     areas: np.ndarray,
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
-) -> tuple[Heatmap, ...]:
+) -> Explanation:
     """Heat maps of one class over the whole case, one for each method.
 
     Every slice's map L is weighted by the slice's own probability of the target, 1 / (1 + exp(-y)), so that slices in which the
@@ -65,7 +77,7 @@ def explain(
     keys = key_slices(areas, views.planes, SCORECAM_KEY_SLICES)
     record = record_layer(model, layer[1], pixels, column, progress=lambda f: tell(0.5 * f), cancelled=cancelled)
     share = 1 / (1 + np.exp(-np.clip(presence, -30, 30)))
-    heatmaps = []
+    heatmaps, sections = [], []
     for method in methods:
         parameters: dict[str, object] = {"slices": len(pixels), "cell_pixels": grid.stride[0]}
         if method in INPUT_METHODS:
@@ -86,12 +98,41 @@ def explain(
                 "effective_channels": effective_number(weights),
                 "precision": precision,
             }
+        sections.append(maps[keys])
         values = np.maximum(views.onto_case(maps * share[:, None, None]), 0)
         highest = float(values.max())
         values = (values / highest if highest > 0 else values).astype(np.float32)
         where = "input" if method in INPUT_METHODS else layer[0]
         heatmaps.append(Heatmap(method, name, values, where, 0, parameters))
-    return tuple(heatmaps)
+    return Explanation(tuple(heatmaps), keys, tuple(sections))
+
+
+def check(
+    explanation: Explanation,
+    mask: SaliencyMask,
+    target: int,
+    model: nn.Module,
+    layer: nn.Module,
+    views: Views,
+    pixels: np.ndarray,
+    head: np.ndarray,
+    lesion: np.ndarray,
+) -> SaliencyCheck:
+    """Whether the case's heat maps may be relied on, from the slices with the largest sections (``checks.check``).
+
+    Args:
+        mask: of the first heat map; target: column of the model's output.
+        head, lesion: bool, on the case's grid.
+    """
+    keys, first = explanation.keys, explanation.heatmaps[0].values
+    heads, lesions, highlighted = (
+        views.from_case(array.astype(np.uint8), labels=True)[keys] > 0 for array in (head, lesion, mask.values)
+    )
+    outside = float(first[~head].sum() / max(float(first.sum()), 1e-12))
+    grid = cell_grid(model, layer, PIXELS)
+    return checks.check(
+        model, layer, grid, target, pixels[keys], heads, lesions, highlighted, explanation.sections, outside
+    )
 
 
 def _mean_weights(

@@ -18,11 +18,11 @@ from XAIReportLib.saliency.quality import baseline_image, noisy
 STABILITY_METHOD = "gradcam++"
 DILATION = 2  # pixels that are removed around a lesion with it
 LIMITS = {
-    "agreement": (0.0, 1.0),
-    "stability": (0.0, 1.0),
-    "score_drop": (-1.0, 1.0),
-    "outside_lesion": (0.0, 1.0),
-    "outside_head": (0.0, 1.0),
+    "agreement": (0.2, 1.0),
+    "stability": (0.6, 1.0),
+    "score_drop": (0.02, 1.0),
+    "outside_lesion": (0.0, 0.8),
+    "outside_head": (0.0, 0.5),
 }  # lowest and highest value that passes
 
 
