@@ -27,7 +27,7 @@ def adaptive_mask(heatmap: Heatmap, head: np.ndarray) -> SaliencyMask:
     otsu_percentile = 100.0 * float(np.count_nonzero(inside <= threshold)) / len(inside)
     percentile = float(np.clip(otsu_percentile, LOWEST, HIGHEST))
     cut = max(float(np.percentile(inside, percentile)), float(positive.min()))
-    mask, dropped = _largest_components((heatmap.values >= cut) & head)
+    mask, dropped = largest_components((heatmap.values >= cut) & head)
     parameters = {
         "otsu_threshold": threshold,
         "otsu_percentile": otsu_percentile,
@@ -38,7 +38,7 @@ def adaptive_mask(heatmap: Heatmap, head: np.ndarray) -> SaliencyMask:
     return SaliencyMask(heatmap.method, heatmap.target, mask.astype(np.uint8), percentile, rule, parameters)
 
 
-def _largest_components(mask: np.ndarray) -> tuple[np.ndarray, int]:
+def largest_components(mask: np.ndarray) -> tuple[np.ndarray, int]:
     """The mask without components much smaller than its largest, and how many were dropped."""
     labels, count = ndimage.label(mask, structure=np.ones((3,) * mask.ndim))
     if count < 2:
