@@ -24,7 +24,7 @@ from torch import nn
 from training.unseen import UnseenSlices, slices_of
 from XAIReportLib.models.bundle import Bundle, load_bundle, load_network
 from XAIReportLib.models.inference import ClassPath
-from XAIReportLib.results import SALIENCY_METHODS, Heatmap
+from XAIReportLib.results import SALIENCY_METHODS, Heatmap, SaliencyMask
 from XAIReportLib.saliency import adaptive_mask, checks, quality
 from XAIReportLib.saliency.cam import METHODS as GRADIENT_METHODS
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
@@ -75,12 +75,17 @@ class Explainer:
         return of
 
 
+def mask_of(method: str, values: np.ndarray, head: np.ndarray) -> SaliencyMask:
+    """The product's mask of one slice's map."""
+    scaled = (values / max(float(values.max()), 1e-12)).astype(np.float32)
+    return adaptive_mask(Heatmap(method, "", scaled[..., None], "", 0), head[..., None])
+
+
 def figures_of(
-    values: np.ndarray, slices: UnseenSlices, n: int, score: Callable[[np.ndarray], np.ndarray], gain: bool
+    method: str, values: np.ndarray, slices: UnseenSlices, n: int, score: Callable[[np.ndarray], np.ndarray], gain: bool
 ) -> dict[str, float]:
     head, lesion = slices.heads[n], slices.lesions[n]
-    cut = adaptive_mask(Heatmap("", "", (values / max(values.max(), 1e-12)).astype(np.float32)[..., None], "", 0),
-                        head[..., None])  # fmt: skip
+    cut = mask_of(method, values, head)
     mask = cut.values[..., 0] > 0
     row = {
         "dice": quality.dice(mask, lesion),
@@ -136,18 +141,19 @@ def evaluate_slice(bundle: Bundle, explainer: Explainer, slices: UnseenSlices, n
         "rules": {m: dice_of_rules(maps[m], head, lesion) for m in RULE_METHODS},
     }
     shown = {m: maps[m] for m in RULE_METHODS}
-    first = next(iter(shown.values()))
-    highlighted = adaptive_mask(Heatmap("", "", (first / max(first.max(), 1e-12)).astype(np.float32)[..., None], "", 0),
-                                head[..., None]).values[None, ..., 0] > 0  # fmt: skip
+    first, values = next(iter(shown.items()))
+    mask = mask_of(first, values, head)
+    highest = values >= mask.parameters.get("cut", np.inf) * values.max()
     row["checks"] = checks.check(
         explainer.model, explainer.layer, explainer.grid, column, image[None], head[None], (outline & head)[None],
-        highlighted, [m[None] for m in shown.values()], float(first[~head].sum() / max(first.sum(), 1e-12)),
+        mask.values[None, ..., 0] > 0, [m[None] for m in shown.values()],
+        float((highest & ~head).sum() / max(int(highest.sum()), 1)),
     ).figures  # fmt: skip
     if part == "tune":
         return row
-    row["methods"] = {m: figures_of(values, slices, n, score, gain=True) for m, values in maps.items()}
+    row["methods"] = {m: figures_of(m, v, slices, n, score, gain=True) for m, v in maps.items()}
     row["controls"] = {
-        m: figures_of(values, slices, n, score, gain=True) for m, values in quality.control_maps(image, head).items()
+        m: figures_of(m, v, slices, n, score, gain=True) for m, v in quality.control_maps(image, head).items()
     }
     row["reference_gain"] = gain_of(ndimage.gaussian_filter(lesion.astype(float), 2.0), slices, n, score)
     row["random_gain"] = gain_of(np.random.default_rng(n).random(image.shape), slices, n, score)
@@ -159,7 +165,7 @@ def evaluate_slice(bundle: Bundle, explainer: Explainer, slices: UnseenSlices, n
             changed = Explainer(bundle, model).maps(image, column, ("gradcam++", "gradcam"))
         finally:
             restore()
-        row["attention"][kind] = {m: figures_of(v, slices, n, score, gain=False)["dice"] for m, v in changed.items()}
+        row["attention"][kind] = {m: figures_of(m, v, slices, n, score, gain=False)["dice"] for m, v in changed.items()}
     row["randomisation"] = randomisation(bundle, explainer, slices, n, column, maps["gradcam++"])
     return row
 
@@ -195,7 +201,7 @@ def randomisation(
     for name, parts in stages.items():
         twin = quality.randomised(explainer.model, parts, seed=n % 5).eval()
         changed = Explainer(bundle, twin).maps(slices.pixels[n], column, ("gradcam++",))["gradcam++"]
-        dice = figures_of(changed, slices, n, explainer.score(column), gain=False)["dice"]
+        dice = figures_of("gradcam++", changed, slices, n, explainer.score(column), gain=False)["dice"]
         result[name] = {"dice": dice, "ssim": quality.similarity(values, changed)}
     return result
 

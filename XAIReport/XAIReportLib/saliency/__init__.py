@@ -128,7 +128,8 @@ def check(
     heads, lesions, highlighted = (
         views.from_case(array.astype(np.uint8), labels=True)[keys] > 0 for array in (head, lesion, mask.values)
     )
-    outside = float(first[~head].sum() / max(float(first.sum()), 1e-12))
+    highest = first >= mask.parameters.get("cut", np.inf)
+    outside = float((highest & ~head).sum() / max(int(highest.sum()), 1))
     grid = cell_grid(model, layer, PIXELS)
     return checks.check(
         model, layer, grid, target, pixels[keys], heads, lesions, highlighted, explanation.sections, outside

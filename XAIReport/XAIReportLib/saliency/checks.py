@@ -13,10 +13,10 @@ from torch import nn
 from XAIReportLib.results import SaliencyCheck
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
 from XAIReportLib.saliency.layer import CellGrid
-from XAIReportLib.saliency.quality import baseline_image, noisy
+from XAIReportLib.saliency.quality import inpainted, noisy
 
 STABILITY_METHOD = "gradcam++"
-DILATION = 2  # pixels that are removed around a lesion with it
+RIM = 6  # pixels that are removed around an area with it
 LIMITS = {
     "agreement": (0.2, 1.0),
     "stability": (0.6, 1.0),
@@ -40,13 +40,13 @@ def check(
 ) -> SaliencyCheck:
     """The checks of one case, for one class.
 
-    With p = 1 / (1 + exp(-y)) of the class against "no lesion", mean of the sections; removed pixels are replaced by a blur:
+    With p = 1 / (1 + exp(-y)) of the class against "no lesion", mean of the sections; what is removed is filled from its rim:
 
         agreement       mean correlation, in the heads, of the methods' maps (1 for a single method)
         stability       lowest correlation of Grad-CAM++'s map with that of a slightly noisy section
         score_drop      p lost when the highlighted area is removed, less p lost when the area's mirror image is
         outside_lesion  share of p that is left when the lesion is removed: what surrounds it speaks for the class
-        outside_head    share of the heat map's sum outside the head
+        outside_head    share of what is highlighted, before it is kept to the head, that lies outside the head
 
     Args:
         pixels, heads, lesions, highlighted: of the largest sections, (n, rows, columns); the last three bool.
@@ -56,8 +56,7 @@ def check(
     without_highlighted = _share(model, _removed(pixels, heads, highlighted), column)
     mirrored = np.stack([_mirror_image(h, area) for h, area in zip(heads, highlighted, strict=True)])
     without_mirrored = _share(model, _removed(pixels, heads, mirrored), column)
-    grown = ndimage.binary_dilation(lesions, np.ones((1, 3, 3)), iterations=DILATION)
-    without_lesion = _share(model, _removed(pixels, heads, grown), column)
+    without_lesion = _share(model, _removed(pixels, heads, lesions), column)
     figures = {
         "agreement": _agreement(maps, heads),
         "stability": _stability(model, layer, grid, column, pixels, heads),
@@ -81,13 +80,9 @@ def _share(model: nn.Module, pixels: np.ndarray, column: int) -> float:
 
 
 def _removed(pixels: np.ndarray, heads: np.ndarray, areas: np.ndarray) -> np.ndarray:
-    """The sections with a blur of what surrounds an area in the area's place."""
-    kept = []
-    for image, head, area in zip(pixels, heads, areas, strict=True):
-        rest = head & ~area
-        filled = np.where(area, image[rest].mean() if rest.any() else 0.0, image)
-        kept.append(np.where(area & head, baseline_image(filled, head, "blur"), image))
-    return np.stack(kept).astype(np.float32)
+    """The sections with each area, and a rim around it, filled from what surrounds them."""
+    grown = ndimage.binary_dilation(areas, np.ones((1, 3, 3)), iterations=RIM) & heads
+    return np.stack([inpainted(image, area) for image, area in zip(pixels, grown, strict=True)])
 
 
 def _mirror_image(head: np.ndarray, area: np.ndarray) -> np.ndarray:
