@@ -69,3 +69,7 @@ def test_every_figure_is_finite_and_within_one() -> None:
     found = run(AT_LESION, highlighted=nothing, maps=[np.zeros((1, SIZE, SIZE))] * 2)
     assert all(np.isfinite(v) and -1 <= v <= 1 for v in found.figures.values())
     assert not found.relied_on
+
+
+def test_one_method_alone_cannot_agree_with_itself() -> None:
+    assert "agreement" not in run(AT_LESION, maps=[LESION.astype(float)]).figures

@@ -43,7 +43,7 @@ def check(
 
     With p = 1 / (1 + exp(-y)) of the class against "no lesion", mean of the sections; what is removed is filled from its rim:
 
-        agreement       mean correlation, in the heads, of the methods' maps (1 for a single method)
+        agreement       mean correlation, in the heads, of the methods' maps (none for a single method)
         stability       lowest correlation of Grad-CAM++'s map with that of a slightly noisy section
         score_drop      p lost when the highlighted area is removed, less p lost when the area's mirror image is
         outside_lesion  share of p that is left when the lesion is removed: what surrounds it speaks for the class
@@ -59,17 +59,14 @@ def check(
     without_mirrored = _share(model, _removed(pixels, heads, mirrored), column)
     without_lesion = _share(model, _removed(pixels, heads, lesions), column)
     figures = {
-        "agreement": _agreement(maps, heads),
         "stability": _stability(model, layer, grid, column, pixels, heads),
         "score_drop": float(without_mirrored - without_highlighted),
         "outside_lesion": float(min(without_lesion / max(full, 1e-6), 1.0)),
         "outside_head": float(outside_head),
     }
-    failed = tuple(
-        name
-        for name, (low, high) in LIMITS.items()
-        if not low <= figures[name] <= high or not np.isfinite(figures[name])
-    )
+    if len(maps) > 1:
+        figures = {"agreement": _agreement(maps, heads), **figures}
+    failed = tuple(name for name, value in figures.items() if not LIMITS[name][0] <= value <= LIMITS[name][1])
     return SaliencyCheck(not failed, failed, figures)
 
 
@@ -98,8 +95,7 @@ def _mirror_image(head: np.ndarray, area: np.ndarray) -> np.ndarray:
 
 
 def _agreement(maps: Sequence[np.ndarray], heads: np.ndarray) -> float:
-    pairs = [_correlation(a, b, heads) for a, b in combinations(maps, 2)]
-    return float(np.mean(pairs)) if pairs else 1.0
+    return float(np.mean([_correlation(a, b, heads) for a, b in combinations(maps, 2)]))
 
 
 def _stability(
