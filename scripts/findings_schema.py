@@ -96,11 +96,23 @@ def example() -> Findings:
                     "mask_voxels": 3000,
                     "mask_volume_ml": 7.92,
                     "dice_with_lesion": 0.61,
+                    "independent": False,
                     **place,
                     "centroid_ras_mm": [-13.0, -17.1, 10.2],
                     "regions": [{**other, "overlap_ml": 7.92, "percent_of_mask": 100.0}],
                 }
             ],
+            "saliency_check": {
+                "relied_on": False,
+                "failed": ["outside_lesion"],
+                "figures": {
+                    "agreement": 0.71,
+                    "stability": 0.95,
+                    "score_drop": 0.34,
+                    "outside_lesion": 0.92,
+                    "outside_head": 0.03,
+                },
+            },
             "anatomy": {
                 "registration": {"verdict": "good", "reason": "The brain overlaps.", "checks": {"brain_overlap": 0.94}},
                 "atlas": "Harvard-Oxford cortical and subcortical",

@@ -187,7 +187,7 @@ def _draw(analysed, folder):
 
 def test_a_picture_without_geometry_has_no_atlas_and_no_montage(analysed, tmp_path):
     names = [path.name for path in _draw(analysed.without_geometry(), tmp_path)]
-    assert names == ["lesion.png", "saliency-gradcam++.png", "saliency-scorecam.png", "scores.png"]
+    assert names == ["lesion.png", "saliency-gradcam++.png", "saliency-scorecam.png", "methods.png", "scores.png"]
 
 
 def test_a_case_that_was_not_analysed_is_shown_all_the_same(analysed, tmp_path):
@@ -204,7 +204,7 @@ def test_empty_flat_and_constant_arrays_are_drawn(analysed, tmp_path):
     heatmaps = tuple(replace(h, values=np.zeros_like(h.values)) for h in analysed.heatmaps)
     masks = tuple(replace(m, values=np.zeros_like(m.values)) for m in analysed.masks)
     flat = replace(analysed, case=case, heatmaps=heatmaps, masks=masks, geometry={})
-    assert len(_draw(flat, tmp_path)) == 7
+    assert len(_draw(flat, tmp_path)) == 8
 
 
 def test_drawing_leaves_matplotlibs_global_state_alone(analysed, tmp_path):

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from wild_findings import REGIONS, wild_findings
 from XAIReportLib.report import narrative
 from XAIReportLib.report.narrative import resolve
-from XAIReportLib.results import Anatomy, Registration
+from XAIReportLib.results import Anatomy, Registration, SaliencyCheck
 
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)*")
 SIDES = re.compile(r"\b(left|right)\b", re.IGNORECASE)
@@ -227,3 +227,17 @@ def test_a_pointer_at_nothing_is_an_error(analysed, pointer):
 
 def test_pointers_are_escaped():
     assert resolve({"a/b~c": [1, 2]}, "/a~1b~0c/1") == 2
+
+
+def test_a_failed_check_of_the_heat_maps_is_said_first_with_its_figure(analysed) -> None:
+    figures = {"agreement": 0.12345, "stability": 0.91, "score_drop": 0.4, "outside_lesion": 0.1, "outside_head": 0.0}
+    bad = analysed.findings(check=SaliencyCheck(False, ("agreement",), figures), independent=False)
+    good = analysed.findings(check=SaliencyCheck(True, (), figures))
+    assert bad.saliency_check.figures["agreement"] == 0.1235
+    assert {s.independent for s in bad.saliency} == {False}
+    said = narrative.write(bad).of_section("evidence")
+    assert said[0].text == (
+        "The heat maps of this case should not be relied on: the methods disagree (mean correlation 0.12)."
+    )
+    assert "/saliency_check/figures/agreement" in said[0].evidence
+    assert "passed their checks" in narrative.write(good).of_section("evidence")[0].text

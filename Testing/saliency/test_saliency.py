@@ -131,7 +131,7 @@ def test_the_mask_covers_the_hot_spot_within_the_head_only() -> None:
     head = ((i - 20) / 18.0) ** 2 + ((j - 20) / 18.0) ** 2 + ((k - 15) / 13.0) ** 2 < 1
     spot = np.exp(-((i - 26) ** 2 + (j - 18) ** 2 + (k - 15) ** 2) / 18).astype(np.float32)
     mask = adaptive_mask(Heatmap("gradcam", "glioma", spot, "neck", 0), head)
-    assert 80 <= mask.percentile <= 99.5
+    assert 80 <= mask.percentile <= 99.9
     assert mask.values[26, 18, 15]
     assert not mask.values[~head].any()
     assert mask.values.sum() < 0.2 * head.sum()

@@ -25,7 +25,16 @@ from XAIReportLib.reading import read_case
 from XAIReportLib.report import documents, figures, findings, narrative
 from XAIReportLib.report.narrative import Narrative
 from XAIReportLib.report.schema import Findings
-from XAIReportLib.results import DEFAULT_SALIENCY, Anatomy, Cancelled, Heatmap, MaskGeometry, Prediction, SaliencyMask
+from XAIReportLib.results import (
+    DEFAULT_SALIENCY,
+    Anatomy,
+    Cancelled,
+    Heatmap,
+    MaskGeometry,
+    Prediction,
+    SaliencyCheck,
+    SaliencyMask,
+)
 from XAIReportLib.views import Views, make_views
 
 DEFAULT_BUNDLE = "brain_tumor_mri"
@@ -130,6 +139,7 @@ def analyze(
 
     if refusal and not force:
         prediction, heatmaps, masks, place, geometry = _not_applicable(case, refusal)
+        check = None
     else:
         clock.enter("predict", f"looking at every slice ({device_reason})")
         views, pixels = make_views(case)
@@ -137,7 +147,9 @@ def analyze(
         answers = look(network, pixels, clock.within("looking at every slice"), cancelled)
         prediction = predict(case, views, answers, model)
         clock.enter("saliency", "mapping where the score came from")
-        heatmaps, masks = _explain(methods, prediction, case, views, pixels, answers, model, ClassPath(network), clock)
+        heatmaps, masks, check = _explain(
+            methods, prediction, case, views, pixels, answers, model, ClassPath(network), clock
+        )
         clock.enter("anatomy", "bringing the atlas to the patient")
         lesion = prediction.lesion_labels > 0
         place, geometry = anatomy.locate(
@@ -160,8 +172,9 @@ def analyze(
     if case.contrast_agent is False and prediction.outcome != "not_applicable":
         warnings.append(WITHOUT_CONTRAST_AGENT)
     found = findings.build(
-        case, prediction, geometry, heatmaps, masks, place, model.description(), forced=forced, warnings=warnings
-    )
+        case, prediction, geometry, heatmaps, masks, place, model.description(), forced=forced, warnings=warnings,
+        check=check, independent=not model.lesion_attention,
+    )  # fmt: skip
     story = narrative.write(found)
     run = _provenance(case, model, device_reason, methods, force, clock.seconds, warnings)
     folder = None
@@ -207,19 +220,23 @@ def _explain(
     model: Bundle,
     class_path: ClassPath,
     clock: _Clock,
-) -> tuple[tuple[Heatmap, ...], tuple[SaliencyMask, ...]]:
+) -> tuple[tuple[Heatmap, ...], tuple[SaliencyMask, ...], SaliencyCheck | None]:
     """Heat maps of the class with the highest score; none where no lesion was found, since no class was scored."""
     if not prediction.scores:
-        return (), ()
+        return (), (), None
     name = max(prediction.scores, key=prediction.scores.__getitem__)
     column = 1 + model.classes.index(name)
     layer = model.settings.saliency_layer
-    heatmaps = evidence.explain(
-        methods, (name, column), class_path, (layer, getattr(class_path.network, layer)), views, pixels,
+    module = getattr(class_path.network, layer)
+    explanation = evidence.explain(
+        methods, (name, column), class_path, (layer, module), views, pixels,
         answers.scores[:, column], sections(views, prediction.lesion_labels).sum(axis=0),
         progress=clock.within("mapping where the score came from"), cancelled=clock.cancelled,
     )  # fmt: skip
-    return heatmaps, tuple(evidence.adaptive_mask(h, case.head) for h in heatmaps)
+    masks = tuple(evidence.adaptive_mask(h, case.head) for h in explanation.heatmaps)
+    lesion = prediction.lesion_labels > 0
+    check = evidence.check(explanation, masks[0], column, class_path, module, views, pixels, case.head, lesion)
+    return explanation.heatmaps, masks, check
 
 
 def _provenance(

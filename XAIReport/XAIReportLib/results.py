@@ -74,6 +74,15 @@ class SaliencyMask:
 
 
 @dataclass(frozen=True)
+class SaliencyCheck:
+    """Whether a case's heat maps may be relied on, the checks that failed, and every check's figure (saliency.checks)."""
+
+    relied_on: bool
+    failed: tuple[str, ...]
+    figures: dict[str, float]
+
+
+@dataclass(frozen=True)
 class AtlasRegion:
     """One named region of an atlas; ``label`` is its value in ``Anatomy.labels``."""
 

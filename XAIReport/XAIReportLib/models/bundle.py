@@ -87,6 +87,11 @@ class Bundle:
     def classes(self) -> tuple[str, ...]:
         return self.settings.classes
 
+    @property
+    def lesion_attention(self) -> bool:
+        """Whether the class path reads features under the lesion attention, so that its heat maps must lie near the lesion."""
+        return self.settings.network.family == "dual_head"
+
     def description(self) -> dict[str, Any]:
         """What the findings say of the model."""
         s = self.settings

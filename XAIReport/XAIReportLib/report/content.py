@@ -28,6 +28,11 @@ _CAPTIONS = {
         "Segmented abnormality",
         "Outline of the segmented abnormality on the input, at its largest section.",
     ),
+    "methods": (
+        "Heat maps side by side",
+        "Every method on the same slice, each above the threshold of its own mask (dashed). Where they differ, none of them "
+        "should be relied on alone.",
+    ),
     "montage": ("Overview", "Slices through the head with the outline of the segmented abnormality."),
     "atlas": ("Atlas regions", "Atlas regions in the patient's space, named where the abnormality projects onto them."),
     "registration": (

@@ -164,6 +164,11 @@ def _mark(axes: Axes, x: float, y: float, text: str, **options: str) -> None:
     axes.text(x, y, text, transform=axes.transAxes, color=INK, fontsize=11, path_effects=_HALO, **options)
 
 
+def title(axes: Axes, text: str) -> None:
+    """In the panel's upper left corner."""
+    _mark(axes, 0.02, 0.98, text, ha="left", va="top")
+
+
 def scale_bar(axes: Axes, size_mm: tuple[float, float]) -> None:
     """In the lower right corner: the longest round length of at most a third of the panel."""
     height, width = size_mm

@@ -19,6 +19,7 @@ from .wording import method_name, percent_text, region_name
 
 _MARGIN_MM = 10.0
 _MONTAGE, _MONTAGE_COLUMNS = 12, 6
+_METHOD_COLUMNS = 4
 _NO_MASK_THRESHOLD = 0.5
 _NAMED_REGIONS = len(drawing.REGIONS)
 _WORTH_A_COLOUR_PERCENT = 1.0
@@ -82,6 +83,8 @@ def draw(
         mask = next((m for m in masks if (m.method, m.target) == (heatmap.method, heatmap.target)), None)
         name = re.sub(r"[^A-Za-z0-9+._-]", "-", heatmap.method)
         paths.append(_draw_heatmap(scene, heatmap, mask, target / f"saliency-{name}.png"))
+    if len(heatmaps) > 1:
+        paths.append(_draw_methods(scene, heatmaps, masks, target / "methods.png"))
     if anatomy is not None and anatomy.labels is not None and any(lesion.regions for lesion in findings.lesions):
         paths.append(_draw_atlas(scene, anatomy, findings, target / "atlas.png"))
     if anatomy is not None and anatomy.template_edges is not None:
@@ -140,17 +143,10 @@ def _draw_lesion(scene: _Scene, path: Path) -> Path:
 
 
 def _draw_heatmap(scene: _Scene, heatmap: Heatmap, mask: SaliencyMask | None, path: Path) -> Path:
-    values = scene.fit(heatmap.values)
-    top = float(heatmap.values.max())
-    values = np.clip(values / top, 0, 1) if top > 0 else np.zeros_like(values)
-    inside = np.zeros(values.shape, bool) if mask is None else scene.fit(mask.values) > 0
-    threshold = float(values[inside].min()) if inside.any() else _NO_MASK_THRESHOLD
+    values, inside, threshold = _shown(scene, heatmap, mask)
 
     def add(axes: drawing.Axes, plane: str, index: int) -> None:
-        colours = drawing.heat_colours(scene.orientation.panel(values, plane, index), threshold)
-        drawing.show_colours(axes, colours, scene.orientation.pixel_mm(plane), smooth=True)
-        _outline(scene, axes, inside, (plane, index), colour=drawing.MASK, dashed=True)
-        _outline(scene, axes, scene.lesions > 0, (plane, index), colour=drawing.LESION)
+        _heat(scene, axes, (plane, index), values, inside, threshold)
 
     voxel = focus(scene.lesions == 1, values, scene.head)
     if inside.any() and not any(scene.orientation.panel(inside, *place).any() for place in scene.panels(voxel)):
@@ -164,6 +160,48 @@ def _draw_heatmap(scene: _Scene, heatmap: Heatmap, mask: SaliencyMask | None, pa
         figure.legend(keys, 2)
     figure.colour_bar(threshold)
     return figure.save(path)
+
+
+def _draw_methods(scene: _Scene, heatmaps: Sequence[Heatmap], masks: Sequence[SaliencyMask], path: Path) -> Path:
+    """All methods on one slice, side by side, each above the threshold of its own mask."""
+    by_name = {(m.method, m.target): m for m in masks}
+    shown = [_shown(scene, h, by_name.get((h.method, h.target))) for h in heatmaps]
+    plane, index = scene.panels(focus(scene.lesions == 1, shown[0][0], scene.head))[0]
+    pixels = [(plane, scene.orientation.panel(scene.image, plane, index))] * len(heatmaps)
+    sizes = drawing.panel_sizes(scene.orientation, pixels)
+    figure = drawing.SliceFigure(sizes, 0.62, min(len(heatmaps), _METHOD_COLUMNS))
+    for axes, heatmap, parts in zip(figure.axes, heatmaps, shown, strict=True):
+        drawing.show_image(axes, pixels[0][1], scene.orientation.pixel_mm(plane), scene.window)
+        _heat(scene, axes, (plane, index), *parts)
+        drawing.title(axes, method_name(heatmap.method))
+        drawing.letters(axes, (*scene.orientation.edge_names(plane)[:2], "", ""))  # the title stands at the top
+    keys = [drawing.line_key(drawing.MASK, "mask of each method", dashed=True)]
+    keys += [drawing.line_key(drawing.LESION, "segmented abnormality")] if scene.lesions.any() else []
+    figure.legend(keys, 2)
+    return figure.save(path)
+
+
+def _shown(scene: _Scene, heatmap: Heatmap, mask: SaliencyMask | None) -> tuple[np.ndarray, np.ndarray, float]:
+    """A heat map as shares of its maximum, its mask, and the value from which it is coloured."""
+    values = scene.fit(heatmap.values)
+    top = float(heatmap.values.max())
+    values = np.clip(values / top, 0, 1) if top > 0 else np.zeros_like(values)
+    inside = np.zeros(values.shape, bool) if mask is None else scene.fit(mask.values) > 0
+    return values, inside, float(values[inside].min()) if inside.any() else _NO_MASK_THRESHOLD
+
+
+def _heat(
+    scene: _Scene,
+    axes: drawing.Axes,
+    place: tuple[str, int],
+    values: np.ndarray,
+    inside: np.ndarray,
+    threshold: float,
+) -> None:
+    colours = drawing.heat_colours(scene.orientation.panel(values, *place), threshold)
+    drawing.show_colours(axes, colours, scene.orientation.pixel_mm(place[0]), smooth=True)
+    _outline(scene, axes, inside, place, colour=drawing.MASK, dashed=True)
+    _outline(scene, axes, scene.lesions > 0, place, colour=drawing.LESION)
 
 
 def _draw_atlas(scene: _Scene, anatomy: Anatomy, findings: Findings, path: Path) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from ..case import Case
-from ..results import Anatomy, Heatmap, MaskGeometry, Prediction, RegionOverlap, SaliencyMask
+from ..results import Anatomy, Heatmap, MaskGeometry, Prediction, RegionOverlap, SaliencyCheck, SaliencyMask
 from . import terminology
 from .schema import SCHEMA_VERSION, Findings
 from .wording import RESEARCH_USE, known_classes
@@ -37,6 +37,8 @@ def build(
     model: Mapping[str, Any],
     forced: bool = False,
     warnings: Sequence[str] = (),
+    check: SaliencyCheck | None = None,
+    independent: bool | None = None,
 ) -> Findings:
     """The findings of one analysis, every number rounded to the digits above.
 
@@ -46,6 +48,7 @@ def build(
         anatomy: None for a case that was not analysed.
         model: name, version, sha256, classes, data_set, score_level, calibration, metrics, non_commercial,
             saliency_layer.
+        independent: whether the heat maps could lie elsewhere than the lesion; None when it is not known.
 
     Raises:
         FindingsError: the results contradict each other.
@@ -77,8 +80,10 @@ def build(
                 geometry=geometry,
                 overlaps=overlaps,
             )
+            | {"independent": independent}
             for mask in masks
         ],
+        "saliency_check": None if check is None else _check(check),
         "anatomy": _anatomy(anatomy),
         "warnings": tuple(dict.fromkeys([*warnings, *prediction.warnings])),
         "disclaimers": (RESEARCH_USE, known_classes(model["classes"])),
@@ -293,6 +298,11 @@ def _saliency(
         **_extent(case, mask.method, values, geometry),
         "regions": _regions(mask.method, overlaps, "percent_of_mask"),
     }
+
+
+def _check(check: SaliencyCheck) -> dict[str, Any]:
+    figures = {name: _number(value, SCORE_DIGITS) for name, value in check.figures.items()}
+    return {"relied_on": check.relied_on, "failed": check.failed, "figures": figures}
 
 
 def _regions(mask: str, overlaps: Sequence[RegionOverlap], percent_key: str) -> list[dict[str, Any]]:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from . import measures
 from .passages import Passage, at, quoted
-from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency
+from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency, SaliencyCheckPart
 from .wording import (
     NO_LESION,
     WHERE_NOT_WHY,
     class_name,
+    failed_check,
     joined,
     method_name,
     percent_text,
@@ -146,6 +147,8 @@ def evidence(findings: Findings) -> Iterator[Passage]:
     if not findings.saliency:
         yield Passage("No heat map was computed.", (at("saliency"),))
         return
+    if findings.saliency_check is not None:
+        yield _check(findings.saliency_check)
     for index, saliency in enumerate(findings.saliency):
         yield _heat_map(saliency, index)
         if saliency.mask_voxels:
@@ -153,6 +156,17 @@ def evidence(findings: Findings) -> Iterator[Passage]:
             subject = f"The mask of {method_name(saliency.method)}"
             yield from _projection(subject, saliency.regions, ("saliency", index), approximate)
     yield Passage(WHERE_NOT_WHY, tuple(at("saliency", index, "method") for index in range(len(findings.saliency))))
+
+
+def _check(check: SaliencyCheckPart) -> Passage:
+    """The verdict on the heat maps, with every check that failed."""
+    if check.relied_on:
+        text = "The heat maps of this case passed their checks."
+    else:
+        reasons = [failed_check(name, check.figures[name]) for name in check.failed]
+        text = f"The heat maps of this case should not be relied on: {joined(reasons)}."
+    figures = tuple(at("saliency_check", "figures", name) for name in check.failed)
+    return Passage(text, (at("saliency_check", "relied_on"), at("saliency_check", "failed"), *figures))
 
 
 def _heat_map(saliency: Saliency, index: int) -> Passage:

@@ -191,7 +191,11 @@ class LesionTotal(Part):
 
 
 class Saliency(Extent):
-    """One heat map's mask. ``dice_with_lesion``: with all segmented abnormalities; null where either is empty."""
+    """One heat map's mask.
+
+    ``dice_with_lesion``: with all segmented abnormalities; null where either is empty. ``independent``: false where the
+    class path reads features under the lesion attention, so that the overlap is no evidence of its own.
+    """
 
     method: str
     target: str
@@ -202,7 +206,29 @@ class Saliency(Extent):
     mask_voxels: Annotated[int, Field(ge=0)]
     mask_volume_ml: NotNegative | None
     dice_with_lesion: Fraction | None
+    independent: bool | None = None
     regions: tuple[MaskRegion, ...]
+
+
+class SaliencyCheckPart(Part):
+    """Whether the case's heat maps may be relied on.
+
+    ``failed`` names figures: ``agreement`` of the methods and ``stability`` under noise (correlations), ``score_drop`` when
+    the highlighted area is removed less that of its mirror image, ``outside_lesion`` the share of the score that is left
+    without the lesion, ``outside_head`` the share of the map outside the head.
+    """
+
+    relied_on: bool
+    failed: tuple[str, ...]
+    figures: dict[str, Annotated[float, Field(ge=-1, le=1)]]
+
+    @model_validator(mode="after")
+    def _fails_when_a_check_failed(self) -> SaliencyCheckPart:
+        if self.relied_on == bool(self.failed):
+            raise ValueError("relied_on must be false when a check failed and only then")
+        if unknown := set(self.failed) - set(self.figures):
+            raise ValueError(f"failed names checks without a figure: {', '.join(sorted(unknown))}")
+        return self
 
 
 class RegistrationPart(Part):
@@ -230,6 +256,7 @@ class Findings(Part):
     lesions: tuple[Lesion, ...]
     lesion_total: LesionTotal
     saliency: tuple[Saliency, ...]
+    saliency_check: SaliencyCheckPart | None = None
     anatomy: AnatomyPart
     warnings: tuple[str, ...]
     disclaimers: tuple[str, ...]

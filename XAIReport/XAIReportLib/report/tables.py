@@ -9,8 +9,8 @@ from typing import Any
 
 from .measures import distance_text
 from .provenance import provenance_rows
-from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency
-from .wording import class_name_in_full, joined, method_name, percent_text, score_text
+from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency, SaliencyCheckPart
+from .wording import CHECK_NAMES, class_name_in_full, joined, method_name, percent_text, score_text
 
 _SHOWN_ROWS = 12  # of a region table; regions.csv holds all
 _SHOWN_CHARACTERS = 240  # of a piece of evidence
@@ -66,6 +66,8 @@ def case_tables(findings: Findings) -> list[Table]:
                 tables.append(_region_table(title, lesion.regions, "abnormality", findings))
     if findings.saliency:
         tables.append(_saliency_table(findings))
+        if findings.saliency_check is not None:
+            tables.append(_check_table(findings.saliency_check))
         for saliency in findings.saliency:
             if saliency.regions:
                 title = f"Atlas regions of the mask of {method_name(saliency.method)}"
@@ -141,6 +143,19 @@ def _saliency_table(findings: Findings) -> Table:
     rules = sorted({f"{method_name(s.method)}: {s.rule}" for s in findings.saliency if s.rule})
     note = "Percentile of the values in the head at which the mask is cut. " + "; ".join(rules)
     return Table("Heat maps and their masks", header, tuple(rows), frozenset({2, 3, 5}), note.strip())
+
+
+def _check_table(check: SaliencyCheckPart) -> Table:
+    """The shortcut card: what each check found, and whether it failed."""
+    rows = [
+        (
+            CHECK_NAMES.get(name, name.replace("_", " ")),
+            score_text(value),
+            "failed" if name in check.failed else "passed",
+        )
+        for name, value in check.figures.items()
+    ]
+    return Table("Checks of the heat maps", ("Check", "Value", "Result"), tuple(rows), frozenset({1}))
 
 
 def _region_table(title: str, regions: Sequence[LesionRegion | MaskRegion], owner: str, findings: Findings) -> Table:

@@ -18,6 +18,25 @@ _METHOD_NAMES = {
     "gradcam++": "Grad-CAM++",
     "scorecam": "ScoreCAM",
     "layercam": "LayerCAM",
+    "hirescam": "HiResCAM",
+    "saliency": "Saliency",
+    "smoothgrad": "SmoothGrad",
+    "integrated_gradients": "Integrated Gradients",
+    "occlusion": "Occlusion",
+}
+CHECK_NAMES = {
+    "agreement": "Agreement of the methods (mean correlation)",
+    "stability": "Map under noise (lowest correlation)",
+    "score_drop": "Score lost without the highlighted area, less its mirror image",
+    "outside_lesion": "Share of the score left without the segmented abnormality",
+    "outside_head": "Share of the map outside the head",
+}
+_FAILED_CHECKS = {
+    "agreement": "the methods disagree (mean correlation {})",
+    "stability": "a little noise changes the map (lowest correlation {})",
+    "score_drop": "removing the highlighted area lowers the score hardly more than removing its mirror image (difference {})",
+    "outside_lesion": "much of the score is left when the segmented abnormality is removed (share {})",
+    "outside_head": "much of the map lies outside the head (share {})",
 }
 _ACRONYMS = r"WHO|IDH|MGMT|EGFR|TERT|ATRX|CNS5|PitNET|1p/?19q"
 _WORDS = (
@@ -57,6 +76,11 @@ def class_name_in_full(label: str) -> str:
 def method_name(method: str) -> str:
     """What a saliency method is called."""
     return _METHOD_NAMES.get(method.lower(), method)
+
+
+def failed_check(name: str, value: float) -> str:
+    """What a failed check of the heat maps found, as a clause."""
+    return _FAILED_CHECKS.get(name, f"the check {name.replace('_', ' ')} failed ({{}})").format(score_text(value))
 
 
 def known_classes(classes: Sequence[str]) -> str:

@@ -1,18 +1,20 @@
 """Where a class's score came from, on the case's own grid.
 
-``explain`` is the one call: it runs the methods on every slice and brings each one's maps back as a ``Heatmap``; ``adaptive_mask``
-cuts it.
+``explain`` runs the methods on every slice and brings each one's maps back as a ``Heatmap``; ``adaptive_mask`` cuts it; ``check``
+says whether the maps of the case may be relied on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from torch import nn
 
 from XAIReportLib.results import SALIENCY_METHODS as METHODS
-from XAIReportLib.results import Heatmap
+from XAIReportLib.results import Heatmap, SaliencyCheck, SaliencyMask
+from XAIReportLib.saliency import checks
 from XAIReportLib.saliency.cam import METHODS as GRADIENT_METHODS
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
 from XAIReportLib.saliency.input_methods import METHODS as INPUT_METHODS
@@ -22,9 +24,20 @@ from XAIReportLib.saliency.masks import adaptive_mask
 from XAIReportLib.saliency.score_cam import ScoreCam, weighted_maps
 from XAIReportLib.views import PIXELS, Views
 
-__all__ = ["METHODS", "adaptive_mask", "explain"]
+__all__ = ["METHODS", "Explanation", "adaptive_mask", "check", "explain"]
 
+FAINT = -4.0  # log-odds of a slice that adds less than 2 % to a map
 SCORECAM_KEY_SLICES = 1  # of each plane: the largest sections of what was found
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """``heatmaps`` on the case's grid; ``keys``: the slices with the largest sections, and ``sections``: each method's maps there,
+    float32 (keys, 224, 224)."""
+
+    heatmaps: tuple[Heatmap, ...]
+    keys: list[int]
+    sections: tuple[np.ndarray, ...]
 
 
 def explain(
@@ -38,13 +51,14 @@ def explain(
     areas: np.ndarray,
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
-) -> tuple[Heatmap, ...]:
+) -> Explanation:
     """Heat maps of one class over the whole case, one for each method.
 
     Every slice's map L is weighted by the slice's own probability of the target, 1 / (1 + exp(-y)), so that slices in which the
     network finds nothing stay dark; planes are averaged, and the result is divided by its maximum. ScoreCAM's channel weights are
-    exact on the largest lesion section of each plane; their mean is used on all slices. Methods at the input's pixels need many
-    passes: they look at slices with a positive y and at the largest lesion sections, and leave the others dark.
+    exact on the largest lesion section of each plane; their mean is used on all slices. Slices whose weight would be below 2 %
+    (y below FAINT) are left dark without a pass, and methods at the input's pixels, which need many passes, look at slices with a
+    positive y only; the largest lesion sections are always looked at.
 
     Args:
         methods: among METHODS; target: class name and its column in the model's output.
@@ -63,35 +77,70 @@ def explain(
     name, column = target
     grid = cell_grid(model, layer[1], PIXELS)
     keys = key_slices(areas, views.planes, SCORECAM_KEY_SLICES)
-    record = record_layer(model, layer[1], pixels, column, progress=lambda f: tell(0.5 * f), cancelled=cancelled)
+    looked = np.union1d(np.flatnonzero(presence > FAINT), keys)
+    record = record_layer(
+        model, layer[1], pixels[looked], column, progress=lambda f: tell(0.5 * f), cancelled=cancelled
+    )
     share = 1 / (1 + np.exp(-np.clip(presence, -30, 30)))
-    heatmaps = []
+    heatmaps, sections = [], []
     for method in methods:
-        parameters: dict[str, object] = {"slices": len(pixels), "cell_pixels": grid.stride[0]}
+        seen, parameters = looked, {"slices": len(looked), "cell_pixels": grid.stride[0]}
         if method in INPUT_METHODS:
             seen = np.union1d(np.flatnonzero(presence > 0), keys)
-            maps = np.zeros(pixels.shape, np.float32)
-            maps[seen] = input_maps(
+            found = input_maps(
                 method, model, pixels[seen], column, progress=lambda f: tell(0.5 + 0.5 * f), cancelled=cancelled
             )
             parameters = {"slices": len(seen), "cell_pixels": 1.0}
         elif method in GRADIENT_METHODS:
-            maps = grid.onto_input(gradient_maps(method, model, layer[1], record), PIXELS)
+            found = grid.onto_input(gradient_maps(method, model, layer[1], record), PIXELS)
         else:
             engine = ScoreCam(model, grid, cancelled=cancelled)
-            weights, precision = _mean_weights(engine, pixels, record.activations, column, keys, tell)
-            maps = grid.onto_input(weighted_maps(weights, record.activations), PIXELS)
+            at_keys = record.activations[np.searchsorted(looked, keys)]
+            weights, precision = _mean_weights(engine, pixels[keys], at_keys, column, tell)
+            found = grid.onto_input(weighted_maps(weights, record.activations), PIXELS)
             parameters |= {
                 "key_slices": len(keys),
                 "effective_channels": effective_number(weights),
                 "precision": precision,
             }
+        maps = np.zeros(pixels.shape, np.float32)
+        maps[seen] = found
+        sections.append(maps[keys])
         values = np.maximum(views.onto_case(maps * share[:, None, None]), 0)
         highest = float(values.max())
         values = (values / highest if highest > 0 else values).astype(np.float32)
         where = "input" if method in INPUT_METHODS else layer[0]
         heatmaps.append(Heatmap(method, name, values, where, 0, parameters))
-    return tuple(heatmaps)
+    return Explanation(tuple(heatmaps), keys, tuple(sections))
+
+
+def check(
+    explanation: Explanation,
+    mask: SaliencyMask,
+    target: int,
+    model: nn.Module,
+    layer: nn.Module,
+    views: Views,
+    pixels: np.ndarray,
+    head: np.ndarray,
+    lesion: np.ndarray,
+) -> SaliencyCheck:
+    """Whether the case's heat maps may be relied on, from the slices with the largest sections (``checks.check``).
+
+    Args:
+        mask: of the first heat map; target: column of the model's output.
+        head, lesion: bool, on the case's grid.
+    """
+    keys, first = explanation.keys, explanation.heatmaps[0].values
+    heads, lesions, highlighted = (
+        views.from_case(array.astype(np.uint8), labels=True)[keys] > 0 for array in (head, lesion, mask.values)
+    )
+    highest = first >= mask.parameters.get("cut", np.inf)
+    outside = float((highest & ~head).sum() / max(int(highest.sum()), 1))
+    grid = cell_grid(model, layer, PIXELS)
+    return checks.check(
+        model, layer, grid, target, pixels[keys], heads, lesions, highlighted, explanation.sections, outside
+    )
 
 
 def _mean_weights(
@@ -99,18 +148,13 @@ def _mean_weights(
     pixels: np.ndarray,
     activations: np.ndarray,
     column: int,
-    keys: list[int],
     tell: Callable[[float], None],
 ) -> tuple[np.ndarray, str]:
-    """Mean of the key slices' exact weights, and the precision they were taken in."""
+    """Mean of these slices' exact weights, and the precision they were taken in."""
     weights, precisions = [], set()
-    for done, key in enumerate(keys):
-        first = 0.5 + 0.5 * done / len(keys)
-        sweep = engine.exact(
-            pixels[key][None],
-            activations[key],
-            progress=lambda f, first=first: tell(first + 0.5 * f / len(keys)),
-        )
+    for done, (image, layer) in enumerate(zip(pixels, activations, strict=True)):
+        first = 0.5 + 0.5 * done / len(pixels)
+        sweep = engine.exact(image[None], layer, progress=lambda f, first=first: tell(first + 0.5 * f / len(pixels)))
         weights.append(sweep.weights(column))
         precisions.add(sweep.precision)
     return np.mean(weights, axis=0), " and ".join(sorted(precisions))

@@ -30,7 +30,7 @@ def _saliency(model: nn.Module, x: torch.Tensor, target: int) -> torch.Tensor:
 
 def _smoothgrad(model: nn.Module, x: torch.Tensor, target: int) -> torch.Tensor:
     torch.manual_seed(SEED)
-    spread = NOISE * float(x.max() - x.min())
+    spread = NOISE * float((x.max() - x.min()).detach())
     return NoiseTunnel(Saliency(model)).attribute(
         x, nt_type="smoothgrad", nt_samples=SAMPLES, nt_samples_batch_size=SAMPLES, stdevs=spread, target=target
     )

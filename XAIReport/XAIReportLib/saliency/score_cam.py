@@ -142,11 +142,10 @@ class ScoreCam:
         if self._half is None:
             sample = passes.varied[np.linspace(0, len(passes.varied) - 1, SAMPLE).astype(int)]
             scores, seconds = {}, {}
-            for half in (False, True):
-                passes.score(sample[:4], half)  # the first pass of a precision prepares it
+            for half in (False, True, False, True):  # the first pass of a precision also prepares it
                 began = time.perf_counter()
                 scores[half] = passes.score(sample, half)
-                seconds[half] = time.perf_counter() - began
+                seconds[half] = min(time.perf_counter() - began, seconds.get(half, np.inf))
             agree = _disagreement(scores[True], scores[False]) <= DISAGREEMENT
             self._half = agree and seconds[True] < GAIN * seconds[False]
             passes.forwards = 0

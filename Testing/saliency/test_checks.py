@@ -1,0 +1,75 @@
+"""The verdict on a case's heat maps: each check fails for its own reason."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from XAIReportLib.saliency import checks
+from XAIReportLib.saliency.layer import CellGrid
+
+SIZE = 64
+Y, X = np.mgrid[0:SIZE, 0:SIZE]
+HEAD = ((Y - 32) ** 2 + (X - 32) ** 2 < 28**2)[None]
+LESION = ((np.abs(Y - 24) <= 4) & (np.abs(X - 42) <= 4))[None]
+IMAGE = (np.where(HEAD, 0.4, 0.0) + 0.8 * LESION + 0.02 * np.sin(X / 2) * HEAD).astype(np.float32)
+
+
+class Looks(nn.Module):
+    """Its score comes from the brightness of one place only."""
+
+    def __init__(self, rows: slice, columns: slice) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(1, 2, 4, 4)
+        with torch.no_grad():
+            self.layer.weight.fill_(1 / 16)
+            self.layer.bias.zero_()
+        self.rows, self.columns = rows, columns
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        place = torch.relu(self.layer(x))[..., self.rows, self.columns].mean(dim=(1, 2, 3)) ** 2
+        return torch.stack([torch.zeros_like(place), 12 * place - 5], dim=1)
+
+
+AT_LESION, AT_MIRROR = Looks(slice(5, 7), slice(10, 12)), Looks(slice(5, 7), slice(4, 6))
+
+
+def run(model: nn.Module, highlighted: np.ndarray = LESION, maps: list | None = None, outside_head: float = 0.0):
+    grid = CellGrid((1.5, 1.5), (4.0, 4.0))
+    shown = maps or [LESION.astype(float), LESION + 0.1 * HEAD]
+    return checks.check(model, model.layer, grid, 1, IMAGE, HEAD, LESION, highlighted, shown, outside_head)
+
+
+def test_a_score_that_comes_from_the_highlighted_lesion_may_be_relied_on() -> None:
+    found = run(AT_LESION)
+    assert found.relied_on
+    assert found.failed == ()
+    assert found.figures["score_drop"] > 0.3
+    assert found.figures["outside_lesion"] < 0.3
+    assert found.figures["agreement"] > 0.9
+
+
+def test_a_score_from_elsewhere_fails_the_shortcut_checks() -> None:
+    found = run(AT_MIRROR)
+    assert not found.relied_on
+    assert found.figures["outside_lesion"] == pytest.approx(1, abs=0.05)
+    assert found.figures["score_drop"] < 0.02
+    assert "outside_lesion" in found.failed
+
+
+def test_maps_that_disagree_or_lie_in_the_air_fail() -> None:
+    opposite = [LESION.astype(float), (HEAD & ~LESION).astype(float)]
+    assert "agreement" in run(AT_LESION, maps=opposite).failed
+    assert "outside_head" in run(AT_LESION, outside_head=0.9).failed
+
+
+def test_every_figure_is_finite_and_within_one() -> None:
+    nothing = np.zeros_like(LESION)
+    found = run(AT_LESION, highlighted=nothing, maps=[np.zeros((1, SIZE, SIZE))] * 2)
+    assert all(np.isfinite(v) and -1 <= v <= 1 for v in found.figures.values())
+    assert not found.relied_on
+
+
+def test_one_method_alone_cannot_agree_with_itself() -> None:
+    assert "agreement" not in run(AT_LESION, maps=[LESION.astype(float)]).figures

@@ -1,0 +1,117 @@
+"""Should the heat maps of this case be relied on? Five figures on the largest sections of what was found, and one verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import nn
+
+from XAIReportLib.results import SaliencyCheck
+from XAIReportLib.saliency.cam import gradient_maps, record_layer
+from XAIReportLib.saliency.layer import CellGrid
+from XAIReportLib.saliency.quality import inpainted, noisy
+
+STABILITY_METHOD = "gradcam++"
+RIM = 6  # pixels that are removed around an area with it
+# Lowest and highest value that passes: about what one in twenty slices of tune groups with the right class misses.
+LIMITS = {
+    "agreement": (0.45, 1.0),
+    "stability": (0.94, 1.0),
+    "score_drop": (0.14, 1.0),
+    "outside_lesion": (0.0, 0.85),
+    "outside_head": (0.0, 0.05),
+}
+
+
+def check(
+    model: nn.Module,
+    layer: nn.Module,
+    grid: CellGrid,
+    column: int,
+    pixels: np.ndarray,
+    heads: np.ndarray,
+    lesions: np.ndarray,
+    highlighted: np.ndarray,
+    maps: Sequence[np.ndarray],
+    outside_head: float,
+) -> SaliencyCheck:
+    """The checks of one case, for one class.
+
+    With p = 1 / (1 + exp(-y)) of the class against "no lesion", mean of the sections; what is removed is filled from its rim:
+
+        agreement       mean correlation, in the heads, of the methods' maps (none for a single method)
+        stability       lowest correlation of Grad-CAM++'s map with that of a slightly noisy section
+        score_drop      p lost when the highlighted area is removed, less p lost when the area's mirror image is
+        outside_lesion  share of p that is left when the lesion is removed: what surrounds it speaks for the class
+        outside_head    share of what is highlighted, before it is kept to the head, that lies outside the head
+
+    Args:
+        pixels, heads, lesions, highlighted: of the largest sections, (n, rows, columns); the last three bool.
+        maps: for each method its maps on these sections, (n, rows, columns).
+    """
+    full = _share(model, pixels, column)
+    without_highlighted = _share(model, _removed(pixels, heads, highlighted), column)
+    mirrored = np.stack([_mirror_image(h, area) for h, area in zip(heads, highlighted, strict=True)])
+    without_mirrored = _share(model, _removed(pixels, heads, mirrored), column)
+    without_lesion = _share(model, _removed(pixels, heads, lesions), column)
+    figures = {
+        "stability": _stability(model, layer, grid, column, pixels, heads),
+        "score_drop": float(without_mirrored - without_highlighted),
+        "outside_lesion": float(min(without_lesion / max(full, 1e-6), 1.0)),
+        "outside_head": float(outside_head),
+    }
+    if len(maps) > 1:
+        figures = {"agreement": _agreement(maps, heads), **figures}
+    failed = tuple(name for name, value in figures.items() if not LIMITS[name][0] <= value <= LIMITS[name][1])
+    return SaliencyCheck(not failed, failed, figures)
+
+
+def _share(model: nn.Module, pixels: np.ndarray, column: int) -> float:
+    device = next(model.parameters()).device
+    with torch.inference_mode():
+        scores = model(torch.from_numpy(pixels[:, None]).to(device))[:, column].float().cpu().numpy()
+    return float((1 / (1 + np.exp(-np.clip(scores, -30, 30)))).mean())
+
+
+def _removed(pixels: np.ndarray, heads: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """The sections with each area, and a rim around it, filled from what surrounds them."""
+    grown = ndimage.binary_dilation(areas, np.ones((1, 3, 3)), iterations=RIM) & heads
+    return np.stack([inpainted(image, area) for image, area in zip(pixels, grown, strict=True)])
+
+
+def _mirror_image(head: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """The area mirrored about the head's middle column: as large, in the same kind of tissue."""
+    columns = np.flatnonzero(head.any(axis=0))
+    middle = columns[0] + columns[-1] if len(columns) else head.shape[1] - 1
+    source = middle - np.arange(head.shape[1])
+    valid = (source >= 0) & (source < head.shape[1])
+    result = np.zeros_like(area)
+    result[:, valid] = area[:, source[valid]]
+    return result & ~area
+
+
+def _agreement(maps: Sequence[np.ndarray], heads: np.ndarray) -> float:
+    return float(np.mean([_correlation(a, b, heads) for a, b in combinations(maps, 2)]))
+
+
+def _stability(
+    model: nn.Module, layer: nn.Module, grid: CellGrid, column: int, pixels: np.ndarray, heads: np.ndarray
+) -> float:
+    copies = [np.concatenate([image[None], noisy(image, head)]) for image, head in zip(pixels, heads, strict=True)]
+    record = record_layer(model, layer, np.concatenate(copies), column)
+    maps = grid.onto_input(gradient_maps(STABILITY_METHOD, model, layer, record), pixels.shape[1:])
+    groups = maps.reshape(len(pixels), -1, *pixels.shape[1:])
+    return min(
+        _correlation(group[0], other, head) for group, head in zip(groups, heads, strict=True) for other in group[1:]
+    )
+
+
+def _correlation(values: np.ndarray, others: np.ndarray, where: np.ndarray) -> float:
+    a, b = values[where].astype(float), others[where].astype(float)
+    if not len(a) or a.std() < 1e-12 or b.std() < 1e-12:
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])
