@@ -19,13 +19,14 @@ from XAIReportLib.arrays import write_arrays
 from XAIReportLib.case import Case, InputError
 from XAIReportLib.folder import complete_or_absent
 from XAIReportLib.models.bundle import Bundle, choose_device, load_bundle, load_network
+from XAIReportLib.models.counterfactual import counterfactuals as look_again
 from XAIReportLib.models.inference import ClassPath, SliceAnswers, look, predict, sections
 from XAIReportLib.plausibility import unlike_head_mri
 from XAIReportLib.reading import read_case
 from XAIReportLib.report import documents, figures, findings, narrative
 from XAIReportLib.report.narrative import Narrative
 from XAIReportLib.report.schema import Findings
-from XAIReportLib.results import Anatomy, Cancelled, Heatmap, MaskGeometry, Prediction, SaliencyMask
+from XAIReportLib.results import Anatomy, Cancelled, Counterfactual, Heatmap, MaskGeometry, Prediction, SaliencyMask
 from XAIReportLib.views import Views, make_views
 
 DEFAULT_BUNDLE = "brain_tumor_mri"
@@ -35,7 +36,7 @@ PACKAGES = ("torch", "timm", "segmentation-models-pytorch", "grad-cam", "SimpleI
 
 @dataclass(frozen=True)
 class Progress:
-    """``stage`` is read, predict, saliency, anatomy, report or write; ``fraction`` of that stage, 0 to 1."""
+    """``stage`` is read, predict, saliency, counterfactuals, anatomy, report or write; ``fraction`` of that stage, 0 to 1."""
 
     stage: str
     fraction: float
@@ -99,6 +100,7 @@ def analyze(
     case_id: str | None = None,
     keep: bool = False,
     force: bool = False,
+    counterfactuals: bool = True,
     notes: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -112,6 +114,7 @@ def analyze(
         saliency: methods, among gradcam++, gradcam and scorecam.
         keep: put the result beside an earlier one of the same case id instead of replacing it.
         force: analyse an image that does not look like a head MRI; the report says so.
+        counterfactuals: look again at changed images; a few seconds on two processor cores.
         notes: sentences that the report must show, for instance that the image is synthetic.
 
     Raises:
@@ -125,6 +128,7 @@ def analyze(
     model = load_bundle(bundle)
     torch_device, device_reason = choose_device(device)
     refusal = unlike_head_mri(case)
+    changed: tuple[Counterfactual, ...] = ()
 
     if refusal and not force:
         prediction, heatmaps, masks, place, geometry = _not_applicable(case, refusal)
@@ -136,6 +140,12 @@ def analyze(
         prediction = predict(case, views, answers, model)
         clock.enter("saliency", "mapping where the score came from")
         heatmaps, masks = _explain(methods, prediction, case, views, pixels, answers, model, ClassPath(network), clock)
+        if counterfactuals:
+            clock.enter("counterfactuals", "looking again at changed images")
+            changed = look_again(
+                network, case, views, pixels, prediction, heatmaps, masks, model,
+                progress=clock.within("looking again at changed images"), cancelled=cancelled,
+            )  # fmt: skip
         clock.enter("anatomy", "bringing the atlas to the patient")
         lesion = prediction.lesion_labels > 0
         place, geometry = anatomy.locate(
@@ -156,16 +166,17 @@ def analyze(
     forced = bool(refusal) and force
     warnings = [*notes, *prediction.warnings] + ([f"Analysed on demand although {refusal}"] if forced else [])
     found = findings.build(
-        case, prediction, geometry, heatmaps, masks, place, model.description(), forced=forced, warnings=warnings
-    )
+        case, prediction, geometry, heatmaps, masks, place, model.description(),
+        forced=forced, warnings=warnings, counterfactuals=changed,
+    )  # fmt: skip
     story = narrative.write(found)
-    run = _provenance(case, model, device_reason, methods, force, clock.seconds, warnings)
+    run = _provenance(case, model, device_reason, methods, force, counterfactuals, clock.seconds, warnings)
     folder = None
     if output is not None:
         folder = Path(output) / case.case_id
         whole = complete_or_absent(folder, keep)
         with whole as partial:
-            drawn = figures.draw(partial, case, prediction, heatmaps, masks, place, found)
+            drawn = figures.draw(partial, case, prediction, heatmaps, masks, place, found, changed)
             clock.enter("write", "writing the result folder")
             write_arrays(partial, case, prediction, heatmaps, masks, place)
             run["timings_s"] = dict(clock.seconds)
@@ -224,6 +235,7 @@ def _provenance(
     device_reason: str,
     methods: Sequence[str],
     force: bool,
+    counterfactuals: bool,
     seconds: dict[str, float],
     warnings: Sequence[str],
 ) -> dict[str, Any]:
@@ -236,7 +248,7 @@ def _provenance(
         "input_kind": case.kind,
         "geometry": None if case.affine is None else np.asarray(case.affine).round(6).tolist(),
         "bundle": {"name": model.name, "version": model.version, "sha256": model.sha256},
-        "options": {"saliency": list(methods), "force": force},
+        "options": {"saliency": list(methods), "force": force, "counterfactuals": counterfactuals},
         "device": device_reason,
         "seed": 0,
         "python": platform.python_version(),
