@@ -286,7 +286,7 @@ def _regions(mask: str, overlaps: Sequence[RegionOverlap], percent_key: str) -> 
             "mean_probability": _number(row.mean_probability, SCORE_DIGITS),
             "nearest": row.nearest,
             "nearest_mm": _number(row.nearest_mm, MILLIMETRE_DIGITS),
-            "codes": _codes([terminology.structure_code(row.name)]),
+            "codes": _codes(terminology.structure_codes(row.name)),
         }
         for row, share in zip(rows, shares, strict=True)
     ]
