@@ -174,6 +174,32 @@ def test_every_object_belongs_to_the_patient_and_the_study_that_were_analysed(ex
     assert len(series_uids) == len(OBJECTS)
 
 
+@pytest.mark.parametrize(
+    ("tags", "kept"),
+    [
+        ({"SpecificCharacterSet": "ISO_IR 100", "PatientName": "Müller^Jörg"}, {"PatientName": "Müller^Jörg"}),
+        ({"SpecificCharacterSet": "ISO_IR 192", "PatientName": "山田^太郎"}, {"PatientName": "山田^太郎"}),
+        ({"PatientSex": "FEMALE", "StudyTime": ""}, {"PatientSex": "", "StudyTime": "", "PatientID": "4711"}),
+        ({"PatientBirthDate": "1960"}, {"PatientBirthDate": "", "StudyDate": "20260301"}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Invalid value", "ignore:.*potentially invalid")
+def test_names_in_any_letters_are_kept_and_values_that_dicom_forbids_are_left_empty(
+    tmp_path: Path, phantom: Analysed, tags: dict[str, str], kept: dict[str, str]
+) -> None:
+    series = write_series(tmp_path / "series", phantom.case.image, grid_affine("coronal"))
+    for path in series.iterdir():
+        data = pydicom.dcmread(path)
+        for keyword, value in tags.items():
+            setattr(data, keyword, value)
+        data.save_as(path)
+    analysed_series(tmp_path / "result", phantom, series)
+    folder = dicom.write(tmp_path / "result", series)
+    for name in OBJECTS:
+        data = pydicom.dcmread(folder / name)
+        assert {keyword: str(data.get(keyword) or "") for keyword in kept} == kept
+
+
 def test_segments_say_what_made_them_and_never_what_the_lesion_is(exported: tuple[Path, Path]) -> None:
     segments = hd.seg.segread(exported[0] / "segmentation.dcm").SegmentSequence
     assert [s.SegmentLabel for s in segments] == ["Segmented abnormality 1", "Segmented abnormality 2"]
