@@ -71,7 +71,9 @@ def counterfactuals(
     changes = list(_changes(chosen, views, masks))
     changed = [(name, method, where, new) for name, method, where, new in changes if (new != chosen.pixels).any()]
     stacked = np.concatenate([chosen.pixels, *(new for *_, new in changed)])
-    answers = look(network, stacked, progress, cancelled).scores.reshape(len(changed) + 1, len(chosen.pixels), -1)
+    answers = look(network, stacked, progress, cancelled, outlines=False).scores.reshape(
+        len(changed) + 1, len(chosen.pixels), -1
+    )
     before = _answer(answers[0], chosen, bundle)
     after = {
         (name, method): _answer(a, chosen, bundle) for a, (name, method, *_) in zip(answers[1:], changed, strict=True)
@@ -146,7 +148,7 @@ def _ranked(
         where = chosen.head & (heat > level)
         new = _imputed(chosen.pixels, where, chosen.head)
         tried.append(_share(chosen, where, ""))
-        answer = _answer(look(network, new, None, cancelled).scores, chosen, bundle)
+        answer = _answer(look(network, new, None, cancelled, outlines=False).scores, chosen, bundle)
         made = _made(
             chosen, ("ranked_saliency_removed", heatmap.method), tried[-1], (before, answer), tuple(tried), new
         )

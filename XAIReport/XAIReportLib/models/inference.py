@@ -24,10 +24,11 @@ MOST_LESIONS = 20
 
 @dataclass(frozen=True)
 class SliceAnswers:
-    """Per slice: ``scores`` (n, 1 + classes) log-odds against "no lesion"; ``lesion`` (n, 224, 224) probability."""
+    """Per slice: ``scores`` (n, 1 + classes) log-odds against "no lesion"; ``lesion`` (n, 224, 224) probability, None when
+    the outlines were not asked for."""
 
     scores: np.ndarray
-    lesion: np.ndarray
+    lesion: np.ndarray | None
     notes: tuple[str, ...]
 
 
@@ -47,8 +48,10 @@ def look(
     pixels: np.ndarray,
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    outlines: bool = True,
 ) -> SliceAnswers:
-    """Runs the network over slices (n, 224, 224). Out of GPU memory halves the batch and is noted.
+    """Runs the network over slices (n, 224, 224), without ``outlines`` only its class path. Out of GPU memory halves the
+    batch and is noted.
 
     Raises:
         Cancelled: between two batches.
@@ -63,7 +66,7 @@ def look(
         x = torch.from_numpy(pixels[start : start + batch, None]).to(device, memory_format=torch.channels_last)
         try:
             with torch.inference_mode():
-                output = network(x)
+                output = network(x) if outlines else network(x, outline=False)
         except torch.OutOfMemoryError:
             if batch == 1:
                 raise
@@ -72,11 +75,12 @@ def look(
             notes.append(f"The GPU ran out of memory; the batch was halved to {batch} slices.")
             continue
         scores.append(output.scores.float().cpu().numpy())
-        lesion.append(torch.sigmoid(output.outline.float())[:, 0].cpu().numpy())
+        if outlines:
+            lesion.append(torch.sigmoid(output.outline.float())[:, 0].cpu().numpy())
         start += batch
         if progress:
             progress(min(start / len(pixels), 1.0))
-    return SliceAnswers(np.concatenate(scores), np.concatenate(lesion), tuple(notes))
+    return SliceAnswers(np.concatenate(scores), np.concatenate(lesion) if outlines else None, tuple(notes))
 
 
 def predict(case: Case, views: Views, answers: SliceAnswers, bundle: Bundle) -> Prediction:
