@@ -31,12 +31,13 @@ def changes(findings: Findings) -> Iterator[Passage]:
 
 
 def _change(changed: Counterfactual, index: int) -> Passage:
-    keys = ("name", "method", "change", "changed_percent", "before", "after", "changes_outcome", "tried_percent")
+    ranked = changed.name == "ranked_saliency_removed"
+    keys = ["change", "changed_percent", "before", "after", *(["changes_outcome", "tried_percent"] if ranked else [])]
     evidence = tuple(at("counterfactuals", index, key) for key in keys)
     whole = "these slices" if changed.name.startswith("background") else "the head in these slices"
     share = f"{changed.change} ({percent_text(changed.changed_percent)} of {whole})"
     after = _compared(changed)
-    if changed.name != "ranked_saliency_removed":
+    if not ranked:
         return Passage(f"With {share}: {after}.", evidence)
     if changed.changes_outcome:
         return Passage(f"The smallest tried removal that changes the outcome is {share}: {after}.", evidence)
