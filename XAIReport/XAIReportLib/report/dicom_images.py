@@ -92,7 +92,20 @@ def _read(series: Path) -> SourceImages:
                 "the scanner or the archive exports it."
             )
         _make_carriable(image)
+    if len(images) > 1:
+        _make_even(images, order)
     return SourceImages(tuple(images), tuple(order))
+
+
+def _make_even(images: list[Dataset], order: list[int]) -> None:
+    """One orientation and spacing for all slices, the first one's, as the volume was read: a scanner's last digits differ.
+    A thickness that is missing is the distance of the slices."""
+    first, second = (np.array(images[k].ImagePositionPatient, dtype=float) for k in order[:2])
+    for image in images:
+        image.ImageOrientationPatient = images[0].ImageOrientationPatient
+        image.PixelSpacing = images[0].PixelSpacing
+        if not image.get("SliceThickness"):
+            image.SliceThickness = _decimals([float(np.linalg.norm(second - first))])[0]
 
 
 def _make_carriable(image: Dataset) -> None:
