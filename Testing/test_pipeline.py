@@ -66,6 +66,15 @@ def test_a_header_that_names_no_contrast_agent_is_a_warning(analysis: Analysis) 
     assert WITHOUT_CONTRAST_AGENT not in analyze(replace(noise(), contrast_agent=False)).findings.warnings
 
 
+def test_changed_images_are_told_and_drawn(analysis: Analysis) -> None:
+    names = [changed.name for changed in analysis.findings.counterfactuals]
+    assert names[0] == "lesion_removed" and names[-1] == "ranked_saliency_removed"
+    assert analysis.findings.counterfactuals[0].after.outcome == "no_lesion_found"
+    assert "Changed images" in (analysis.folder / "report.txt").read_text(encoding="utf-8")
+    assert (analysis.folder / "figures" / "changes.png").is_file()
+    assert "counterfactuals" in analysis.run["timings_s"]
+
+
 def noise() -> Case:
     rng = np.random.default_rng(0)
     return case_from_array(rng.normal(size=(60, 60, 40)).astype(np.float32), np.diag([4.0, 4, 5, 1]), "noise")

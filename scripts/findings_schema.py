@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from XAIReportLib.report.schema import Findings
-from XAIReportLib.report.terminology import structure_code
+from XAIReportLib.report.terminology import structure_codes
 from XAIReportLib.report.wording import RESEARCH_USE, known_classes
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "findings.md"
@@ -21,7 +21,7 @@ START, END = "<!-- generated: scripts/findings_schema.py -->", "<!-- end of the 
 
 def example() -> Findings:
     """Invented findings of an invented case; no figure in it was measured."""
-    thalamus = structure_code("Thalamus")
+    thalamus = structure_codes("Thalamus")
     place = {"side": "left", "left_percent": 99.2, "right_percent": 0.8, "image_side": None}
     region = {"lobe": "deep grey", "side": "left", "nearest": None, "nearest_mm": None}
     other = {
@@ -38,8 +38,9 @@ def example() -> Findings:
         **region,
         "percent_of_region": 21.3,
         "mean_probability": 0.71,
-        "codes": [{"scheme": thalamus.scheme, "value": thalamus.value, "meaning": thalamus.meaning}],
+        "codes": [{"scheme": code.scheme, "value": code.value, "meaning": code.meaning} for code in thalamus],
     }
+    example_scores = {"glioma": 0.9, "meningioma": 0.08, "pituitary": 0.02}
     return Findings.model_validate(
         {
             "case_id": "example",
@@ -67,7 +68,7 @@ def example() -> Findings:
                 "outcome": "class_suggested",
                 "reason": "One class stays above the threshold.",
                 "label": "glioma",
-                "scores": {"glioma": 0.9, "meningioma": 0.08, "pituitary": 0.02},
+                "scores": example_scores,
                 "class_set": ["glioma"],
                 "uncertainty": {"entropy": 0.34},
             },
@@ -113,6 +114,20 @@ def example() -> Findings:
                     "outside_head": 0.03,
                 },
             },
+            "counterfactuals": [
+                {
+                    "name": "lesion_removed",
+                    "method": None,
+                    "change": "the segmented abnormality replaced by what surrounds it",
+                    "changed_percent": 2.1,
+                    "slices": 9,
+                    "slices_of_lesion": 41,
+                    "before": {"outcome": "class_suggested", "label": "glioma", "scores": example_scores},
+                    "after": {"outcome": "no_lesion_found", "label": None, "scores": {}},
+                    "changes_outcome": True,
+                    "tried_percent": [],
+                }
+            ],
             "anatomy": {
                 "registration": {"verdict": "good", "reason": "The brain overlaps.", "checks": {"brain_overlap": 0.94}},
                 "atlas": "Harvard-Oxford cortical and subcortical",

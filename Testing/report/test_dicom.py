@@ -134,6 +134,24 @@ def test_a_multi_frame_file_with_frames_in_another_order(tmp_path: Path, phantom
     assert_same_places(heat_map(folder / "heatmap-gradcam++.dcm"), read.heatmaps[0].values, read.case.affine)
 
 
+def test_a_series_whose_last_digits_differ_and_that_has_no_thickness(tmp_path: Path, phantom: Analysed) -> None:
+    series = write_series(tmp_path / "series", phantom.case.image, grid_affine("oblique"))
+    for number, path in enumerate(sorted(series.iterdir())):
+        data = pydicom.dcmread(path)
+        axes = np.array(data.ImageOrientationPatient, dtype=float)
+        axes[:3] += 4e-4 * (number % 2) * axes[3:]
+        data.ImageOrientationPatient = [f"{value:.8f}" for value in axes]
+        data.PixelSpacing = [f"{float(value) + 4e-4 * (number % 2):.6f}" for value in data.PixelSpacing]
+        del data.SliceThickness
+        data.save_as(path)
+    read = analysed_series(tmp_path / "result", phantom, series)
+    folder = dicom.write(tmp_path / "result", series)
+    lesions = hd.seg.segread(folder / "segmentation.dcm")
+    volume = lesions.get_volume(segment_numbers=[1], combine_segments=True, allow_missing_positions=True)
+    assert_same_places(volume, (read.prediction.lesion_labels == 1).astype(int), read.case.affine)
+    assert_valid([*folder.glob("*.dcm")])
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory, phantom: Analysed) -> tuple[Path, Path]:
     """The export of an oblique series, and the series."""
@@ -172,6 +190,32 @@ def test_every_object_belongs_to_the_patient_and_the_study_that_were_analysed(ex
             assert data.FrameOfReferenceUID == sources[0].FrameOfReferenceUID
         assert "research use only" in str(data.SeriesDescription)
     assert len(series_uids) == len(OBJECTS)
+
+
+@pytest.mark.parametrize(
+    ("tags", "kept"),
+    [
+        ({"SpecificCharacterSet": "ISO_IR 100", "PatientName": "Müller^Jörg"}, {"PatientName": "Müller^Jörg"}),
+        ({"SpecificCharacterSet": "ISO_IR 192", "PatientName": "山田^太郎"}, {"PatientName": "山田^太郎"}),
+        ({"PatientSex": "FEMALE", "StudyTime": ""}, {"PatientSex": "", "StudyTime": "", "PatientID": "4711"}),
+        ({"PatientBirthDate": "1960"}, {"PatientBirthDate": "", "StudyDate": "20260301"}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Invalid value", "ignore:.*potentially invalid")
+def test_names_in_any_letters_are_kept_and_values_that_dicom_forbids_are_left_empty(
+    tmp_path: Path, phantom: Analysed, tags: dict[str, str], kept: dict[str, str]
+) -> None:
+    series = write_series(tmp_path / "series", phantom.case.image, grid_affine("coronal"))
+    for path in series.iterdir():
+        data = pydicom.dcmread(path)
+        for keyword, value in tags.items():
+            setattr(data, keyword, value)
+        data.save_as(path)
+    analysed_series(tmp_path / "result", phantom, series)
+    folder = dicom.write(tmp_path / "result", series)
+    for name in OBJECTS:
+        data = pydicom.dcmread(folder / name)
+        assert {keyword: str(data.get(keyword) or "") for keyword in kept} == kept
 
 
 def test_segments_say_what_made_them_and_never_what_the_lesion_is(exported: tuple[Path, Path]) -> None:

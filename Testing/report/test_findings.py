@@ -3,12 +3,14 @@
 import hashlib
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from XAIReportLib.report.findings import FindingsError, load, rounded_to_sum
+from XAIReportLib.report.schema import SCHEMA_VERSION
 from XAIReportLib.results import Anatomy, Registration
 
 
@@ -116,7 +118,7 @@ def test_geometry_of_another_mask_is_refused(analysed):
         ({"lesion_total__count": 1}, "differs from the number"),
         ({"model__metrics": {"accuracy": [0.9, float("nan")]}}, "finite"),
         ({"patient_name": "Doe"}, "Extra inputs"),
-        ({"schema_version": "9.0.0"}, "1.0.0"),
+        ({"schema_version": "9.0.0"}, "1.1.0"),
         ({"lesions__0__regions__0__codes": [{"scheme": "SCT", "value": "J18.1", "meaning": "x"}]}, "SNOMED"),
     ],
 )
@@ -167,6 +169,7 @@ def test_findings_do_not_change_after_building(analysed):
         ("[]", "schema version None"),
         ('{"schema_version": "0.1"}', "schema version '0.1'"),
         ('{"schema_version": "1.0.0"}', "breaks the findings schema"),
+        ('{"schema_version": "1.1.0"}', "breaks the findings schema"),
     ],
 )
 def test_a_broken_file_is_refused_in_one_sentence(tmp_path, text, reason):
@@ -198,3 +201,21 @@ def test_the_names_that_other_programs_rely_on(analysed):
     }  # fmt: skip
     assert content["anatomy"]["registration"]["verdict"] == "good"
     assert content.keys() >= {"schema_version", "case_id", "image", "model", "warnings", "disclaimers"}
+
+
+def test_a_document_of_the_first_version_is_read_with_what_it_holds():
+    path = Path(__file__).with_name("findings-1.0.0.json")
+    found, old = load(path), json.loads(path.read_text(encoding="utf-8"))
+    assert found.counterfactuals == ()
+    new = json.loads(found.to_json())
+    assert (old.pop("schema_version"), new["schema_version"]) == ("1.0.0", SCHEMA_VERSION)
+    assert holds(new, old)
+
+
+def holds(new: object, old: object) -> bool:
+    """Whether everything in ``old`` is in ``new``, which may have more fields."""
+    if isinstance(old, dict):
+        return isinstance(new, dict) and all(name in new and holds(new[name], value) for name, value in old.items())
+    if isinstance(old, list):
+        return isinstance(new, list) and len(new) == len(old) and all(map(holds, new, old))
+    return new == old

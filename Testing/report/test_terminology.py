@@ -104,3 +104,14 @@ def test_slicers_own_python_can_import_it(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.strip() == "7771000"
+
+
+def test_parts_of_the_brain_have_a_second_code_and_parts_of_parts_none():
+    assert [c.scheme for c in terminology.structure_codes("Left Thalamus")] == ["SCT", "RADLEX"]
+    assert terminology.radlex_code("Brain-Stem") == terminology.radlex_code("brainstem")
+    codes = [terminology.radlex_code(name) for name in terminology._RADLEX]
+    assert None not in codes and len({code.value for code in codes}) == len(codes)
+    assert terminology.radlex_code("frontal").value == terminology.radlex_code("Frontal lobe").value == "RID6440"
+    for name in ("Frontal Pole", "Temporal Occipital Fusiform Cortex", "white matter / other", "Putamen"):
+        assert terminology.radlex_code(name) is None
+    assert terminology.structure_codes("Frontal Pole") == ()

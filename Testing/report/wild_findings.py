@@ -103,6 +103,35 @@ def measures(draw, located: bool):
 
 
 @st.composite
+def answers(draw, classes: list[str]):
+    outcome = draw(st.sampled_from(["class_suggested", "abstained", "no_lesion_found"]))
+    scores = dict(zip(classes, draw(shares(len(classes), 1.0, 4)), strict=True))
+    return {
+        "outcome": outcome,
+        "label": draw(st.sampled_from(classes)) if outcome == "class_suggested" else None,
+        "scores": {} if outcome == "no_lesion_found" else scores,
+    }
+
+
+@st.composite
+def changed_images(draw, classes: list[str]):
+    name = draw(st.sampled_from(["lesion_removed", "background_noise", "saliency_removed", "ranked_saliency_removed"]))
+    slices = draw(st.integers(1, 9))
+    return {
+        "name": name,
+        "method": draw(st.sampled_from(["gradcam", "scorecam"])) if "saliency" in name else None,
+        "change": "something replaced by what surrounds it",
+        "changed_percent": draw(tenths(100)),
+        "slices": slices,
+        "slices_of_lesion": slices + draw(st.integers(0, 60)),
+        "before": draw(answers(classes)),
+        "after": draw(answers(classes)),
+        "changes_outcome": draw(st.booleans()),
+        "tried_percent": [1.0, 2.0] if name == "ranked_saliency_removed" else [],
+    }
+
+
+@st.composite
 def wild_findings(draw) -> Findings:
     """Any findings that the schema allows."""
     geometry = draw(st.booleans())
@@ -144,9 +173,11 @@ def wild_findings(draw) -> Findings:
                 "regions": draw(regions("percent_of_mask")) if located and not empty else [],
             }
         )
+    looked_again = st.lists(changed_images(classes), max_size=3) if scores else st.just([])
     return Findings.model_validate(
         {
             "case_id": "wild",
+            "counterfactuals": draw(looked_again),
             "image": {
                 "kind": "nifti" if geometry else "picture",
                 "modality": "MR",

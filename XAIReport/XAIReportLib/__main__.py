@@ -144,6 +144,12 @@ def _add_analyze(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--case-id", metavar="ID", help="default: a random one, never from a file name or a tag")
     command.add_argument("--keep", action="store_true", help="keep an old result and put the new one beside it")
     command.add_argument("--force", action="store_true", help="analyse what does not look like a head MRI, too")
+    command.add_argument(
+        "--counterfactuals",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="look again at changed images (the abnormality removed, only the abnormality, ...); default on",
+    )
     command.add_argument("--json-progress", action="store_true", help="progress and result as JSON lines on stdout")
     command.add_argument("--debug", action="store_true", help="show where an error came from")
     command.set_defaults(run=analyze)
@@ -170,6 +176,7 @@ def analyze(options: argparse.Namespace) -> int:
             device=options.device,
             keep=options.keep,
             force=options.force,
+            counterfactuals=options.counterfactuals,
             progress=lambda step: console.progress(step.stage, step.fraction, step.message),
         )
         scene = _add_scene(analysis.folder, console)

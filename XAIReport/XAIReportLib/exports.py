@@ -24,7 +24,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def make_dicom(options: argparse.Namespace) -> int:
-    """``xaireport dicom``: says which files it wrote, and that a volume without tags got no patient."""
+    """``xaireport dicom``: says where the objects are, and whom they name."""
     from XAIReportLib.report import dicom
 
     folder = dicom.write(options.folder.resolve(), options.series, options.output)
@@ -33,6 +33,8 @@ def make_dicom(options: argparse.Namespace) -> int:
             "The input was no DICOM: its volume is in the folder image, with new identifiers and without a patient or "
             "a study."
         )
+    else:
+        print("The objects name the patient of the series; the rest of the result folder does not.")
     print(f"DICOM: {folder}")
     return 0
 

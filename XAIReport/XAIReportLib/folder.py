@@ -2,7 +2,7 @@
 
 Layout: findings.json, narrative.json, run.json, report.html, report.pdf, report.txt, regions.csv, image.nii.gz,
 lesion_probability.nii.gz, heatmaps/<method>.nii.gz, masks/<method>.nii.gz, masks/lesion.nii.gz, atlas.nii.gz with
-atlas.ctbl, figures/*.png, scene.mrb.
+atlas.ctbl, figures/*.png, scene.mrb; on demand dicom/ and fhir.json.
 """
 
 from __future__ import annotations

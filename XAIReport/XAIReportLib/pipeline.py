@@ -19,6 +19,7 @@ from XAIReportLib.arrays import write_arrays
 from XAIReportLib.case import Case, InputError
 from XAIReportLib.folder import complete_or_absent
 from XAIReportLib.models.bundle import Bundle, choose_device, load_bundle, load_network
+from XAIReportLib.models.counterfactual import counterfactuals as look_again
 from XAIReportLib.models.inference import ClassPath, SliceAnswers, look, predict, sections
 from XAIReportLib.plausibility import unlike_head_mri
 from XAIReportLib.reading import read_case
@@ -29,6 +30,7 @@ from XAIReportLib.results import (
     DEFAULT_SALIENCY,
     Anatomy,
     Cancelled,
+    Counterfactual,
     Heatmap,
     MaskGeometry,
     Prediction,
@@ -46,7 +48,7 @@ PACKAGES = ("torch", "timm", "segmentation-models-pytorch", "grad-cam", "captum"
 
 @dataclass(frozen=True)
 class Progress:
-    """``stage`` is read, predict, saliency, anatomy, report or write; ``fraction`` of that stage, 0 to 1."""
+    """``stage`` is read, predict, saliency, counterfactuals, anatomy, report or write; ``fraction`` of that stage, 0 to 1."""
 
     stage: str
     fraction: float
@@ -110,6 +112,7 @@ def analyze(
     case_id: str | None = None,
     keep: bool = False,
     force: bool = False,
+    counterfactuals: bool = True,
     notes: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -123,6 +126,7 @@ def analyze(
         saliency: methods, among results.SALIENCY_METHODS.
         keep: put the result beside an earlier one of the same case id instead of replacing it.
         force: analyse an image that does not look like a head MRI; the report says so.
+        counterfactuals: look again at changed images; a few seconds on two processor cores.
         notes: sentences that the report must show, for instance that the image is synthetic.
 
     Raises:
@@ -136,6 +140,7 @@ def analyze(
     model = load_bundle(bundle)
     torch_device, device_reason = choose_device(device)
     refusal = unlike_head_mri(case)
+    changed: tuple[Counterfactual, ...] = ()
 
     if refusal and not force:
         prediction, heatmaps, masks, place, geometry = _not_applicable(case, refusal)
@@ -150,6 +155,12 @@ def analyze(
         heatmaps, masks, check = _explain(
             methods, prediction, case, views, pixels, answers, model, ClassPath(network), clock
         )
+        if counterfactuals:
+            clock.enter("counterfactuals", "looking again at changed images")
+            changed = look_again(
+                network, case, views, pixels, prediction, heatmaps, masks, model,
+                progress=clock.within("looking again at changed images"), cancelled=cancelled,
+            )  # fmt: skip
         clock.enter("anatomy", "bringing the atlas to the patient")
         lesion = prediction.lesion_labels > 0
         place, geometry = anatomy.locate(
@@ -173,16 +184,16 @@ def analyze(
         warnings.append(WITHOUT_CONTRAST_AGENT)
     found = findings.build(
         case, prediction, geometry, heatmaps, masks, place, model.description(), forced=forced, warnings=warnings,
-        check=check, independent=not model.lesion_attention,
+        check=check, independent=not model.lesion_attention, counterfactuals=changed,
     )  # fmt: skip
     story = narrative.write(found)
-    run = _provenance(case, model, device_reason, methods, force, clock.seconds, warnings)
+    run = _provenance(case, model, device_reason, methods, force, counterfactuals, clock.seconds, warnings)
     folder = None
     if output is not None:
         folder = Path(output) / case.case_id
         whole = complete_or_absent(folder, keep)
         with whole as partial:
-            drawn = figures.draw(partial, case, prediction, heatmaps, masks, place, found)
+            drawn = figures.draw(partial, case, prediction, heatmaps, masks, place, found, changed)
             clock.enter("write", "writing the result folder")
             write_arrays(partial, case, prediction, heatmaps, masks, place)
             run["timings_s"] = dict(clock.seconds)
@@ -245,6 +256,7 @@ def _provenance(
     device_reason: str,
     methods: Sequence[str],
     force: bool,
+    counterfactuals: bool,
     seconds: dict[str, float],
     warnings: Sequence[str],
 ) -> dict[str, Any]:
@@ -257,7 +269,7 @@ def _provenance(
         "input_kind": case.kind,
         "geometry": None if case.affine is None else np.asarray(case.affine).round(6).tolist(),
         "bundle": {"name": model.name, "version": model.version, "sha256": model.sha256},
-        "options": {"saliency": list(methods), "force": force},
+        "options": {"saliency": list(methods), "force": force, "counterfactuals": counterfactuals},
         "device": device_reason,
         "seed": 0,
         "python": platform.python_version(),

@@ -83,6 +83,45 @@ class SaliencyCheck:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What the model says of some slices: outcome, label and scores as in ``Prediction``; no scores without a lesion."""
+
+    outcome: str
+    label: str | None
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Counterfactual:
+    """What the model says of a changed image, computed by running it again; a change of the output, not a cause.
+
+    Attributes:
+        name: "lesion_removed", "lesion_only", "background_zero", "background_noise", "saliency_removed" or
+            "ranked_saliency_removed" (the smallest tried share that changes the outcome; the largest tried, when none does).
+        method: of the saliency; None for the others.
+        changed_percent: share of the slices' pixels that were changed: of the head, for the background of all.
+        slices, slices_of_lesion: how many were run again, spread over the lesions' sections, and how many show a lesion.
+        before, after: the answer on these slices, unchanged and changed.
+        tried_percent: shares tried, rising, for ranked saliency; empty for the others.
+        example: float32 (2, 224, 224), one section unchanged and changed, as the network sees it.
+    """
+
+    name: str
+    method: str | None
+    changed_percent: float
+    slices: int
+    slices_of_lesion: int
+    before: Answer
+    after: Answer
+    tried_percent: tuple[float, ...]
+    example: np.ndarray
+
+    @property
+    def changes_outcome(self) -> bool:
+        return (self.before.outcome, self.before.label) != (self.after.outcome, self.after.label)
+
+
+@dataclass(frozen=True)
 class AtlasRegion:
     """One named region of an atlas; ``label`` is its value in ``Anatomy.labels``."""
 

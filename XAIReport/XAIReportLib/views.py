@@ -6,7 +6,7 @@ patient right at the left, in sagittal slices the nose at the left.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,13 +53,16 @@ class PictureViews:
         step = float(longest / (HEAD_SHARE * PIXELS))
         return cls(centre - step * (PIXELS - 1) / 2, step, head.shape)
 
-    def from_case(self, array: np.ndarray, labels: bool = False) -> np.ndarray:
-        """An array on the case's grid as slices (1, 224, 224), 0 outside: float32, linear; labels: nearest, unchanged type."""
+    def from_case(self, array: np.ndarray, labels: bool = False, only: Sequence[int] = (0,)) -> np.ndarray:
+        """An array on the case's grid as slices (1, 224, 224), 0 outside: float32, linear; labels: nearest, unchanged type.
+        ``only``: as of a volume, whose slices have numbers."""
         flat = array[:, :, 0].T
         if not labels:
             flat = _against_aliasing(flat.astype(np.float32), (self.step, self.step))
         matrix = np.full(2, self.step)
-        return ndimage.affine_transform(flat, matrix, self.origin, (PIXELS, PIXELS), order=0 if labels else 1)[None]
+        return ndimage.affine_transform(flat, matrix, self.origin, (PIXELS, PIXELS), order=0 if labels else 1)[None][
+            list(only)
+        ]
 
     def onto_case(self, maps: np.ndarray) -> np.ndarray:
         """Maps (1, 224, 224) on the case's grid: float32 (columns, rows, 1)."""
@@ -101,9 +104,13 @@ class VolumeViews:
     def planes(self) -> tuple[str, ...]:
         return tuple(plane for plane in PLANES for _ in self.positions[plane])
 
-    def from_case(self, array: np.ndarray, labels: bool = False) -> np.ndarray:
-        """An array on the case's grid as slices (n, 224, 224), 0 outside: float32, linear; labels: nearest, unchanged type."""
-        cube = self._cube(array if labels else array.astype(np.float32), labels)
+    def from_case(self, array: np.ndarray, labels: bool = False, only: Sequence[int] | None = None) -> np.ndarray:
+        """An array on the case's grid as slices (n, 224, 224), 0 outside: float32, linear; labels: nearest, unchanged type.
+        ``only``: the numbers of the slices wanted, without the cost of the others."""
+        array = array if labels else array.astype(np.float32)
+        if only is not None:
+            return self._few(array, labels, only)
+        cube = self._cube(array, labels)
         slices = [_view(cube, plane, at) for plane in PLANES for at in self.positions[plane]]
         return np.stack(slices) if slices else np.zeros((0, PIXELS, PIXELS), np.float32)
 
@@ -130,11 +137,29 @@ class VolumeViews:
             start += len(positions)
             yield cube
 
-    def _cube(self, array: np.ndarray, labels: bool = False) -> np.ndarray:
-        voxel_steps = np.sqrt((np.linalg.inv(self.cube_to_voxel)[:3, :3] ** 2).sum(axis=0))
-        source = array if labels else _against_aliasing(array, tuple(1 / voxel_steps))
+    def _few(self, array: np.ndarray, labels: bool, only: Sequence[int]) -> np.ndarray:
+        """Slices by number: each is a cut through the cube of its own."""
+        places = [(plane, at) for plane in PLANES for at in self.positions[plane]]
+        source = self._smoothed(array, labels)
         matrix, offset = self.cube_to_voxel[:3, :3], self.cube_to_voxel[:3, 3]
+        cuts = []
+        for plane, at in (places[number] for number in only):
+            axis = 2 - PLANES.index(plane)
+            shape = tuple(1 if a == axis else PIXELS for a in range(3))
+            cut = ndimage.affine_transform(
+                source, matrix, offset + at * matrix[:, axis], shape, order=0 if labels else 1
+            )
+            cuts.append(_view(cut, plane, 0))
+        return np.stack(cuts) if cuts else np.zeros((0, PIXELS, PIXELS), array.dtype)
+
+    def _cube(self, array: np.ndarray, labels: bool = False) -> np.ndarray:
+        matrix, offset = self.cube_to_voxel[:3, :3], self.cube_to_voxel[:3, 3]
+        source = self._smoothed(array, labels)
         return ndimage.affine_transform(source, matrix, offset, (PIXELS,) * 3, order=0 if labels else 1)
+
+    def _smoothed(self, array: np.ndarray, labels: bool) -> np.ndarray:
+        voxel_steps = np.sqrt((np.linalg.inv(self.cube_to_voxel)[:3, :3] ** 2).sum(axis=0))
+        return array if labels else _against_aliasing(array, tuple(1 / voxel_steps))
 
 
 Views = PictureViews | VolumeViews

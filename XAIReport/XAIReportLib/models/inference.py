@@ -24,10 +24,11 @@ MOST_LESIONS = 20
 
 @dataclass(frozen=True)
 class SliceAnswers:
-    """Per slice: ``scores`` (n, 1 + classes) log-odds against "no lesion"; ``lesion`` (n, 224, 224) probability."""
+    """Per slice: ``scores`` (n, 1 + classes) log-odds against "no lesion"; ``lesion`` (n, 224, 224) probability, None when
+    the outlines were not asked for."""
 
     scores: np.ndarray
-    lesion: np.ndarray
+    lesion: np.ndarray | None
     notes: tuple[str, ...]
 
 
@@ -47,8 +48,10 @@ def look(
     pixels: np.ndarray,
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    outlines: bool = True,
 ) -> SliceAnswers:
-    """Runs the network over slices (n, 224, 224). Out of GPU memory halves the batch and is noted.
+    """Runs the network over slices (n, 224, 224), without ``outlines`` only its class path. Out of GPU memory halves the
+    batch and is noted.
 
     Raises:
         Cancelled: between two batches.
@@ -63,7 +66,7 @@ def look(
         x = torch.from_numpy(pixels[start : start + batch, None]).to(device, memory_format=torch.channels_last)
         try:
             with torch.inference_mode():
-                output = network(x)
+                output = network(x) if outlines else network(x, outline=False)
         except torch.OutOfMemoryError:
             if batch == 1:
                 raise
@@ -72,11 +75,12 @@ def look(
             notes.append(f"The GPU ran out of memory; the batch was halved to {batch} slices.")
             continue
         scores.append(output.scores.float().cpu().numpy())
-        lesion.append(torch.sigmoid(output.outline.float())[:, 0].cpu().numpy())
+        if outlines:
+            lesion.append(torch.sigmoid(output.outline.float())[:, 0].cpu().numpy())
         start += batch
         if progress:
             progress(min(start / len(pixels), 1.0))
-    return SliceAnswers(np.concatenate(scores), np.concatenate(lesion), tuple(notes))
+    return SliceAnswers(np.concatenate(scores), np.concatenate(lesion) if outlines else None, tuple(notes))
 
 
 def predict(case: Case, views: Views, answers: SliceAnswers, bundle: Bundle) -> Prediction:
@@ -98,27 +102,45 @@ def predict(case: Case, views: Views, answers: SliceAnswers, bundle: Bundle) -> 
             "No segmented abnormality reached the model's threshold on this series; this does not exclude one.",
             None, {}, (), {}, probability, labels, warnings,
         )  # fmt: skip
-    logits, agreement = fuse_classes(answers.scores[:, 1:], areas.sum(axis=0), views.planes)
-    scores = dict(
-        zip(bundle.classes, calibrated(logits, bundle.settings.calibration.temperature).tolist(), strict=True)
+    said = classify(answers.scores[:, 1:], areas.sum(axis=0), views.planes, bundle)
+    uncertainty = {name: value for name, value in said.uncertainty.items() if case.has_geometry or name == "entropy"}
+    return Prediction(
+        said.outcome, said.reason, said.label, said.scores, said.class_set, uncertainty, probability, labels, warnings
     )
-    chosen = class_set(scores, bundle.settings.calibration.class_set_quantile)
-    uncertainty = {"entropy": normalised_entropy(scores)}
-    if case.has_geometry:
-        uncertainty["plane_agreement"] = agreement
+
+
+@dataclass(frozen=True)
+class Classified:
+    """What the slices say of the class, with the names of ``Prediction``; the outcome is class_suggested or abstained."""
+
+    outcome: str
+    reason: str
+    label: str | None
+    scores: dict[str, float]
+    class_set: tuple[str, ...]
+    uncertainty: dict[str, float]
+
+
+def classify(scores: np.ndarray, areas: np.ndarray, planes: tuple[str, ...], bundle: Bundle) -> Classified:
+    """The class of a case from its slices' class log-odds (n, classes) and the lesion's area in each (n,)."""
+    logits, agreement = fuse_classes(scores, areas, planes)
+    calibration = bundle.settings.calibration
+    fused = dict(zip(bundle.classes, calibrated(logits, calibration.temperature).tolist(), strict=True))
+    chosen = class_set(fused, calibration.class_set_quantile)
+    uncertainty = {"entropy": normalised_entropy(fused), "plane_agreement": agreement}
     best = chosen[0]
     outcome, label = "class_suggested", best
-    reason = f"A segmented abnormality was found and the model score of {best} is the highest, {scores[best]:.2f}."
+    reason = f"A segmented abnormality was found and the model score of {best} is the highest, {fused[best]:.2f}."
     if len(chosen) > 1:
         outcome, label = "abstained", None
-        level = round(100 * bundle.settings.calibration.class_set_level)
+        level = round(100 * calibration.class_set_level)
         reason = (
             f"The model scores do not separate {' and '.join(chosen)} at the {level} % level, so no class is suggested."
         )
-    elif agreement < t.lowest_plane_agreement:
+    elif agreement < bundle.settings.thresholds.lowest_plane_agreement:
         outcome, label = "abstained", None
         reason = "The axial, coronal and sagittal slices speak for different classes, so no class is suggested."
-    return Prediction(outcome, reason, label, scores, chosen, uncertainty, probability, labels, warnings)
+    return Classified(outcome, reason, label, fused, chosen, uncertainty)
 
 
 def sections(views: Views, labels: np.ndarray) -> np.ndarray:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 SHARES = {
     "read": 0.05,
     "predict": 0.30,
-    "saliency": 0.30,
+    "saliency": 0.25,
+    "counterfactuals": 0.05,
     "anatomy": 0.20,
     "report": 0.10,
     "write": 0.04,
@@ -34,6 +35,7 @@ def sentence(stage: str, message: str, elapsed_s: float, translated: Callable[[s
         "read": translated("Reading the volume"),
         "predict": translated("Running the model"),
         "saliency": translated("Computing heat maps"),
+        "counterfactuals": translated("Looking at changed images"),
         "anatomy": translated("Finding atlas positions"),
         "report": translated("Writing the report"),
         "write": translated("Saving the result"),

@@ -18,6 +18,7 @@ TITLES = {
     "findings": "Findings",
     "anatomy": "Anatomy",
     "evidence": "Evidence of the model",
+    "changes": "Changed images",
     "impression": "Impression",
     "confidence": "Confidence",
     "limits": "Limits",
@@ -38,6 +39,10 @@ _CAPTIONS = {
     "registration": (
         "Quality of the registration",
         "Edges of the MNI152 template on the patient. Where they leave the brain's edges, regions are off by as much.",
+    ),
+    "changes": (
+        "Changed images",
+        "A section of the abnormality as the network sees it, unchanged and changed, and what the model says of each.",
     ),
     "scores": ("Model scores", "Model score of each class; filled bars are the classes that cannot be set aside."),
 }

@@ -9,7 +9,7 @@ import numpy as np
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
-from pydicom.valuerep import DS
+from pydicom.valuerep import DA, DS, TM
 
 from ..case import InputError
 from ..folder import ResultFolder
@@ -91,10 +91,43 @@ def _read(series: Path) -> SourceImages:
                 f"{path.name} lacks {', '.join(missing)}, so that no DICOM object can refer to it; give the series as "
                 "the scanner or the archive exports it."
             )
-        for keyword in _CARRIED:
-            if keyword not in image:
-                setattr(image, keyword, None)
+        _make_carriable(image)
+    if len(images) > 1:
+        _make_even(images, order)
     return SourceImages(tuple(images), tuple(order))
+
+
+def _make_even(images: list[Dataset], order: list[int]) -> None:
+    """One orientation and spacing for all slices, the first one's, as the volume was read: a scanner's last digits differ.
+    A thickness that is missing is the distance of the slices."""
+    first, second = (np.array(images[k].ImagePositionPatient, dtype=float) for k in order[:2])
+    for image in images:
+        image.ImageOrientationPatient = images[0].ImageOrientationPatient
+        image.PixelSpacing = images[0].PixelSpacing
+        if not image.get("SliceThickness"):
+            image.SliceThickness = _decimals([float(np.linalg.norm(second - first))])[0]
+
+
+def _make_carriable(image: Dataset) -> None:
+    """What is carried over is present, in UTF-8, and allowed by DICOM: some archives hold values that it forbids."""
+    image.decode()
+    image.SpecificCharacterSet = "ISO_IR 192"
+    for keyword in _CARRIED:
+        if keyword not in image or not _is_allowed(keyword, str(image.get(keyword) or "")):
+            setattr(image, keyword, None)
+
+
+def _is_allowed(keyword: str, text: str) -> bool:
+    if keyword == "PatientSex":
+        return text in ("", "M", "F", "O")
+    try:
+        if keyword.endswith("Date"):
+            DA(text)
+        elif keyword.endswith("Time"):
+            TM(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _made(result: ResultFolder) -> SourceImages:
@@ -132,6 +165,7 @@ def _made(result: ResultFolder) -> SourceImages:
 def _common(case_id: str, directions: np.ndarray, spacing: np.ndarray) -> Dataset:
     """What all slices of a made series share. Scanning Sequence RM is "research mode": how it was acquired is unknown."""
     common = Dataset()
+    common.SpecificCharacterSet = "ISO_IR 192"
     for keyword in _CARRIED:
         setattr(common, keyword, None)
     common.PatientID = case_id

@@ -217,5 +217,7 @@ def _position(findings: Findings, region: LesionRegion) -> dict[str, Any]:
     about = "" if findings.anatomy.registration.verdict == "good" else "approximately "
     text = f"{about}{region_name(region.name, region.side)} ({percent_text(region.percent_of_lesion)} of it)"
     place = terminology.structure_code(region.name) or terminology.lobe_code(region.lobe)
-    value = _concept(text=text) if place is None or about else _coded(place, text)
+    known = (place, terminology.radlex_code(region.name) or terminology.radlex_code(region.lobe))
+    codings = [] if about else [{"system": SYSTEMS[c.scheme], "code": c.value} for c in known if c is not None]
+    value = {**({"coding": codings} if codings else {}), "text": text}
     return {"code": _concept(text="Projects onto the atlas position of"), "valueCodeableConcept": value}

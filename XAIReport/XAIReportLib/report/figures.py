@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ..case import Case
-from ..results import Anatomy, Heatmap, Prediction, SaliencyMask
+from ..results import Anatomy, Counterfactual, Heatmap, Prediction, SaliencyMask
 from . import drawing
+from .change_figure import draw_changes
 from .planes import OBLIQUE_DEGREES, Orientation, bounding_box, centre, focus
 from .schema import Findings
 from .score_figure import draw_scores
@@ -71,6 +72,7 @@ def draw(
     masks: Sequence[SaliencyMask],
     anatomy: Anatomy | None,
     findings: Findings,
+    counterfactuals: Sequence[Counterfactual] = (),
 ) -> list[Path]:
     """Draw every picture that the case allows into ``folder``/figures; their paths in the order of the report."""
     target = folder / "figures"
@@ -95,6 +97,8 @@ def draw(
         paths.append(_slices(scene, centre(scene.head), 0.4, lambda *_: None).save(target / "montage.png"))
     if findings.prediction.scores:
         paths.append(draw_scores(findings, target / "scores.png"))
+    if counterfactuals:
+        paths.append(draw_changes(counterfactuals, findings.model.classes, target / "changes.png"))
     return paths
 
 

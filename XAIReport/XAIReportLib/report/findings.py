@@ -12,10 +12,20 @@ import numpy as np
 from pydantic import ValidationError
 
 from ..case import Case
-from ..results import Anatomy, Heatmap, MaskGeometry, Prediction, RegionOverlap, SaliencyCheck, SaliencyMask
+from ..results import (
+    Anatomy,
+    Answer,
+    Counterfactual,
+    Heatmap,
+    MaskGeometry,
+    Prediction,
+    RegionOverlap,
+    SaliencyCheck,
+    SaliencyMask,
+)
 from . import terminology
-from .schema import SCHEMA_VERSION, Findings
-from .wording import RESEARCH_USE, known_classes
+from .schema import OLDER_VERSIONS, SCHEMA_VERSION, Findings
+from .wording import RESEARCH_USE, known_classes, method_name
 
 __all__ = ["Findings", "FindingsError", "build", "load", "rounded_to_sum"]
 
@@ -39,6 +49,7 @@ def build(
     warnings: Sequence[str] = (),
     check: SaliencyCheck | None = None,
     independent: bool | None = None,
+    counterfactuals: Sequence[Counterfactual] = (),
 ) -> Findings:
     """The findings of one analysis, every number rounded to the digits above.
 
@@ -84,6 +95,7 @@ def build(
             for mask in masks
         ],
         "saliency_check": None if check is None else _check(check),
+        "counterfactuals": [_counterfactual(changed) for changed in counterfactuals],
         "anatomy": _anatomy(anatomy),
         "warnings": tuple(dict.fromkeys([*warnings, *prediction.warnings])),
         "disclaimers": (RESEARCH_USE, known_classes(model["classes"])),
@@ -109,7 +121,9 @@ def load(path: str | Path) -> Findings:
     except ValueError as error:
         raise FindingsError(f"{path.name} is not a JSON document; {advice}.") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
-    if version != SCHEMA_VERSION:
+    if version in OLDER_VERSIONS:
+        content = migrated(content)
+    elif version != SCHEMA_VERSION:
         raise FindingsError(
             f"{path.name} has schema version {version!r}, this XAIReport reads {SCHEMA_VERSION!r}; {advice} or update."
         )
@@ -117,6 +131,11 @@ def load(path: str | Path) -> Findings:
         return Findings.model_validate(content)
     except ValidationError as error:
         raise FindingsError(f"{path.name} breaks the findings schema: {_first(error)}; {advice}.") from error
+
+
+def migrated(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A document of an older version as one of this version: what it could not hold yet has its default, nothing."""
+    return {**content, "schema_version": SCHEMA_VERSION}
 
 
 def rounded_to_sum(values: Sequence[float], total: float, digits: int) -> list[float]:
@@ -180,13 +199,11 @@ def _image(case: Case, forced: bool) -> dict[str, Any]:
 
 
 def _prediction(prediction: Prediction) -> dict[str, Any]:
-    scores = prediction.scores
-    rounded = rounded_to_sum(list(scores.values()), 1, SCORE_DIGITS) if scores else []
     return {
         "outcome": prediction.outcome,
         "reason": prediction.reason,
         "label": prediction.label,
-        "scores": dict(zip(scores, rounded, strict=True)),
+        "scores": _rounded_scores(prediction.scores),
         "class_set": tuple(prediction.class_set),
         "uncertainty": {name: _number(value, SCORE_DIGITS) for name, value in prediction.uncertainty.items()},
         "codes": _codes(terminology.class_codes(prediction.label)) if prediction.label else (),
@@ -320,10 +337,44 @@ def _regions(mask: str, overlaps: Sequence[RegionOverlap], percent_key: str) -> 
             "mean_probability": _number(row.mean_probability, SCORE_DIGITS),
             "nearest": row.nearest,
             "nearest_mm": _number(row.nearest_mm, MILLIMETRE_DIGITS),
-            "codes": _codes([terminology.structure_code(row.name)]),
+            "codes": _codes(terminology.structure_codes(row.name)),
         }
         for row, share in zip(rows, shares, strict=True)
     ]
+
+
+_CHANGES = {
+    "lesion_removed": "the segmented abnormality replaced by what surrounds it",
+    "lesion_only": "everything but the segmented abnormality set to zero",
+    "background_zero": "everything outside the head set to zero",
+    "background_noise": "everything outside the head replaced by noise",
+    "saliency_removed": "the mask of {method} replaced by what surrounds it",
+    "ranked_saliency_removed": "the hottest pixels of {method} replaced by what surrounds them",
+}
+
+
+def _counterfactual(changed: Counterfactual) -> dict[str, Any]:
+    return {
+        "name": changed.name,
+        "method": changed.method,
+        "change": _CHANGES[changed.name].format(method=method_name(changed.method or "")),
+        "changed_percent": _number(changed.changed_percent, PERCENT_DIGITS),
+        "slices": changed.slices,
+        "slices_of_lesion": changed.slices_of_lesion,
+        "before": _answer(changed.before),
+        "after": _answer(changed.after),
+        "changes_outcome": changed.changes_outcome,
+        "tried_percent": tuple(_number(percent, PERCENT_DIGITS) for percent in changed.tried_percent),
+    }
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    return {"outcome": answer.outcome, "label": answer.label, "scores": _rounded_scores(answer.scores)}
+
+
+def _rounded_scores(scores: Mapping[str, float]) -> dict[str, float]:
+    rounded = rounded_to_sum(list(scores.values()), 1, SCORE_DIGITS) if scores else []
+    return dict(zip(scores, rounded, strict=True))
 
 
 def _anatomy(anatomy: Anatomy | None) -> dict[str, Any]:

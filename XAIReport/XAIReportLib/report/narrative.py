@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from . import wording
+from .changes import changes
 from .passages import Passage, confidence, impression, limits, status, technique
 from .places import anatomy, evidence, findings_of
 from .schema import Findings, Part
@@ -23,6 +24,7 @@ SECTIONS = {
     "findings": findings_of,
     "anatomy": anatomy,
     "evidence": evidence,
+    "changes": changes,
     "impression": impression,
     "confidence": confidence,
     "limits": limits,

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from . import terminology
 
-SCHEMA_VERSION = "1.0.0"
+SCHEMA_VERSION = "1.1.0"
+OLDER_VERSIONS = ("1.0.0",)  # what they lack has a default: a later version adds fields and renames none
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -231,6 +232,53 @@ class SaliencyCheckPart(Part):
         return self
 
 
+class Answer(Part):
+    """What the model says of some slices; no scores where it finds no lesion."""
+
+    outcome: Outcome
+    label: str | None
+    scores: dict[str, Fraction]
+
+    @model_validator(mode="after")
+    def _names_a_class_only_when_it_suggests_one(self) -> Answer:
+        if (self.label is not None) != (self.outcome == "class_suggested"):
+            raise ValueError("label must be given for outcome class_suggested and only then")
+        if bool(self.scores) == (self.outcome in ("no_lesion_found", "not_applicable")):
+            raise ValueError("scores must be given where a lesion is found and only then")
+        if self.scores and not math.isclose(sum(self.scores.values()), 1, abs_tol=1e-9):
+            raise ValueError("scores must sum to 1")
+        if self.label is not None and self.label not in self.scores:
+            raise ValueError(f"scores hold no score of the suggested class {self.label!r}")
+        return self
+
+
+class Counterfactual(Part):
+    """What the model says of a changed image: computed by running it again, a change of its output and not a cause.
+
+    ``change`` says in words what was changed, ``changed_percent`` how much: of the head in these slices, for a background of
+    all their pixels. ``slices`` of the ``slices_of_lesion`` that show a segmented abnormality were run again, unchanged and
+    changed. ``tried_percent``: the shares tried where the hottest pixels were removed until the outcome changed.
+    """
+
+    name: Literal[
+        "lesion_removed",
+        "lesion_only",
+        "background_zero",
+        "background_noise",
+        "saliency_removed",
+        "ranked_saliency_removed",
+    ]
+    method: str | None
+    change: str
+    changed_percent: Percent
+    slices: Annotated[int, Field(ge=1)]
+    slices_of_lesion: Annotated[int, Field(ge=1)]
+    before: Answer
+    after: Answer
+    changes_outcome: bool
+    tried_percent: tuple[Percent, ...] = ()
+
+
 class RegistrationPart(Part):
     """How far the atlas can be trusted; a check is null where it could not be computed."""
 
@@ -248,7 +296,7 @@ class AnatomyPart(Part):
 class Findings(Part):
     """Everything that may be said of a case. Text is written from this and from nothing else."""
 
-    schema_version: Literal["1.0.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.1.0"] = SCHEMA_VERSION
     case_id: CaseId
     image: Image
     model: Model
@@ -257,6 +305,7 @@ class Findings(Part):
     lesion_total: LesionTotal
     saliency: tuple[Saliency, ...]
     saliency_check: SaliencyCheckPart | None = None
+    counterfactuals: tuple[Counterfactual, ...] = ()
     anatomy: AnatomyPart
     warnings: tuple[str, ...]
     disclaimers: tuple[str, ...]

@@ -1,7 +1,8 @@
 """Codes of sides, lobes, structures, classes and segments, each with its code system, from pydicom's dictionaries.
 
-A code is looked up, never typed here by hand; what the dictionaries do not hold has no code. Only the standard library
-is imported at file scope (pydicom inside functions): Slicer's own Python uses this file too.
+A code is looked up, never typed here by hand; what the dictionaries do not hold has no code. The one exception is RadLex's parts of
+the brain, which are those of a published template. No class has an ICD-O-3 code (it names behaviour) or an ICD-11 code.
+Only the standard library is imported at file scope (pydicom inside functions): Slicer's own Python uses this file too.
 """
 
 from __future__ import annotations
@@ -61,6 +62,17 @@ _STRUCTURES = {
     "cerebral cortex": "CerebralCortex",
     "cerebellum": "Cerebellum",
     "pituitary": "Pituitary",
+}
+# RadLex, as in the VASARI template for the location of a lesion's centre (AIM template of the TCGA glioma project, question F1).
+_RADLEX = {
+    "frontal lobe": "RID6440",
+    "temporal lobe": "RID6476",
+    "insula": "RID6472",
+    "parietal lobe": "RID6493",
+    "occipital lobe": "RID6502",
+    "brainstem": "RID6677",
+    "cerebellum": "RID6815",
+    "thalamus": "RID6578",
 }
 # A class is coded by its parent, a neoplasm, and the site in its name: neither behaviour nor histology is seen.
 _CLASS_SITES = {"glioma": "Brain", "meningioma": "Meninges", "pituitary": "Pituitary"}
@@ -150,6 +162,23 @@ def structure_code(name: str) -> Code | None:
         key = key.removeprefix(side)
     keyword = _STRUCTURES.get(key)
     return _from_dictionary("SCT", keyword) if keyword else None
+
+
+def radlex_code(name: str) -> Code | None:
+    """Of a lobe or a structure of the brain as a whole, by the name that ``lobe_code`` and ``structure_code`` know."""
+    known = structure_code(name) or lobe_code(name)
+    if known is None:
+        return None
+    for meaning, value in _RADLEX.items():
+        if known in (structure_code(meaning), lobe_code(meaning)):
+            return checked(Code("RADLEX", value, meaning.capitalize()))
+    return None
+
+
+def structure_codes(name: str) -> tuple[Code, ...]:
+    """Of an atlas region, SNOMED CT first; empty for a part of a structure, as a gyrus is."""
+    first = structure_code(name)
+    return tuple(code for code in (first, radlex_code(name) if first else None) if code is not None)
 
 
 def class_codes(label: str) -> tuple[Code, ...]:

@@ -1,0 +1,64 @@
+"""The narrative's template: what the model says of changed images. Changes of its output are told, never a cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .passages import Passage, at
+from .schema import Answer, Counterfactual, Findings
+from .wording import class_name, class_name_in_full, percent_text, score_text
+
+NOT_WHY = "These are changes of the model's output on changed images; they do not say what led to its suggestion."
+
+
+def changes(findings: Findings) -> Iterator[Passage]:
+    """One sentence for the unchanged slices, one for each change, and what they do not say."""
+    if not findings.counterfactuals:
+        return
+    first = findings.counterfactuals[0]
+    which = (
+        f"the {first.slices} slices"
+        if first.slices == first.slices_of_lesion
+        else f"{first.slices} of the {first.slices_of_lesion} slices"
+    )
+    yield Passage(
+        f"The model looked again at {which} that show a segmented abnormality; unchanged: {said(first.before)}.",
+        tuple(at("counterfactuals", 0, key) for key in ("slices", "slices_of_lesion", "before")),
+    )
+    for index, changed in enumerate(findings.counterfactuals):
+        yield _change(changed, index)
+    yield Passage(NOT_WHY, (at("counterfactuals"),))
+
+
+def _change(changed: Counterfactual, index: int) -> Passage:
+    ranked = changed.name == "ranked_saliency_removed"
+    keys = ["change", "changed_percent", "before", "after", *(["changes_outcome", "tried_percent"] if ranked else [])]
+    evidence = tuple(at("counterfactuals", index, key) for key in keys)
+    whole = "these slices" if changed.name.startswith("background") else "the head in these slices"
+    share = f"{changed.change} ({percent_text(changed.changed_percent)} of {whole})"
+    after = _compared(changed)
+    if not ranked:
+        return Passage(f"With {share}: {after}.", evidence)
+    if changed.changes_outcome:
+        return Passage(f"The smallest tried removal that changes the outcome is {share}: {after}.", evidence)
+    return Passage(f"No tried removal changes the outcome; the largest is {share}: {after}.", evidence)
+
+
+def said(answer: Answer) -> str:
+    """The answer in words, with the highest score."""
+    if answer.outcome == "no_lesion_found":
+        return "no lesion is found in them by this model"
+    best = max(answer.scores, key=answer.scores.__getitem__)
+    score = score_text(answer.scores[best])
+    if answer.label is None:
+        return f"no class is suggested, and the highest model score is {score} ({class_name(best)})"
+    return f"the suggestion is {class_name_in_full(best)}, with a model score of {score}"
+
+
+def _compared(changed: Counterfactual) -> str:
+    """The answer, with the earlier score of the same class."""
+    before, after = changed.before, changed.after
+    if not after.scores or not before.scores:
+        return said(after)
+    best = max(after.scores, key=after.scores.__getitem__)
+    return f"{said(after)}; unchanged it is {score_text(before.scores[best])}"
