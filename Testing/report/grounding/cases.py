@@ -285,7 +285,7 @@ def findings_of(name: str) -> Findings:
         labels,
     )
     reason = {"good": GOOD, "limited": LIMITED, "failed": FAILED, "not_possible": NO_GEOMETRY}[recipe.verdict]
-    checks = {"brain_overlap": 0.94, "coverage": 0.83} if located else {}
+    checks = {"brain_overlap": 0.94 if recipe.verdict == "good" else 0.88, "coverage": 0.83} if located else {}
     anatomy = Anatomy(
         Registration(recipe.verdict, reason, np.eye(4) if located else None, checks),
         ATLAS,

@@ -6,6 +6,7 @@
     wording.py       how things are called, what is always and what is never said
     narrative.py     sentences written from the findings alone, each with JSON pointers (the template:
                      passages.py and places.py)
+    grounding/       whether a text says only what the findings hold
     planes.py        slices in true anatomical orientation
     figures.py       pictures drawn from arrays (drawing.py: one panel; score_figure.py: the bars)
     documents.py     findings.json, narrative.json, regions.csv, report.html, report.txt, report.pdf (pdf.py), made from

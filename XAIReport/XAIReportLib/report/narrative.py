@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from . import wording
-from .passages import Passage, confidence, impression, limits, status, technique
+from .passages import LEFT_OUT, Passage, confidence, impression, limits, status, technique
 from .places import anatomy, evidence, findings_of
 from .schema import Findings, Part
 
@@ -27,9 +27,6 @@ SECTIONS = {
     "confidence": confidence,
     "limits": limits,
 }
-_LEFT_OUT = (
-    "A statement is omitted here, as its wording is not among the allowed ones; what it rests on is in findings.json."
-)
 
 
 class Sentence(Part):
@@ -73,7 +70,7 @@ def _sentences(findings: Findings) -> Iterator[Sentence]:
 
 
 def _replacement(passage: Passage) -> str:
-    return passage.instead or _LEFT_OUT
+    return passage.instead or LEFT_OUT
 
 
 def resolve(document: Any, pointer: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .passages import Passage, at, quoted
+from .passages import REASON_KEPT, Passage, at, quoted
 from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency
 from .wording import (
     NO_LESION,
@@ -18,6 +18,7 @@ from .wording import (
     volume_text,
 )
 
+TABLE_HOLDS = "The table of segmented abnormalities holds the smaller ones."
 _DESCRIBED = 3  # lesions with a sentence each; the table holds all
 _NAMED = 4  # regions in a sentence
 _WORTH_NAMING_PERCENT = 5.0
@@ -40,7 +41,7 @@ def findings_of(findings: Findings) -> Iterator[Passage]:
     for index, lesion in enumerate(findings.lesions[:_DESCRIBED]):
         yield _lesion(lesion, index)
     if total.count > _DESCRIBED:
-        yield Passage("The table of segmented abnormalities holds the smaller ones.", (at("lesions"),))
+        yield Passage(TABLE_HOLDS, (at("lesions"),))
 
 
 def _lesion(lesion: Lesion, index: int) -> Passage:
@@ -92,11 +93,11 @@ def anatomy(findings: Findings) -> Iterator[Passage]:
             else "no registration was possible"
         )
         yield Passage(f"No region is named: {why}.", (verdict,))
-        yield Passage(quoted(registration.reason), (reason,), "The reason is kept in findings.json.")
+        yield Passage(quoted(registration.reason), (reason,), REASON_KEPT)
         return
     if registration.verdict == "limited":
         yield Passage("The registration is of limited quality, so the regions are approximate.", (verdict,))
-        yield Passage(quoted(registration.reason), (reason,), "The reason is kept in findings.json.")
+        yield Passage(quoted(registration.reason), (reason,), REASON_KEPT)
     for index, lesion in enumerate(findings.lesions[:_DESCRIBED]):
         yield from _projection(_called(lesion), lesion.regions, ("lesions", index), registration.verdict == "limited")
 
