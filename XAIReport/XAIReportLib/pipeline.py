@@ -158,7 +158,7 @@ def analyze(
     found = findings.build(
         case, prediction, geometry, heatmaps, masks, place, model.description(), forced=forced, warnings=warnings
     )
-    story = narrative.write(found)
+    story = narrative.checked(narrative.write(found), found)
     run = _provenance(case, model, device_reason, methods, force, clock.seconds, warnings)
     folder = None
     if output is not None:

@@ -10,6 +10,7 @@ from cases import RECIPES, findings_of
 from hypothesis import HealthCheck, given, settings
 from mutations import KINDS, mutated, paraphrases, template
 from wild_findings import wild_findings
+from XAIReportLib import __main__ as command_line
 from XAIReportLib.report import narrative
 from XAIReportLib.report.grounding import check_sentence, check_text
 from XAIReportLib.report.wording import RESEARCH_USE
@@ -124,3 +125,38 @@ def test_every_case_says_that_it_is_for_research_only():
 def test_an_outcome_can_be_stored():
     checked = check_sentence("The lesion lies on the left.", findings_of("left glioma"))
     assert json.loads(checked.model_dump_json())["verdict"] == "supported"
+
+
+# --- in the pipeline and on the command line --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", RECIPES)
+def test_the_narrative_carries_the_outcome_of_every_sentence(case):
+    found = findings_of(case)
+    story = narrative.checked(narrative.write(found), found)
+    assert {sentence.outcome for sentence in story.sentences} == {"supported"}
+    assert narrative.Narrative.model_validate_json(story.to_json()) == story
+
+
+def test_a_contradicted_sentence_is_left_out_and_says_so():
+    found, other = findings_of("left glioma"), findings_of("right meningioma")
+    story = narrative.checked(narrative.write(other).model_copy(update={"findings_sha256": found.sha256()}), found)
+    wrong = [sentence for sentence in story.sentences if sentence.outcome == "contradicted"]
+    assert wrong
+    assert all("omitted" in sentence.text and sentence.why for sentence in wrong)
+
+
+def test_a_text_file_is_checked_on_the_command_line(tmp_path, capsys):
+    (tmp_path / "findings.json").write_text(findings_of("left glioma").to_json(), encoding="utf-8")
+    text = tmp_path / "report.txt"
+    text.write_text("The lesion lies on the left.\nThe lesion lies on the right.", encoding="utf-8")
+    assert command_line.main(["check", str(tmp_path), str(text)]) == 1
+    said = capsys.readouterr().out
+    assert "contradicted  The lesion lies on the right." in said
+    assert "1 of 2 sentences are supported" in said
+    text.write_text("The lesion lies on the left.", encoding="utf-8")
+    assert command_line.main(["check", str(tmp_path / "findings.json"), str(text), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sentences"][0]["verdict"] == "supported"
+    assert command_line.main(["check", str(tmp_path / "absent.json"), str(text)]) == 2
+    assert command_line.main(["check", str(tmp_path), str(tmp_path / "absent.txt")]) == 2
+    assert all(line.endswith(".") for line in capsys.readouterr().err.strip().splitlines())

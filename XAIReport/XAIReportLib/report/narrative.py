@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from . import wording
+from .grounding import check_sentence
 from .passages import LEFT_OUT, Passage, confidence, impression, limits, status, technique
 from .places import anatomy, evidence, findings_of
 from .schema import Findings, Part
 
-__all__ = ["SECTIONS", "Narrative", "Sentence", "resolve", "write"]
+__all__ = ["SECTIONS", "Narrative", "Sentence", "checked", "resolve", "write"]
 
 SECTIONS = {
     "status": status,
@@ -30,11 +31,16 @@ SECTIONS = {
 
 
 class Sentence(Part):
-    """``evidence``: pointers into findings.json that hold everything the text claims."""
+    """``evidence``: pointers into findings.json that hold everything the text claims.
+
+    ``outcome``: of the grounding check; ``why``: its reason where the sentence is not supported.
+    """
 
     text: str
     section: str
     evidence: tuple[str, ...]
+    outcome: Literal["supported", "contradicted", "unsupported", "not_checked"] = "not_checked"
+    why: str = ""
 
 
 class Narrative(Part):
@@ -57,6 +63,18 @@ class Narrative(Part):
 def write(findings: Findings) -> Narrative:
     """The narrative of ``findings``; the same findings always give the same text."""
     return Narrative(findings_sha256=findings.sha256(), sentences=tuple(_sentences(findings)))
+
+
+def checked(narrative: Narrative, findings: Findings) -> Narrative:
+    """The narrative with the outcome of the grounding check at every sentence; a contradicted one is left out and says so."""
+    return narrative.model_copy(update={"sentences": tuple(_checked(s, findings) for s in narrative.sentences)})
+
+
+def _checked(sentence: Sentence, findings: Findings) -> Sentence:
+    found = check_sentence(sentence.text, findings)
+    text = LEFT_OUT if found.verdict == "contradicted" else sentence.text
+    why = "" if found.verdict == "supported" else found.reason
+    return sentence.model_copy(update={"text": text, "outcome": found.verdict, "why": why})
 
 
 def _sentences(findings: Findings) -> Iterator[Sentence]:
