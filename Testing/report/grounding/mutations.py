@@ -115,7 +115,8 @@ def region() -> Iterator[Said]:
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\d.]*\w*\.\d)(?!\w)|\b(?:one|two|three)\b", re.IGNORECASE)
 _WORDS = {"one": "two", "two": "three", "three": "four"}
 _BOUND = re.compile(
-    r"(more|less|smaller|higher|fewer|above|below) than|not exceed|scored above|at least|level", re.IGNORECASE
+    r"(more|less|smaller|higher|fewer|above|below) than|not exceed|scored below|scored above|at least|level",
+    re.IGNORECASE,
 )
 
 
@@ -191,7 +192,7 @@ def class_() -> Iterator[Said]:
                 if other != named[0]:
                     yield case, _renamed(text, {named[0]: other})
         if len(named) == 2 and not re.search(
-            r"\bnot\b|Neither|neither|between|differ|slightly|set aside|class set|separated", text
+            r"\bnot\b|Neither|neither|between|differ|slightly|set aside|class set|separated|both scored", text
         ):
             yield case, _renamed(text, {named[0]: named[1], named[1]: named[0]})
         if len(named) == 3 and not _SYMMETRIC.search(text):

@@ -25,7 +25,7 @@ from .vocabulary import Vocabulary, plain
 Verdict = Literal["supported", "contradicted", "unsupported"]
 __all__ = ["CheckedClaim", "CheckedSentence", "check_sentence", "check_text"]
 
-_FREE = frozenset({"neutral", "verb", "do", "sep", "model", "score", "classes", "segmentation", "boundary"})
+_FREE = frozenset({"tell", "neutral", "verb", "do", "sep", "model", "score", "classes", "segmentation", "boundary"})
 _MARKS = frozenset(",.()-/\"'!=:;")
 _ABBREVIATIONS = ("e.g.", "i.e.", "vs.", "approx.", "no.", "ca.", "cf.")
 _OPENING = re.compile(r"^(?:Warning|Reason|Note): ")

@@ -114,7 +114,7 @@ class Clause:
             mention = self.mentions[i]
             if i > last or mention.depth < depth or self._ended(i, last):
                 continue
-            if mention.value == "next" and not self._is_next(i, last):
+            if mention.value == "next" and not self._is_next(i, places):
                 continue
             if mention.text.lower() == "nor" and seen:
                 mention.read = True
@@ -127,9 +127,11 @@ class Clause:
             count += 1
         return count
 
-    def _is_next(self, negation: int, place: int) -> bool:
+    def _is_next(self, negation: int, places: Sequence[int]) -> bool:
         kinds = ("class", "region", "lobe", "side", "lesion", "map", "cue")
-        return next((i for i in range(negation + 1, place + 1) if self.mentions[i].kind in kinds), place) == place
+        return (
+            next((i for i in range(negation + 1, len(self.mentions)) if self.mentions[i].kind in kinds), None) in places
+        )
 
     def _ended(self, negation: int, place: int) -> bool:
         """A comma with a verb right after it ends what a negation stands over."""

@@ -163,9 +163,10 @@ def _class_set(clause: Clause) -> None:
     if "possible" in clause.mentions[aside].text.lower():
         clause.state("class set", said <= members, aside, *named, *everyone)
         return
-    inside = (
-        any(m.text.lower() in ("in", "part of", "among", "within") for m in clause.mentions[min(named) : aside])
-        and max(named) < aside
+    before = ("in", "part of", "among", "within")
+    inside = max(named) < aside and (
+        any(m.text.lower() in before for m in clause.mentions[min(named) : aside])
+        or clause.mentions[aside].text.lower().startswith(("in ", "remain", "left in", "member"))
     )
     holds = said <= members if inside and not only else said == members if exact else None
     if inside and not only and holds is False and said & members:

@@ -72,7 +72,7 @@ def images(clause: Clause, i: int) -> bool:
 
 def planes(clause: Clause, i: int) -> bool:
     """ "two of the three planes agree", "all three planes"."""
-    plane = clause.cue("plane")
+    plane = clause.cue("plane", "planes")
     if plane is None or clause.mentions[i].number.unit not in ("", "fraction"):
         return False
     agreement = clause.findings.prediction.uncertainty.get("plane_agreement")
@@ -84,7 +84,8 @@ def planes(clause: Clause, i: int) -> bool:
         and clause.mentions[j].depth == clause.mentions[i].depth
     ]
     agree = clause.cue("agree")
-    if agree is None or i not in numbers:
+    named = clause.mentions[plane].value == "planes" and len(numbers) == 2
+    if (agree is None and not named) or i not in numbers:
         return False
     value = clause.mentions[numbers[0]].number.value
     everyone = [j for j in clause.of("which") if clause.mentions[j].value == "all"]
@@ -94,7 +95,7 @@ def planes(clause: Clause, i: int) -> bool:
     else:
         holds = agreement is not None and value == 3 and agreement > 0.999
     clause.read(*clause.of("only"))
-    clause.state("planes", holds, *numbers[:2], plane, agree, *everyone)
+    clause.state("planes", holds, *numbers[:2], plane, *([agree] if agree is not None else []), *everyone)
     return True
 
 

@@ -106,6 +106,12 @@ def share_of(row: object) -> float:
     return row.percent_of_lesion if isinstance(row, LesionRegion) else row.percent_of_mask
 
 
+def is_largest(mask: Lesion | Saliency, rows: Sequence[object]) -> bool:
+    """Whether no named region holds more of the mask than these rows."""
+    most = max((share_of(row) for row in mask.regions if row.lobe != "other"), default=0.0)
+    return sum(share_of(row) for row in rows) >= most > 0
+
+
 def joined(clause: Clause, a: int, b: int) -> bool:
     between = clause.mentions[a + 1 : b]
     return all(m.kind in ("sep", "neutral", "which") or m.text in (",", "nor") for m in between) and bool(between)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .mentions import Mention, Number
 
-ONE = ("single", "sole", "a single")
+ONE = ("single", "sole", "solitary")
 
 
 CARDINALS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
@@ -22,6 +22,11 @@ FRACTIONS = {
     "two fifths": 40.0,
     "three fifths": 60.0,
     "four fifths": 80.0,
+    "two-thirds": 200 / 3,
+    "one-third": 100 / 3,
+    "three-quarters": 75.0,
+    "one-quarter": 25.0,
+    "one-half": 50.0,
 }
 
 
@@ -166,12 +171,21 @@ def _lesions(mentions: list[Mention]) -> list[Mention]:
         if mention.kind == "lesion":
             while result and (result[-1].kind == "which" or (result[-1].kind == "neutral" and _which_before(result))):
                 if result[-1].kind == "which":
+                    if result[-1].text.lower() in ("all", "all the") and mention.value == "one":
+                        result[-1] = Mention("quantifier", "all", result[-1].text, mention.depth)  # the whole of it
+                        break
                     mention.value = (
                         f"{result[-1].value}"
                         if mention.value in ("one", "many")
                         else f"{result[-1].value} {mention.value}"
                     )
                 result.pop()
+            if mention.value == "many" and [m.text.lower() for m in result[-2:]] in (
+                ["all of", "the"],
+                ["all of", "these"],
+            ):
+                del result[-2:]
+                mention.value = "all"
             ahead = mentions[index + 1 :]
             while ahead and ahead[0].text in ("-", "no", "number", "#", "no."):
                 ahead = ahead[1:]
@@ -232,10 +246,10 @@ def _counts(mention: Mention, mentions: list[Mention], index: int) -> bool:
     number = mention.number
     if number.unit or number.parts or not float(number.value).is_integer() or "." in number.text:
         return False
-    for following in mentions[index + 1 : index + 3]:
+    for following in mentions[index + 1 : index + 4]:
         if following.kind in ("lesion", "map"):
             return True
-        if following.kind not in ("neutral", "which") or following.text.lower() in ("of", "on", "in"):
+        if following.kind not in ("neutral", "which", "side", "lobe") or following.text.lower() in ("of", "on", "in"):
             return False
     return False
 

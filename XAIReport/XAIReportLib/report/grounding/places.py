@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..schema import Lesion, Saliency
 from .claims import Clause
-from .facts import is_named, joined, rows_of, share_of
+from .facts import is_largest, is_named, joined, rows_of, share_of
 
 ENTITIES = ("lesion", "map")
 _IMAGE = ("image left", "image right", "image midline")
@@ -55,6 +55,9 @@ def _enough(share: float, quantifier: str) -> bool:
         "all": share >= 99.95,
         "almost all": share >= 95,
         "most": share > 50,
+        "mainly": share > 50,
+        "nearly": share >= 90,
+        "minor": 0.05 <= share < 50,
         "half+": 50 < share <= 60,
         "half-": 40 <= share < 50,
         "part": share >= 0.05,
@@ -134,7 +137,8 @@ def _region(clause: Clause, i: int) -> None:
         if share_cue:
             results.append(share >= max((_largest(mask, mention.kind)), default=0) > 0)
         elif quantifier:
-            results.append(_enough(share, quantifier))
+            main = quantifier == "mainly" and is_largest(mask, rows_of([mask], clause, i))
+            results.append(main or _enough(share, quantifier))
         else:
             results.append(share > 0)
     for word in words:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from ..schema import Lesion, Saliency
 from .claims import Clause
-from .facts import ENTITIES, PLACES, compare, first_that_agrees, rows_of, share_of, unreadable
+from .facts import ENTITIES, PLACES, compare, first_that_agrees, is_largest, rows_of, share_of, unreadable
 from .mentions import Number
 from .scores import bare
 
 
 def share(clause: Clause, i: int) -> None:
-    number = clause.mentions[i].number
     quantities = [
         j
         for j in clause.of("quantity")
@@ -31,7 +31,7 @@ def share(clause: Clause, i: int) -> None:
     if masks is None or len(masks) != 1:
         clause.state("share", None, i, place, *([entity] if entity is not None else []))
         return
-    places = [place, *([entity] if entity is not None else []), *_quantifier(clause, i)]
+    places = [place, *([entity] if entity is not None else []), *_quantifier(clause, i, masks[0], place)]
     between = [m.text.lower() for m in clause.mentions[i + 1 : place]]
     if mention.kind == "side":
         fact = {"left": masks[0].left_percent, "right": masks[0].right_percent}.get(mention.value)
@@ -41,24 +41,28 @@ def share(clause: Clause, i: int) -> None:
         first_that_agrees(clause, "share of region", i, of_region, *places)
     elif mention.kind == "region":
         rows = rows_of(masks, clause, place)
-        if rows and share_of(rows[0]) >= max(share_of(r) for r in masks[0].regions if r.lobe != "other"):
+        if is_largest(masks[0], rows):
             places += clause.of("quantity", value="share")
         first_that_agrees(clause, "region share", i, [share_of(r) for r in rows_of(masks, clause, place)], *places)
     else:
         rows = [share_of(r) for r in rows_of(masks, clause, place)]
         facts = [sum(rows), *(rows if mention.kind == "outside" else [])] if rows else []
         first_that_agrees(clause, f"{mention.kind} share", i, facts, *places)
-    del number
 
 
-def _quantifier(clause: Clause, i: int) -> list[int]:
+def _quantifier(clause: Clause, i: int, mask: Lesion | Saliency, place: int) -> list[int]:
     """ "just over half of it (52.9 %)", "the largest share, 41.6 %": the words are read with the number where they agree."""
     number = clause.mentions[i].number
     result = []
+    main = clause.mentions[place].kind == "region" and is_largest(mask, rows_of([mask], clause, place))
     for j in clause.of("quantifier"):
         value = clause.mentions[j].value
         fits = {
             "most": number.value > 50,
+            "mainly": number.value > 50 or main,
+            "nearly": number.value >= 90,
+            "nothing": number.value == 0,
+            "minor": number.value < 50,
             "half+": 50 < number.value <= 60,
             "half-": number.value < 50,
             "all": number.value == 100,

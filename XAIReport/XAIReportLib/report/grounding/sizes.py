@@ -28,7 +28,15 @@ def volume(clause: Clause, i: int) -> None:
             return
     several = place is not None and clause.mentions[place].kind == "lesion" and masks is not None and len(masks) > 1
     if total is not None or (several and not clause.mentions[i].number.bound):
-        compare(clause, "total volume", i, clause.findings.lesion_total.volume_ml, total, volume, place)
+        compare(
+            clause,
+            "total volume",
+            i,
+            clause.findings.lesion_total.volume_ml,
+            *clause.of("quantity", value="total"),
+            volume,
+            place,
+        )
         return
     if place is None and clause.cue("volume") is None and masks is None:
         unreadable(clause, i)

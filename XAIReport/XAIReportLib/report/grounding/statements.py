@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ..schema import Findings
-from .claims import Clause
+from .claims import Claim, Clause
+from .facts import joined
 
 _FOUND = (
     "found",
@@ -171,6 +173,15 @@ def _read_along(clause: Clause) -> None:
             )
             or (m.kind == "approx" and m.value == "about" and kinds & {"region", "region share", "outside share"})
             or (m.kind == "unit" and clause.has("unknown", "given") and clause.has("volume"))
+            or (m.kind == "which" and m.text.lower() in ("both", "all") and _several(clause))
+            or (m.kind == "cue" and m.value == "regions" and "name" in kinds)
+            or (m.kind == "cross" and m.text and "side share" in kinds)
+            or (
+                m.kind == "slight"
+                and clause.of("cross")
+                and "side share" in kinds
+                and m.text.lower() in ("slightly", "marginally")
+            )
             or (m.kind == "level" and m.value == clause.findings.model.score_level)
             or (m.kind == "cue" and m.value == "kind" and m.text.lower() == clause.findings.image.kind)
         )
@@ -182,6 +193,14 @@ def _read_along(clause: Clause) -> None:
     for i in clause.of("lesion", unread=True):
         if used and clause.lesions_at(i) in used:
             clause.read(i)
+
+
+def _several(clause: Clause) -> bool:
+    """Whether a clause speaks of several things of one kind, so that "both" and "all" add nothing."""
+    many = any(m.kind in ("lesion", "map") and m.value == "many" for m in clause.mentions)
+    return many or any(
+        len({clause.mentions[i].value for i in clause.of(kind)}) > 1 for kind in ("class", "map", "lesion")
+    )
 
 
 def _place(clause: Clause, word: str) -> int | None:
@@ -230,7 +249,7 @@ def _overlaps(clause: Clause) -> None:
     if not maps and clause.context.map and clause.of("segmentation", "lesion"):
         masks = [s for s in clause.findings.saliency if s.method == clause.context.map]
     elif maps and clause.of("segmentation", "lesion"):
-        masks = clause.masks(maps[0])
+        masks = [s for m in maps for s in clause.masks(m) or [] if joined(clause, maps[0], m) or m == maps[0]]
     else:
         if any(c.kind in ("region", "region share", "lobe share", "dice", "outside share") for c in clause.claims):
             clause.read(overlap)
@@ -239,7 +258,14 @@ def _overlaps(clause: Clause) -> None:
     if any(s.dice_with_lesion is None for s in masks or []):
         values = set()
     holds = values.pop() if len(values) == 1 else None
-    clause.state("overlap", holds, overlap, *maps, *clause.of("lesion"))
+    group = [m for k, m in enumerate(maps) if all(joined(clause, a, b) for a, b in pairwise(maps[: k + 1]))]
+    clause.state("overlap", holds, overlap, *group, *clause.of("lesion"))
+    rest = [m for m in maps if m not in group]
+    last = clause.mentions[rest[-1] :] if rest else []
+    if rest and [m.kind for m in last[1:3]] == ["do", "neg"]:  # "A overlaps, B does not"
+        values = {(s.dice_with_lesion or 0) > 0 for s in clause.masks(rest[-1]) or []}
+        clause.read(rest[-1], rest[-1] + 2)
+        clause.claims.append(Claim("overlap", f"{last[0].text} does not", values == {False}))
 
 
 def _diagnosis(clause: Clause) -> None:

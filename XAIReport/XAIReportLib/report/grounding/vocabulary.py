@@ -121,6 +121,8 @@ class Vocabulary:
                 continue
             if token.kind == "number":
                 yield Mention("number", "", token.text, token.depth)
+            elif token.text == "R":
+                yield Mention("side", "right", token.text, token.depth)
             elif token.text.lower() in (*CARDINALS, *ONE):
                 yield Mention("number", "word", token.text, token.depth)
             elif token.kind == "mark":
