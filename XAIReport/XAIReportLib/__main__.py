@@ -113,7 +113,7 @@ def _parser() -> Parser:
 
 
 def _add_other_doors(commands: argparse._SubParsersAction) -> None:
-    """``batch``, ``worker`` and ``check`` bring their own options; each sets ``run``, a function from options to an exit code."""
+    """``batch``, ``worker`` and the report's commands bring their own options; each sets ``run``, from options to an exit code."""
     for name in ("XAIReportLib.batch", "XAIReportLib.worker.server", "XAIReportLib.report.commands"):
         if importlib.util.find_spec(name) is not None:
             importlib.import_module(name).add_parser(commands)

@@ -1,4 +1,4 @@
-"""``xaireport check``: whether a text says only what the findings of a case hold."""
+"""``xaireport check``: does a text say only what the findings hold? ``xaireport narrate``: a checked text by a language model."""
 
 from __future__ import annotations
 
@@ -25,6 +25,74 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     check.add_argument("--json", action="store_true", help="one JSON document with the claims of each sentence")
     check.add_argument("--debug", action="store_true", help="show where an error came from")
     check.set_defaults(run=check_file)
+    _add_narrate(commands)
+
+
+def _add_narrate(commands: argparse._SubParsersAction) -> None:
+    narrate = commands.add_parser(
+        "narrate", help="have a language model write the text of a finished case, checked against its findings"
+    )
+    narrate.add_argument(
+        "findings", metavar="FINDINGS", type=Path, help="findings.json, or the result folder that holds it"
+    )
+    narrate.add_argument(
+        "--narrator",
+        metavar="NAME",
+        required=True,
+        help="ollama, llama.cpp, vllm, xai, mistral, openai (any such server) or replay",
+    )
+    narrate.add_argument("--endpoint", metavar="URL", help="address of the server, such as http://localhost:11434/v1")
+    narrate.add_argument("--model", metavar="M", default="", help="the model's name on that server")
+    narrate.add_argument(
+        "--allow-remote", metavar="HOST", action="append", default=[], help="consent to send the findings to this host"
+    )
+    narrate.add_argument("--replay", metavar="FILE", type=Path, help="stored answers, with --narrator replay")
+    narrate.add_argument(
+        "--store", metavar="FILE", type=Path, help="keep the model's answers in this file, for --narrator replay"
+    )
+    narrate.add_argument(
+        "--output", metavar="FILE", type=Path, required=True, help="the narrative as JSON; never the result's own"
+    )
+    narrate.add_argument("--debug", action="store_true", help="show where an error came from")
+    narrate.set_defaults(run=narrate_findings)
+
+
+def narrate_findings(options: argparse.Namespace) -> int:
+    """Writes the narrative of a language model to a file of its own and prints it; the template's report stays as it is."""
+    from .chat import server
+    from .language_models import asker, replay, stored, write
+
+    found = findings_at(options.findings)
+    if options.output.exists() and options.output.name == "narrative.json":
+        raise InputError(
+            "narrative.json holds the template's text and is not replaced; give another name for --output."
+        )
+    if options.narrator == "replay":
+        if options.replay is None:
+            raise InputError("narrator replay has no stored answers; give --replay FILE.")
+        asked = replay(options.replay)
+    else:
+        asked = asker(server(options.narrator, options.endpoint, options.model, options.allow_remote))
+    if options.store is not None:
+        asked = stored(options.store, asked)
+    story = write(found, options.narrator, asked)
+    partial = options.output.with_name(f".{options.output.name}.part")
+    try:
+        partial.write_text(story.to_json(), encoding="utf-8")
+        partial.replace(options.output)
+    except OSError as error:
+        raise InputError(
+            f"{options.output.name} cannot be written ({error.strerror}); give another --output."
+        ) from error
+    for sentence in story.sentences:
+        print(sentence.text)
+    for note in story.notes:
+        options.console.warning(note)
+    if story.left_out:
+        options.console.warning(
+            f"{len(story.left_out)} sentences of the model were left out, as the findings do not hold them."
+        )
+    return OK if story.narrator == options.narrator else NOT_SUPPORTED
 
 
 def check_file(options: argparse.Namespace) -> int:

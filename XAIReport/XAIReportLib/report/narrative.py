@@ -16,7 +16,7 @@ from .passages import LEFT_OUT, Passage, confidence, impression, limits, status,
 from .places import anatomy, evidence, findings_of
 from .schema import Findings, Part
 
-__all__ = ["SECTIONS", "Narrative", "Sentence", "checked", "resolve", "write"]
+__all__ = ["SECTIONS", "LeftOut", "Narrative", "Sentence", "checked", "resolve", "write"]
 
 SECTIONS = {
     "status": status,
@@ -43,13 +43,29 @@ class Sentence(Part):
     why: str = ""
 
 
+class LeftOut(Part):
+    """A sentence of a language model that the findings do not hold: never in a document, shown to a reader as such."""
+
+    text: str
+    section: str
+    outcome: Literal["contradicted", "unsupported"]
+    why: str
+
+
 class Narrative(Part):
-    """Sentences tied by hash to the findings that they were written from."""
+    """Sentences tied by hash to the findings that they were written from.
+
+    ``model_requested`` and ``model_returned``: of a language model; ``notes``: what went wrong on the way.
+    """
 
     schema_version: Literal["1.0.0"] = "1.0.0"
     findings_sha256: str
     language: Literal["en"] = "en"
-    narrator: Literal["template"] = "template"
+    narrator: str = "template"
+    model_requested: str = ""
+    model_returned: str = ""
+    notes: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     sentences: tuple[Sentence, ...]
 
     def of_section(self, section: str) -> tuple[Sentence, ...]:
