@@ -8,7 +8,8 @@
                      passages.py and places.py)
     grounding/       whether a text says only what the findings hold
     outbound.py      what a language model is given; chat.py asks one; language_models.py checks what it says
-    commands.py      the commands "check" and "narrate"
+    dialogue.py      questions about a case, answered from its findings
+    commands.py      the commands "check", "narrate" and "ask"
     planes.py        slices in true anatomical orientation
     figures.py       pictures drawn from arrays (drawing.py: one panel; score_figure.py: the bars)
     documents.py     findings.json, narrative.json, regions.csv, report.html, report.txt, report.pdf (pdf.py), made from

@@ -1,4 +1,7 @@
-"""``xaireport check``: does a text say only what the findings hold? ``xaireport narrate``: a checked text by a language model."""
+"""``xaireport check``: does a text say only what the findings hold? ``xaireport narrate``: a checked text by a language model.
+
+``xaireport ask``: a question answered from the findings.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,27 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     check.add_argument("--debug", action="store_true", help="show where an error came from")
     check.set_defaults(run=check_file)
     _add_narrate(commands)
+    _add_ask(commands)
+
+
+def _add_ask(commands: argparse._SubParsersAction) -> None:
+    ask = commands.add_parser("ask", help="answer a question about a case from its findings alone")
+    ask.add_argument(
+        "findings", metavar="FINDINGS", type=Path, help="findings.json, or the result folder that holds it"
+    )
+    ask.add_argument("question", metavar="QUESTION", help='such as "why glioma and not meningioma?"')
+    ask.add_argument("--json", action="store_true", help="one JSON document with the evidence of each sentence")
+    ask.add_argument("--debug", action="store_true", help="show where an error came from")
+    ask.set_defaults(run=ask_findings)
+
+
+def ask_findings(options: argparse.Namespace) -> int:
+    """Exit code 0, also where the findings do not hold what was asked."""
+    from .dialogue import answer
+
+    reply = answer(options.question, findings_at(options.findings))
+    print(reply.model_dump_json(indent=2) if options.json else "\n".join(s.text for s in reply.sentences))
+    return OK
 
 
 def _add_narrate(commands: argparse._SubParsersAction) -> None:
