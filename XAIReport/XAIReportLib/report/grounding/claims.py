@@ -136,7 +136,7 @@ class Clause:
     def _ended(self, negation: int, place: int) -> bool:
         """A comma with a verb right after it ends what a negation stands over."""
         for i in range(negation + 1, place):
-            if self.mentions[i].text == "," and i + 1 < place and self.mentions[i + 1].kind in ("verb", "only"):
+            if self.mentions[i].text == "," and self.mentions[i + 1].kind in ("verb", "only", "level"):
                 return True
         return False
 
@@ -209,6 +209,8 @@ def which_lesions(findings: Findings, value: str, context: Context) -> tuple[int
     if first == "other":
         known = context.lesions if context.lesions and len(context.lesions) < len(everyone) else tuple(by_size[:1])
         return tuple(i for i in everyone if i not in known)
+    if first == "both":
+        return everyone if len(everyone) == 2 else ()
     places = {
         "largest": by_size[:1],
         "second": by_size[1:2],
@@ -234,7 +236,9 @@ def clauses(findings: Findings, mentions: Iterable[Mention], context: Context) -
             continue
         if mention.kind == "neg" and mention.value == "whole":
             continue
-        if mention.kind == "boundary":
+        if mention.text.lower() == "as" and _apposition(mentions[i + 1 :]):
+            result[-1].mentions.append(Mention("neutral", "", mention.text, mention.depth))
+        elif mention.kind == "boundary":
             result.append(Clause(findings, [], context, causal=mention.value == "cause", negated=whole))
             if mention.text.lower().startswith("and ") and mention.text.lower() not in (
                 "and it",
@@ -258,6 +262,12 @@ def clauses(findings: Findings, mentions: Iterable[Mention], context: Context) -
         else:
             result[-1].mentions.append(mention)
     return [clause for clause in result if clause.mentions]
+
+
+def _apposition(after: list[Mention]) -> bool:
+    """ "as the runner-up", "as its suggestion": not a cause."""
+    following = next((m for m in after if m.kind != "neutral"), None)
+    return following is not None and following.kind in ("rank", "suggest", "classes")
 
 
 def _complete(before: list[Mention]) -> bool:

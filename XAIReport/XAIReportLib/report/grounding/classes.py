@@ -38,6 +38,9 @@ def _compared(clause: Clause) -> None:
         sign = 1 if mention.value.startswith(">") else -1
         classes = clause.of("class")
         before, after = [c for c in classes if c < i], [c for c in classes if c > i]
+        versus = next((j for j in clause.of("sep") if clause.mentions[j].text.lower().startswith("compared")), None)
+        if versus is not None and len(classes) == 2 and i > classes[-1] > classes[0] > versus:
+            before, after = classes[1:], classes[:1]  # "compared with A, B has the higher score"
         if not before and clause.context.label and after:
             clause.mentions.insert(0, Mention("class", clause.context.label, ""))
             _compared(clause)
@@ -49,6 +52,11 @@ def _compared(clause: Clause) -> None:
     than = next((i for i in clause.of("sep") if clause.mentions[i].text.lower() == "than"), None)
     better = [i for i in clause.of("slight") if clause.mentions[i].text.lower() == "better"]
     maps = clause.of("map")
+    named = [m for m in maps if clause.mentions[m].value not in ("any", "many")]
+    if than is None and better and len(named) == 1 < len(maps) and clause.findings.saliency:
+        best = max(clause.findings.saliency, key=lambda s: s.dice_with_lesion or 0).method
+        cues = [p for p in (clause.cue("agree", "overlap"),) if p is not None]
+        clause.state("comparison", clause.mentions[named[0]].value == best, *better, *maps, *cues)
     if than is not None and better and len(maps) == 2 and maps[0] < than < maps[1]:
         _dice_compared(clause, maps, 1, [*better, *(p for p in (clause.cue("agree", "overlap"),) if p is not None)])
 
@@ -63,7 +71,7 @@ def _scores_compared(clause: Clause, i: int, before: list[int], after: list[int]
     while len(before) > len(first) and joined(clause, before[-len(first) - 1], first[0]):
         first.insert(0, before[-len(first) - 1])
     slight = [j for j in clause.of("slight") if clause.mentions[j].text.lower() != "better"]
-    everyone = [j for j in clause.of("which") if clause.mentions[j].value == "all"]
+    everyone = [j for j in clause.of("which") if clause.mentions[j].value in ("all", "both")]
     for left in first:
         differences = [
             sign * (scores.get(clause.mentions[left].value, 0) - scores.get(clause.mentions[c].value, 0)) for c in group
@@ -157,7 +165,7 @@ def _class_set(clause: Clause) -> None:
         holds = same if not denied else not same
         clause.state("class set", holds, aside, *named, *only)
         return
-    everyone = [j for j in clause.of("which") if clause.mentions[j].value == "all"]
+    everyone = [j for j in clause.of("which") if clause.mentions[j].value in ("all", "both")]
     for other in clause.of("cue", value="aside"):
         clause.read(other)
     if "possible" in clause.mentions[aside].text.lower():

@@ -22,7 +22,7 @@ def count(clause: Clause, i: int) -> None:
         return
     else:
         count = len(found.lesions)
-    if i > 0 and clause.mentions[i - 1].kind == "which" and clause.mentions[i - 1].value == "all":
+    if i > 0 and clause.mentions[i - 1].kind == "which" and clause.mentions[i - 1].value in ("all", "both"):
         clause.read(i - 1)
     holds = count == number.value if not number.bound else agrees(number, count)
     if (
@@ -79,7 +79,7 @@ def planes(clause: Clause, i: int) -> bool:
     numbers = [
         j
         for j in clause.of("number", unread=True)
-        if clause.mentions[j].number.unit == ""
+        if clause.mentions[j].number.unit in ("", "fraction")
         and "." not in clause.mentions[j].text
         and clause.mentions[j].depth == clause.mentions[i].depth
     ]
@@ -88,10 +88,12 @@ def planes(clause: Clause, i: int) -> bool:
     if (agree is None and not named) or i not in numbers:
         return False
     value = clause.mentions[numbers[0]].number.value
-    everyone = [j for j in clause.of("which") if clause.mentions[j].value == "all"]
+    everyone = [j for j in clause.of("which") if clause.mentions[j].value in ("all", "both")]
     if len(numbers) == 2:
         whole = clause.mentions[numbers[1]].number.value
         holds = agreement is not None and whole == 3 and abs(agreement - value / whole) < 0.01
+    elif clause.mentions[i].number.unit == "fraction":
+        holds = agreement is not None and abs(100 * agreement - value) < 1
     else:
         holds = agreement is not None and value == 3 and agreement > 0.999
     clause.read(*clause.of("only"))

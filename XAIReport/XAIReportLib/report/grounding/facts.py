@@ -90,7 +90,8 @@ def rows_of(masks: list[Lesion | Saliency] | None, clause: Clause, place: int) -
     mention = clause.mentions[place]
     rows = [row for mask in masks or [] for row in mask.regions]
     if mention.kind == "outside":
-        return [row for row in rows if row.lobe == "other"]
+        name = "outside the brain" if "brain" in mention.text.lower() else ""
+        return [row for row in rows if row.lobe == "other" and (not name or row.name == name)]
     if mention.kind == "lobe":
         return [r for r in rows if r.lobe == mention.value and (mention.side is None or r.side == mention.side)]
     return [

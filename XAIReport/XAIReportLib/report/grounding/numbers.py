@@ -13,7 +13,9 @@ from .sizes import length, product, volume, voxels
 def read(clause: Clause) -> None:
     """All numbers of a clause."""
     for i in clause.of("lesion"):
-        if clause.findings.lesions and clause.lesions_at(i) == ():
+        denied = i > 0 and clause.mentions[i - 1].kind == "neg"
+        alone = clause.mentions[i].value == "many" and len(clause.findings.lesions) == 1
+        if clause.findings.lesions and (clause.lesions_at(i) == () or alone) and not denied:
             clause.claims.append(Claim("existence", clause.mentions[i].text, False))
             clause.read(i)
     _zipped(clause)
@@ -53,7 +55,7 @@ def _zipped(clause: Clause) -> None:
             lesions = clause.masks(named[0])
             if lesions is not None and len(lesions) == len(chosen) and chosen == numbers:
                 for i, lesion in zip(chosen, lesions, strict=True):
-                    compare(clause, "volume", i, lesion.volume_ml, named[0])
+                    compare(clause, "volume", i, lesion.volume_ml, named[0], *clause.of("quantity", value="volume"))
             continue
         if len(named) < 2 or len(named) != len(chosen) or not (max(named) < min(chosen) or max(chosen) < min(named)):
             continue

@@ -51,7 +51,7 @@ def _maps(mentions: list[Mention]) -> list[Mention]:
                 del result[-2:]
             elif last == ["map", "neutral", "neutral"] and result[-2].text.lower() in ("of", "for", "by") and named:
                 del result[-3:]
-            if last[-1:] == ["which"] and result[-1].value == "all" and mention.value in ("any", "many"):
+            if last[-1:] == ["which"] and result[-1].value in ("all", "both") and mention.value in ("any", "many"):
                 result.pop()
                 mention.value = "many"
         result.append(mention)
@@ -130,7 +130,7 @@ def _sized(mentions: list[Mention]) -> list[Mention]:
     index = 0
     while index < len(mentions):
         mention = mentions[index]
-        if mention.kind == "which" and mention.value != "all":
+        if mention.kind == "which" and mention.value not in ("all", "both"):
             window = mentions[index + 1 : index + 6]
             words = [m.text.lower() for m in window]
             if words[:2] in (["of", "the"], ["of", "these"]) and any(m.kind == "lesion" for m in window[2:4]):

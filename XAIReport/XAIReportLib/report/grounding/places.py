@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from ..schema import Lesion, Saliency
 from .claims import Clause
 from .facts import is_largest, is_named, joined, rows_of, share_of
@@ -14,6 +16,7 @@ def read(clause: Clause) -> None:
     """All places of a clause that no number belongs to."""
     for i in clause.of("side", unread=True):
         _side(clause, i)
+    _together(clause)
     for i in clause.of("region", "lobe", "outside", unread=True):
         _region(clause, i)
 
@@ -34,7 +37,7 @@ def _masks(clause: Clause, i: int) -> tuple[int | None, list[Lesion | Saliency] 
         more = clause.masks(others[-1]) if others else None
         if more is None:
             break
-        clause.read(place, *(j for j in clause.of("which") if clause.mentions[j].value == "all"))
+        clause.read(place, *(j for j in clause.of("which") if clause.mentions[j].value in ("all", "both")))
         place, masks = others[-1], [*more, *masks]
     return place, masks
 
@@ -107,9 +110,30 @@ def _all_or_none(results: list[bool]) -> bool | None:
     return results[0] if len(set(results)) == 1 else None
 
 
+def _together(clause: Clause) -> None:
+    """ "regions A and B hold most of the lesion": their shares together."""
+    regions = clause.of("region", unread=True)
+    most = [
+        j
+        for j in clause.of("quantifier", unread=True)
+        if clause.mentions[j].value in ("most", "half+", "mainly", "nearly")
+    ]
+    if len(regions) < 2 or not most or not all(joined(clause, a, b) for a, b in pairwise(regions)):
+        return
+    place, masks = _masks(clause, regions[0])
+    if not masks or len(masks) != 1:
+        return
+    share = sum(share_of(row) for i in regions for row in rows_of(masks, clause, i))
+    places = [*regions, *most, *([place] if place is not None else [])]
+    clause.state("region", _enough(share, clause.mentions[most[-1]].value), *places)
+
+
 def _region(clause: Clause, i: int) -> None:
     place, masks = _masks(clause, i)
     mention = clause.mentions[i]
+    if mention.kind == "outside" and any(clause.mentions[j].read for j in clause.of("outside")):
+        clause.read(i)  # "outside the named regions (white matter / other)"
+        return
     places = [i, *([place] if place is not None else [])]
     approximate = [j for j in clause.of("approx", unread=True) if clause.mentions[j].value == "about"]
     clause.read(*approximate)
@@ -140,7 +164,7 @@ def _region(clause: Clause, i: int) -> None:
             main = quantifier == "mainly" and is_largest(mask, rows_of([mask], clause, i))
             results.append(main or _enough(share, quantifier))
         else:
-            results.append(share > 0)
+            results.append(share > 50 if mention.kind == "outside" else share > 0)
     for word in words:
         clause.mentions[word].read = True
     clause.state("region", _all_or_none(results) if results else False, *places, *share_cue, *words)

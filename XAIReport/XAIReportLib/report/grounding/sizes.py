@@ -10,6 +10,9 @@ from .facts import ENTITIES, agrees, compare, each, entity, first_that_agrees, i
 def volume(clause: Clause, i: int) -> None:
     place, masks = entity(clause, i)
     volume = clause.cue("volume")
+    if place is None and clause.of("class"):  # a class has no size
+        unreadable(clause, i)
+        return
     total = clause.cue("total")
     region = clause.attached(i, ("region",))
     named = [j for j in range(i) if clause.mentions[j].kind not in ("mark", "neutral")]
@@ -94,7 +97,9 @@ def length(clause: Clause, i: int) -> None:
             and is_named(row.nearest, clause.mentions[region].value, clause.mentions[region].side)
         ]
         outside = clause.of("outside")
-        first_that_agrees(clause, "distance", i, near, region, *clause.of("quantity", value="distance"), *outside)
+        first_that_agrees(
+            clause, "distance", i, near, region, place, *clause.of("quantity", value="distance"), *outside
+        )
         return
     unreadable(clause, i)
 

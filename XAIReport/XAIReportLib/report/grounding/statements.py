@@ -100,6 +100,8 @@ STATEMENTS = (
     Statement(("midline found",), _side_known),
     Statement(("volume", "unknown"), lambda f: not f.image.has_geometry, ("lengths", "sides")),
     Statement(("volume", "given"), lambda f: f.image.has_geometry),
+    Statement(("volume", "given", "no geometry"), lambda f: f.image.has_geometry),
+    Statement(("no geometry",), lambda f: not f.image.has_geometry, ("image", "slice")),
     Statement(("geometry",), lambda f: f.image.has_geometry, ("image", "slice")),
     Statement(("function", "assess"), _never),
     Statement(("sequence", "check"), _never),
@@ -108,7 +110,7 @@ STATEMENTS = (
     Statement(("research",), _always),
     Statement(("diagnosis", "intended"), _never),
     Statement(("abstain",), lambda f: f.prediction.outcome == "abstained"),
-    Statement(("made",), _intended),
+    Statement(("made",), lambda f: None if _intended(f) else False),
     Statement(("analyse", "demand"), lambda f: f.image.forced, ("image",)),
     Statement(("analyse",), _analysed, ("image",)),
     Statement(("run",), _analysed),
@@ -143,6 +145,10 @@ def read(clause: Clause) -> None:
         if statement.words == ("noncommercial",):
             clause.read(*clause.of("only"))
         clause.state("statement", _of_masks(clause, statement.holds), *places, *modals, process=statement.process)
+    for i in clause.of("level", unread=True):
+        if clause.of("score", "model"):
+            clause.state("level", clause.mentions[i].value == clause.findings.model.score_level, i, process=True)
+    _apart(clause)
     _read_along(clause)
     _diagnosis(clause)
     _shows(clause)
@@ -182,7 +188,8 @@ def _read_along(clause: Clause) -> None:
                 and "side share" in kinds
                 and m.text.lower() in ("slightly", "marginally")
             )
-            or (m.kind == "level" and m.value == clause.findings.model.score_level)
+            or (m.kind == "lesion" and kinds & _ABOUT_MASKS)
+            or (m.kind == "rank" and m.text.lower() == "followed by" and _descending(clause))
             or (m.kind == "cue" and m.value == "kind" and m.text.lower() == clause.findings.image.kind)
         )
         if again and not m.read:
@@ -193,6 +200,25 @@ def _read_along(clause: Clause) -> None:
     for i in clause.of("lesion", unread=True):
         if used and clause.lesions_at(i) in used:
             clause.read(i)
+
+
+_ABOUT_MASKS = {
+    "volume",
+    "side",
+    "region",
+    "region share",
+    "side share",
+    "distance",
+    "overlap",
+    "dice",
+    "outside share",
+}
+
+
+def _descending(clause: Clause) -> bool:
+    """Whether the shares of a list fall from one to the next, as "followed by" says."""
+    shares = [m.number.value for m in clause.mentions if m.kind == "number" and m.number.unit == "%" and m.read]
+    return len(shares) > 1 and shares == sorted(shares, reverse=True)
 
 
 def _several(clause: Clause) -> bool:
@@ -268,6 +294,23 @@ def _overlaps(clause: Clause) -> None:
         clause.claims.append(Claim("overlap", f"{last[0].text} does not", values == {False}))
 
 
+def _apart(clause: Clause) -> None:
+    """ "the map lies away from the lesion", "the map does not agree with the segmentation"."""
+    maps = clause.of("map")
+    away = next((i for i in clause.of("quantity", unread=True) if clause.mentions[i].text.lower() == "away from"), None)
+    agree = _place(clause, "agree")
+    if not maps or (away is None and agree is None) or not clause.of("lesion", "segmentation"):
+        return
+    values = [s.dice_with_lesion for s in clause.masks(maps[0]) or []]
+    if not values or None in values:
+        return
+    if away is not None:
+        clause.state("overlap", all(value == 0 for value in values), away, maps[0], *clause.of("lesion"))
+    else:
+        holds = True if min(values) >= 0.5 else False if max(values) == 0 else None
+        clause.state("overlap", holds, agree, maps[0], *clause.of("lesion"))
+
+
 def _diagnosis(clause: Clause) -> None:
     """ "not for diagnosis" alone; a diagnosis of anything is no finding."""
     place = _place(clause, "diagnosis")
@@ -321,7 +364,7 @@ def _names(clause: Clause) -> None:
 def _existence(clause: Clause) -> None:
     """ "no lesion was found", "one lesion was outlined": only as something found, never as something that is there or not."""
     lesions = clause.of("lesion", unread=True)
-    if not lesions or any(not c.process and c.kind != "count" for c in clause.claims):
+    if not lesions or clause.of("map") or any(not c.process and c.kind != "count" for c in clause.claims):
         return
     found = clause.findings
     if not _intended(found) and found.prediction.outcome == "not_applicable":
