@@ -27,6 +27,7 @@ DOORS = (
     "XAIReportLib.batch",
     "XAIReportLib.evaluate",
     "XAIReportLib.exports",
+    "XAIReportLib.report.commands",
     "XAIReportLib.worker.server",
 )
 

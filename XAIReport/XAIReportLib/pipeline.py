@@ -186,7 +186,7 @@ def analyze(
         case, prediction, geometry, heatmaps, masks, place, model.description(), forced=forced, warnings=warnings,
         check=check, independent=not model.lesion_attention, counterfactuals=changed,
     )  # fmt: skip
-    story = narrative.write(found)
+    story = narrative.checked(narrative.write(found), found)
     run = _provenance(case, model, device_reason, methods, force, counterfactuals, clock.seconds, warnings)
     folder = None
     if output is not None:

@@ -6,6 +6,10 @@
     wording.py       how things are called, what is always and what is never said
     narrative.py     sentences written from the findings alone, each with JSON pointers (the template:
                      passages.py and places.py)
+    grounding/       whether a text says only what the findings hold
+    outbound.py      what a language model is given; chat.py asks one; language_models.py checks what it says
+    dialogue.py      questions about a case, answered from its findings
+    commands.py      the commands "check", "narrate" and "ask"
     planes.py        slices in true anatomical orientation
     figures.py       pictures drawn from arrays (drawing.py: one panel; score_figure.py: the bars)
     documents.py     findings.json, narrative.json, regions.csv, report.html, report.txt, report.pdf (pdf.py), made from

@@ -12,11 +12,12 @@ from typing import Any, Literal
 
 from . import wording
 from .changes import changes
-from .passages import Passage, confidence, impression, limits, status, technique
+from .grounding import check_sentence
+from .passages import LEFT_OUT, Passage, confidence, impression, limits, status, technique
 from .places import anatomy, evidence, findings_of
 from .schema import Findings, Part
 
-__all__ = ["SECTIONS", "Narrative", "Sentence", "resolve", "write"]
+__all__ = ["SECTIONS", "LeftOut", "Narrative", "Sentence", "checked", "resolve", "write"]
 
 SECTIONS = {
     "status": status,
@@ -29,26 +30,44 @@ SECTIONS = {
     "confidence": confidence,
     "limits": limits,
 }
-_LEFT_OUT = (
-    "A statement is omitted here, as its wording is not among the allowed ones; what it rests on is in findings.json."
-)
 
 
 class Sentence(Part):
-    """``evidence``: pointers into findings.json that hold everything the text claims."""
+    """``evidence``: pointers into findings.json that hold everything the text claims.
+
+    ``outcome``: of the grounding check; ``why``: its reason where the sentence is not supported.
+    """
 
     text: str
     section: str
     evidence: tuple[str, ...]
+    outcome: Literal["supported", "contradicted", "unsupported", "not_checked"] = "not_checked"
+    why: str = ""
+
+
+class LeftOut(Part):
+    """A sentence of a language model that the findings do not hold: never in a document, shown to a reader as such."""
+
+    text: str
+    section: str
+    outcome: Literal["contradicted", "unsupported"]
+    why: str
 
 
 class Narrative(Part):
-    """Sentences tied by hash to the findings that they were written from."""
+    """Sentences tied by hash to the findings that they were written from.
+
+    ``model_requested`` and ``model_returned``: of a language model; ``notes``: what went wrong on the way.
+    """
 
     schema_version: Literal["1.0.0"] = "1.0.0"
     findings_sha256: str
     language: Literal["en"] = "en"
-    narrator: Literal["template"] = "template"
+    narrator: str = "template"
+    model_requested: str = ""
+    model_returned: str = ""
+    notes: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     sentences: tuple[Sentence, ...]
 
     def of_section(self, section: str) -> tuple[Sentence, ...]:
@@ -64,6 +83,18 @@ def write(findings: Findings) -> Narrative:
     return Narrative(findings_sha256=findings.sha256(), sentences=tuple(_sentences(findings)))
 
 
+def checked(narrative: Narrative, findings: Findings) -> Narrative:
+    """The narrative with the outcome of the grounding check at every sentence; a contradicted one is left out and says so."""
+    return narrative.model_copy(update={"sentences": tuple(_checked(s, findings) for s in narrative.sentences)})
+
+
+def _checked(sentence: Sentence, findings: Findings) -> Sentence:
+    found = check_sentence(sentence.text, findings)
+    text = LEFT_OUT if found.verdict == "contradicted" else sentence.text
+    why = "" if found.verdict == "supported" else found.reason
+    return sentence.model_copy(update={"text": text, "outcome": found.verdict, "why": why})
+
+
 def _sentences(findings: Findings) -> Iterator[Sentence]:
     names = (findings.model.data_set, findings.model.name)
     always = set(findings.disclaimers)
@@ -75,7 +106,7 @@ def _sentences(findings: Findings) -> Iterator[Sentence]:
 
 
 def _replacement(passage: Passage) -> str:
-    return passage.instead or _LEFT_OUT
+    return passage.instead or LEFT_OUT
 
 
 def resolve(document: Any, pointer: str) -> Any:

@@ -10,6 +10,11 @@ from .wording import NO_LESION, class_name, class_name_in_full, joined, score_te
 
 _KINDS = {"nifti": "NIfTI", "nrrd": "NRRD", "dicom": "DICOM", "picture": "picture", "array": "array"}
 _NO_CALIBRATION = ("", "none")
+LEFT_OUT = (
+    "A statement is omitted here, as its wording is not among the allowed ones; what it rests on is in findings.json."
+)
+REASON_KEPT = "The reason is kept in findings.json."
+WARNINGS_KEPT = "Warning: see the list of warnings in findings.json."
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,12 @@ def status(findings: Findings) -> Iterator[Passage]:
         )
     for index, warning in enumerate(findings.warnings):
         place = at("warnings", index)
-        yield Passage(f"Warning: {quoted(warning)}", (place,), "Warning: see the list of warnings in findings.json.")
+        yield Passage(f"Warning: {quoted(warning)}", (place,), WARNINGS_KEPT)
 
 
 def _reason(findings: Findings) -> Passage:
     place = at("prediction", "reason")
-    return Passage(f"Reason: {quoted(findings.prediction.reason)}", (place,), "The reason is kept in findings.json.")
+    return Passage(f"Reason: {quoted(findings.prediction.reason)}", (place,), REASON_KEPT)
 
 
 def technique(findings: Findings) -> Iterator[Passage]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from . import measures
-from .passages import Passage, at, quoted
+from .passages import REASON_KEPT, Passage, at, quoted
 from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency, SaliencyCheckPart
 from .wording import (
     NO_LESION,
@@ -20,6 +20,7 @@ from .wording import (
     volume_text,
 )
 
+TABLE_HOLDS = "The table of segmented abnormalities holds the smaller ones."
 _DESCRIBED = 3  # lesions with a sentence each; the table holds all
 _NAMED = 4  # regions in a sentence
 _WORTH_NAMING_PERCENT = 5.0
@@ -45,7 +46,7 @@ def findings_of(findings: Findings) -> Iterator[Passage]:
             yield measures.lengths(lesion.measures, lesion.name.removeprefix("lesion-"), index)
     yield from measures.apart(findings)
     if total.count > _DESCRIBED:
-        yield Passage("The table of segmented abnormalities holds the smaller ones.", (at("lesions"),))
+        yield Passage(TABLE_HOLDS, (at("lesions"),))
 
 
 def _lesion(lesion: Lesion, index: int) -> Passage:
@@ -97,11 +98,11 @@ def anatomy(findings: Findings) -> Iterator[Passage]:
             else "no registration was possible"
         )
         yield Passage(f"No region is named: {why}.", (verdict,))
-        yield Passage(quoted(registration.reason), (reason,), "The reason is kept in findings.json.")
+        yield Passage(quoted(registration.reason), (reason,), REASON_KEPT)
         return
     if registration.verdict == "limited":
         yield Passage("The registration is of limited quality, so the regions are approximate.", (verdict,))
-        yield Passage(quoted(registration.reason), (reason,), "The reason is kept in findings.json.")
+        yield Passage(quoted(registration.reason), (reason,), REASON_KEPT)
     for index, lesion in enumerate(findings.lesions[:_DESCRIBED]):
         approximate = registration.verdict == "limited"
         yield from _projection(_called(lesion), lesion.regions, ("lesions", index), approximate)

@@ -1,0 +1,162 @@
+"""The check lets no false sentence through, and lets true ones be, in whatever words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cases import RECIPES, findings_of
+from hypothesis import HealthCheck, given, settings
+from mutations import KINDS, mutated, paraphrases, template
+from wild_findings import wild_findings
+from XAIReportLib import __main__ as command_line
+from XAIReportLib.report import narrative
+from XAIReportLib.report.grounding import check_sentence, check_text
+from XAIReportLib.report.wording import RESEARCH_USE
+
+FALSEHOODS = Path(__file__).with_name("falsehoods.txt")
+MOST_FALSE_ALARMS = 0.02
+
+
+def _verdict(said: tuple[str, str]) -> str:
+    case, text = said
+    return check_sentence(text, findings_of(case)).verdict
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_mutated_sentence_is_supported(kind):
+    """At least 300 of each kind; of long lists every third, so that the test stays quick (scripts/evaluate.py runs all)."""
+    everyone = mutated(kind)
+    assert len(everyone) >= 300
+    assert [said for said in everyone[::3] if _verdict(said) == "supported"] == []
+
+
+def test_no_falsehood_written_by_hand_is_supported():
+    assert [said for said in paraphrases(FALSEHOODS) if _verdict(said) == "supported"] == []
+
+
+def test_every_sentence_of_the_template_is_supported():
+    assert [said for said in template() if _verdict(said) != "supported"] == []
+
+
+def test_nearly_every_true_paraphrase_is_supported():
+    everyone = paraphrases()
+    assert len(everyone) >= 150
+    alarms = [said for said in everyone if _verdict(said) != "supported"]
+    assert len(alarms) <= MOST_FALSE_ALARMS * len(everyone), alarms
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(wild_findings())
+def test_the_template_is_supported_whatever_the_findings(findings):
+    for sentence in narrative.write(findings).sentences:
+        assert check_sentence(sentence.text, findings).verdict == "supported", sentence.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Colourless green ideas sleep furiously.",
+        "Die Läsion liegt links.",
+        "The lesion lies on the left, blorb.",
+        "Is the lesion on the left?",
+        "left",
+        "The lesion.",
+        "0.89",
+        "",
+        "The lesion lies on the lеft.",  # a Cyrillic letter
+    ],
+)
+def test_what_cannot_be_read_is_never_supported(text):
+    assert check_sentence(text, findings_of("left glioma")).verdict != "supported"
+
+
+def test_a_text_is_checked_sentence_by_sentence_and_it_is_what_was_spoken_of():
+    text = "Two lesions were found. The smaller lesion is on the right. It measures 0.47 ml. It measures 4.03 ml."
+    checked = check_text(text, findings_of("two lesions"))
+    assert [c.text for c in checked] == [p.strip() + "." for p in text[:-1].split(". ")]
+    assert [c.verdict for c in checked] == ["supported", "supported", "supported", "contradicted"]
+
+
+def test_the_reason_names_what_is_wrong():
+    checked = check_sentence("The lesion measures 9.00 ml and lies on the left.", findings_of("left glioma"))
+    assert checked.verdict == "contradicted"
+    assert "9.00 ml" in checked.reason
+    assert [claim.holds for claim in checked.claims] == [False, True]
+    assert "smooth" in check_sentence("The lesion is smooth and lies on the left.", findings_of("left glioma")).reason
+
+
+def test_units_and_rounding_are_understood():
+    found = findings_of("left glioma")  # 4.45 ml
+    for right in ("4.45 ml", "4.5 ml", "4.45 cm³", "4,450 mm³", "4.45 cc", "0.00445 l", "about 4 ml", "more than 4 ml"):
+        assert check_sentence(f"The lesion measures {right}.", found).verdict == "supported", right
+    for wrong in (
+        "4.3 ml",
+        "4.46 ml",
+        "4.45 mm³",
+        "4.45 mm",
+        "4.45 l",
+        "44.5 ml",
+        "less than 4 ml",
+        "about 5 ml",
+        "4.45",
+    ):
+        assert check_sentence(f"The lesion measures {wrong}.", found).verdict != "supported", wrong
+
+
+def test_a_score_is_not_certainty():
+    assert check_sentence("Glioma scored 1.00.", findings_of("left glioma")).verdict == "contradicted"
+    assert check_sentence("Glioma scored 0.9.", findings_of("left glioma")).verdict == "supported"
+
+
+def test_a_warning_may_be_quoted_but_not_when_it_breaks_the_rules_of_wording():
+    found = findings_of("three lesions")
+    assert check_sentence(f"Warning: {found.warnings[0]}", found).verdict == "supported"
+    hostile = found.model_copy(update={"warnings": ("A benign meningioma of 3 cm.",)})
+    assert check_sentence("Warning: A benign meningioma of 3 cm.", hostile).verdict != "supported"
+
+
+def test_every_case_says_that_it_is_for_research_only():
+    for case in RECIPES:
+        assert check_sentence(RESEARCH_USE, findings_of(case)).verdict == "supported"
+
+
+def test_an_outcome_can_be_stored():
+    checked = check_sentence("The lesion lies on the left.", findings_of("left glioma"))
+    assert json.loads(checked.model_dump_json())["verdict"] == "supported"
+
+
+# --- in the pipeline and on the command line --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", RECIPES)
+def test_the_narrative_carries_the_outcome_of_every_sentence(case):
+    found = findings_of(case)
+    story = narrative.checked(narrative.write(found), found)
+    assert {sentence.outcome for sentence in story.sentences} == {"supported"}
+    assert narrative.Narrative.model_validate_json(story.to_json()) == story
+
+
+def test_a_contradicted_sentence_is_left_out_and_says_so():
+    found, other = findings_of("left glioma"), findings_of("right meningioma")
+    story = narrative.checked(narrative.write(other).model_copy(update={"findings_sha256": found.sha256()}), found)
+    wrong = [sentence for sentence in story.sentences if sentence.outcome == "contradicted"]
+    assert wrong
+    assert all("omitted" in sentence.text and sentence.why for sentence in wrong)
+
+
+def test_a_text_file_is_checked_on_the_command_line(tmp_path, capsys):
+    (tmp_path / "findings.json").write_text(findings_of("left glioma").to_json(), encoding="utf-8")
+    text = tmp_path / "report.txt"
+    text.write_text("The lesion lies on the left.\nThe lesion lies on the right.", encoding="utf-8")
+    assert command_line.main(["check", str(tmp_path), str(text)]) == 1
+    said = capsys.readouterr().out
+    assert "contradicted  The lesion lies on the right." in said
+    assert "1 of 2 sentences are supported" in said
+    text.write_text("The lesion lies on the left.", encoding="utf-8")
+    assert command_line.main(["check", str(tmp_path / "findings.json"), str(text), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sentences"][0]["verdict"] == "supported"
+    assert command_line.main(["check", str(tmp_path / "absent.json"), str(text)]) == 2
+    assert command_line.main(["check", str(tmp_path), str(tmp_path / "absent.txt")]) == 2
+    assert all(line.endswith(".") for line in capsys.readouterr().err.strip().splitlines())

@@ -1,0 +1,163 @@
+"""``xaireport check``: does a text say only what the findings hold? ``xaireport narrate``: a checked text by a language model.
+
+``xaireport ask``: a question answered from the findings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from XAIReportLib.case import InputError
+
+if TYPE_CHECKING:
+    from .schema import Findings
+
+OK, NOT_SUPPORTED = 0, 1
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    check = commands.add_parser("check", help="check a text, sentence by sentence, against the findings of a case")
+    check.add_argument(
+        "findings", metavar="FINDINGS", type=Path, help="findings.json, or the result folder that holds it"
+    )
+    check.add_argument("text", metavar="TEXTFILE", help="a text file in English, - for standard input")
+    check.add_argument("--json", action="store_true", help="one JSON document with the claims of each sentence")
+    check.add_argument("--debug", action="store_true", help="show where an error came from")
+    check.set_defaults(run=check_file)
+    _add_narrate(commands)
+    _add_ask(commands)
+
+
+def _add_ask(commands: argparse._SubParsersAction) -> None:
+    ask = commands.add_parser("ask", help="answer a question about a case from its findings alone")
+    ask.add_argument(
+        "findings", metavar="FINDINGS", type=Path, help="findings.json, or the result folder that holds it"
+    )
+    ask.add_argument("question", metavar="QUESTION", help='such as "why glioma and not meningioma?"')
+    ask.add_argument("--json", action="store_true", help="one JSON document with the evidence of each sentence")
+    ask.add_argument("--debug", action="store_true", help="show where an error came from")
+    ask.set_defaults(run=ask_findings)
+
+
+def ask_findings(options: argparse.Namespace) -> int:
+    """Exit code 0, also where the findings do not hold what was asked."""
+    from .dialogue import answer
+
+    reply = answer(options.question, findings_at(options.findings))
+    print(reply.model_dump_json(indent=2) if options.json else "\n".join(s.text for s in reply.sentences))
+    return OK
+
+
+def _add_narrate(commands: argparse._SubParsersAction) -> None:
+    narrate = commands.add_parser(
+        "narrate", help="have a language model write the text of a finished case, checked against its findings"
+    )
+    narrate.add_argument(
+        "findings", metavar="FINDINGS", type=Path, help="findings.json, or the result folder that holds it"
+    )
+    narrate.add_argument(
+        "--narrator",
+        metavar="NAME",
+        required=True,
+        help="ollama, llama.cpp, vllm, xai, mistral, openai (any such server) or replay",
+    )
+    narrate.add_argument("--endpoint", metavar="URL", help="address of the server, such as http://localhost:11434/v1")
+    narrate.add_argument("--model", metavar="M", default="", help="the model's name on that server")
+    narrate.add_argument(
+        "--allow-remote", metavar="HOST", action="append", default=[], help="consent to send the findings to this host"
+    )
+    narrate.add_argument("--replay", metavar="FILE", type=Path, help="stored answers, with --narrator replay")
+    narrate.add_argument(
+        "--store", metavar="FILE", type=Path, help="keep the model's answers in this file, for --narrator replay"
+    )
+    narrate.add_argument(
+        "--output", metavar="FILE", type=Path, required=True, help="the narrative as JSON; never the result's own"
+    )
+    narrate.add_argument("--debug", action="store_true", help="show where an error came from")
+    narrate.set_defaults(run=narrate_findings)
+
+
+def narrate_findings(options: argparse.Namespace) -> int:
+    """Writes the narrative of a language model to a file of its own and prints it; the template's report stays as it is."""
+    from .chat import server
+    from .language_models import asker, replay, stored, write
+
+    found = findings_at(options.findings)
+    if options.output.exists() and options.output.name == "narrative.json":
+        raise InputError(
+            "narrative.json holds the template's text and is not replaced; give another name for --output."
+        )
+    if options.narrator == "replay":
+        if options.replay is None:
+            raise InputError("narrator replay has no stored answers; give --replay FILE.")
+        asked = replay(options.replay)
+    else:
+        asked = asker(server(options.narrator, options.endpoint, options.model, options.allow_remote))
+    if options.store is not None:
+        asked = stored(options.store, asked)
+    story = write(found, options.narrator, asked)
+    partial = options.output.with_name(f".{options.output.name}.part")
+    try:
+        partial.write_text(story.to_json(), encoding="utf-8")
+        partial.replace(options.output)
+    except OSError as error:
+        raise InputError(
+            f"{options.output.name} cannot be written ({error.strerror}); give another --output."
+        ) from error
+    for sentence in story.sentences:
+        print(sentence.text)
+    for note in story.notes:
+        options.console.warning(note)
+    if story.left_out:
+        options.console.warning(
+            f"{len(story.left_out)} sentences of the model were left out, as the findings do not hold them."
+        )
+    return OK if story.narrator == options.narrator else NOT_SUPPORTED
+
+
+def check_file(options: argparse.Namespace) -> int:
+    """Exit code 0 when every sentence is supported, 1 when one is not."""
+    from .grounding import check_text
+
+    checked = check_text(_text(options.text), findings_at(options.findings))
+    if options.json:
+        print(json.dumps({"sentences": [c.model_dump(mode="json") for c in checked]}, ensure_ascii=False, indent=2))
+    else:
+        for sentence in checked:
+            print(f"{sentence.verdict:>12}  {sentence.text}")
+            if sentence.verdict != "supported":
+                print(f"{'':>12}  {sentence.reason}")
+        supported = sum(sentence.verdict == "supported" for sentence in checked)
+        print(f"{supported} of {len(checked)} sentences are supported by the findings.")
+    return OK if checked and all(sentence.verdict == "supported" for sentence in checked) else NOT_SUPPORTED
+
+
+def findings_at(path: Path) -> Findings:
+    """The findings in a file or in a result folder.
+
+    Raises:
+        InputError: there are none, or they cannot be read.
+    """
+    from .findings import FindingsError, load
+
+    try:
+        return load(path / "findings.json" if path.is_dir() else path)
+    except FindingsError as error:
+        raise InputError(str(error)) from error
+
+
+def _text(source: str) -> str:
+    if source == "-":
+        return sys.stdin.read()
+    try:
+        return Path(source).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"{Path(source).name} cannot be read ({error.strerror}); give a text file or - for standard input."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{Path(source).name} is not a text in UTF-8; save it as UTF-8.") from error

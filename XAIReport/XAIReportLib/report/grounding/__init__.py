@@ -1,0 +1,13 @@
+"""The grounding check: whether a text says only what the findings of a case hold, whoever wrote it.
+
+check.py        check_text and check_sentence: the verdict on each sentence
+words.en.txt    the English that can be read; vocabulary.py adds the names of the case
+phrases.py      from words to mentions (mentions.py): numbers with units, lesions, regions with a side
+claims.py       clauses, what "it" stands for, negation, claims
+numbers.py      readers of numbers: counts.py, sizes.py, shares.py, scores.py; facts.py compares
+places.py       readers of sides and regions, classes.py of classes, statements.py of everything else
+"""
+
+from .check import CheckedClaim, CheckedSentence, check_sentence, check_text, sentences
+
+__all__ = ["CheckedClaim", "CheckedSentence", "check_sentence", "check_text", "sentences"]

@@ -1,0 +1,205 @@
+"""The grounding check: every sentence of a text, whoever wrote it, against the findings.
+
+    supported        everything that it claims stands in the findings
+    contradicted     something that it claims is otherwise in the findings
+    unsupported      something in it cannot be read, is never said, or is not in the findings
+
+It denies by default: what cannot be read is unsupported, never clean.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from .. import wording
+from ..passages import LEFT_OUT, REASON_KEPT, WARNINGS_KEPT
+from ..places import TABLE_HOLDS
+from ..schema import Findings, Part
+from . import classes, numbers, places, statements
+from .claims import Claim, Clause, Context, clauses
+from .mentions import Mention
+from .vocabulary import Vocabulary, plain
+
+Verdict = Literal["supported", "contradicted", "unsupported"]
+__all__ = ["CheckedClaim", "CheckedSentence", "check_sentence", "check_text"]
+
+_FREE = frozenset({"tell", "neutral", "verb", "do", "sep", "model", "score", "classes", "segmentation", "boundary"})
+_MARKS = frozenset(",.()-/\"'!=:;")
+_ABBREVIATIONS = ("e.g.", "i.e.", "vs.", "approx.", "no.", "ca.", "cf.")
+_OPENING = re.compile(r"^(?:Warning|Reason|Note): ")
+# Read before anything else: words that turn a statement into one about certainty, cause, time or advice.
+_NEVER = re.compile(
+    r"\b(?:certain\w*|sure(?:ly)?|doubt\w*|evident\w*|obvious\w*|unequivocal\w*|presum\w*|possibly|perhaps|confiden\w*|proven|"
+    r"proves?|prior|previous\w*|earlier|since last|led (?:to|the)|leads? (?:to|the model)|unchanged|new(?:ly)?|recurren\w*|"
+    r"histor\w*|symptom\w*|patient reports|years?|follow-up|recommend\w*|advis\w*|should be (?!relied)|must be|require\w*|"
+    r"dose\w*|medication|steroid\w*|chemo\w*|radio\w*|observation)\b",
+    re.IGNORECASE,
+)
+
+
+class CheckedClaim(Part):
+    """One claim of a sentence; ``holds`` is null where the findings say nothing of it."""
+
+    kind: str
+    text: str
+    holds: bool | None
+
+
+class CheckedSentence(Part):
+    """A sentence, what became of it, why (for a person), and the claims that were read in it."""
+
+    text: str
+    verdict: Verdict
+    reason: str
+    claims: tuple[CheckedClaim, ...] = ()
+
+
+def check_text(text: str, findings: Findings) -> tuple[CheckedSentence, ...]:
+    """Every sentence of ``text``, in order; "it" is what was spoken of last."""
+    vocabulary, context, quotes = Vocabulary(findings), Context(), _quotes(findings)
+    return tuple(_checked(sentence, findings, vocabulary, context, quotes) for sentence in sentences(text))
+
+
+def check_sentence(text: str, findings: Findings) -> CheckedSentence:
+    """``text`` as one statement: the worst of its sentences, with the claims of all."""
+    if plain(text) in _quotes(findings):
+        return _quoted(text)
+    parts = check_text(text, findings)
+    if not parts:
+        return CheckedSentence(text=text, verdict="unsupported", reason="Nothing in it can be checked.")
+    worst = max(parts, key=lambda part: ("supported", "unsupported", "contradicted").index(part.verdict))
+    claims = tuple(claim for part in parts for claim in part.claims)
+    return CheckedSentence(text=text, verdict=worst.verdict, reason=worst.reason, claims=claims)
+
+
+def sentences(text: str) -> list[str]:
+    """A text cut at full stops, question and exclamation marks and line ends; not inside numbers and abbreviations."""
+    result: list[str] = []
+    for line in text.splitlines():
+        start = 0
+        for end in re.finditer(r"[.!?]+[\"')\]]*(?=\s+|$)", line):
+            piece = line[start : end.end()].strip()
+            if piece.lower().endswith(_ABBREVIATIONS):
+                continue
+            result.append(piece)
+            start = end.end()
+        if rest := line[start:].strip():
+            result.append(rest)
+    return [piece for piece in result if re.search(r"\w", piece)]
+
+
+def _quotes(findings: Findings) -> set[str]:
+    """Sentences that stand in the findings word for word, and may be quoted; none that breaks the rules of wording."""
+    names = (findings.model.data_set, findings.model.name)
+    texts = [findings.prediction.reason, findings.anatomy.registration.reason, *findings.warnings]
+    allowed = [t for t in texts if not wording.forbidden(t, names, findings.model.classes)] + list(findings.disclaimers)
+    if findings.prediction.outcome == "no_lesion_found":
+        allowed.append(wording.NO_LESION)
+    allowed += [REASON_KEPT, WARNINGS_KEPT, LEFT_OUT, *([TABLE_HOLDS] if len(findings.lesions) > 1 else [])]
+    whole = {piece for text in allowed for piece in (plain(text), *(plain(p) for p in sentences(text)))}
+    return whole | {piece + "." for piece in whole}
+
+
+def _quoted(text: str) -> CheckedSentence:
+    claim = CheckedClaim(kind="quotation", text=text, holds=True)
+    return CheckedSentence(
+        text=text, verdict="supported", reason="It stands in the findings word for word.", claims=(claim,)
+    )
+
+
+def _checked(
+    sentence: str, findings: Findings, vocabulary: Vocabulary, context: Context, quotes: set[str]
+) -> CheckedSentence:
+    if plain(sentence) in quotes or plain(_OPENING.sub("", sentence)) in quotes:
+        return _quoted(sentence)
+    if sentence.rstrip("\"') ").endswith("?"):
+        return CheckedSentence(
+            text=sentence, verdict="unsupported", reason="A question states nothing that can be checked."
+        )
+    names = (findings.model.data_set, findings.model.name)
+    never = _never(sentence, findings, names)
+    mentions = vocabulary.mentions(sentence)
+    if sum(m.kind not in ("neutral", "mark") or m.text.lower() in ("it", "they", "it is") for m in mentions) < 2:
+        return CheckedSentence(text=sentence, verdict="unsupported", reason="Nothing in it can be checked.")
+    parts = clauses(findings, mentions, context)
+    for clause in parts:
+        _read(clause)
+        _remember(clause)
+    for causal in _causes(parts):
+        never.append(causal)
+    claims = [claim for clause in parts for claim in clause.claims]
+    unread = [m for clause in parts for m in clause.mentions if not _is_read(m)]
+    return CheckedSentence(
+        text=sentence,
+        claims=tuple(CheckedClaim(kind=c.kind, text=c.text, holds=c.holds) for c in claims),
+        **_verdict(claims, unread, never),
+    )
+
+
+def _never(sentence: str, findings: Findings, names: tuple[str, ...]) -> list[str]:
+    text = plain(sentence)
+    for allowed in ("not for diagnosis", "for diagnosis", "does not exclude one", "due to", "because"):
+        text = re.sub(rf"\b{allowed}\b", " ", text, flags=re.IGNORECASE)
+    text = re.sub(r"(?i)\bdiagnos(?:is|tic)\b|\bfunction(?:al)?\b", " ", text)
+    text = re.sub(r"(?i)pituitary tumou?rs?", " ", text)
+    text = re.sub(r"(?i)\bexclud(?:e|ing) (?:one|the presence of one)\b|recogni[sz]ed?", " ", text)
+    return [*wording.forbidden(text, names, findings.model.classes), *(m[0] for m in _NEVER.finditer(text))]
+
+
+def _read(clause: Clause) -> None:
+    numbers.read(clause)
+    classes.read(clause)
+    places.read(clause)
+    statements.read(clause)
+
+
+def _remember(clause: Clause) -> None:
+    """What "it" means in the next clause."""
+    context = clause.context
+    for i, mention in enumerate(clause.mentions):
+        if mention.kind == "lesion":
+            lesions = clause.lesions_at(i)
+            if lesions:
+                context.lesions, context.subject = lesions, "lesion"
+        elif mention.kind == "map":
+            methods = clause.maps_at(i)
+            if methods and len(methods) == 1:
+                context.map, context.subject = methods[0], "map"
+        elif mention.kind == "class":
+            context.label = mention.value
+
+
+def _causes(parts: list[Clause]) -> Iterator[str]:
+    """ "because", "so" and "as" may join only what is said of the analysis itself."""
+    for before, clause in zip([None, *parts], parts, strict=False):
+        if clause.causal:
+            claims: list[Claim] = [*(before.claims[-1:] if before else []), *clause.claims]
+            if not clause.claims or not all(claim.process for claim in claims):
+                yield "a cause"
+
+
+def _is_read(mention: Mention) -> bool:
+    if mention.kind == "cue" and mention.value == "atlas":
+        return True
+    return (
+        mention.read or mention.kind in _FREE or (mention.kind == "mark" and mention.text in _MARKS) or not mention.text
+    )
+
+
+def _verdict(claims: list[Claim], unread: list[Mention], never: list[str]) -> dict[str, str]:
+    wrong = [claim.text for claim in claims if claim.holds is False]
+    if wrong:
+        return {"verdict": "contradicted", "reason": f"The findings say otherwise: {'; '.join(wrong)}."}
+    if never:
+        return {"verdict": "unsupported", "reason": f"This is never said: {', '.join(dict.fromkeys(never))}."}
+    if unread:
+        words = ", ".join(dict.fromkeys(m.text for m in unread))
+        return {"verdict": "unsupported", "reason": f"This cannot be checked against the findings: {words}."}
+    missing = [claim.text for claim in claims if claim.holds is None]
+    if missing:
+        return {"verdict": "unsupported", "reason": f"The findings do not hold this: {'; '.join(missing)}."}
+    if not claims:
+        return {"verdict": "unsupported", "reason": "Nothing in it can be checked."}
+    return {"verdict": "supported", "reason": "The findings hold everything that it claims."}

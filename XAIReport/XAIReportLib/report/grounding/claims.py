@@ -1,0 +1,277 @@
+"""What a sentence claims, clause by clause, and whether the findings hold it. Deny by default.
+
+A sentence is cut into clauses; readers turn what a clause mentions into claims (numbers: claim_numbers.py, places:
+claim_places.py, classes: claim_classes.py, everything else: claim_statements.py). A mention that no claim accounts for makes
+the sentence unsupported, and so does a sentence without a claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ..schema import Findings, Lesion, Saliency
+from .mentions import Mention
+
+
+@dataclass(frozen=True)
+class Claim:
+    """``holds``: the findings say so (True), say otherwise (False) or say nothing of it (None).
+
+    ``process``: about the analysis itself, not about the patient; only such claims may be joined by "because".
+    """
+
+    kind: str
+    text: str
+    holds: bool | None
+    process: bool = False
+
+
+@dataclass
+class Context:
+    """What "it" stands for: the lesions, the heat map and the class that were spoken of last."""
+
+    lesions: tuple[int, ...] | None = None
+    map: str | None = None
+    label: str | None = None
+    subject: str = "lesion"  # or "map", whichever came last
+
+
+@dataclass
+class Clause:
+    """A part of a sentence with one predicate. ``negated``: a negation that stands over the whole sentence."""
+
+    findings: Findings
+    mentions: list[Mention]
+    context: Context
+    causal: bool = False
+    negated: bool = False
+    claims: list[Claim] = field(default_factory=list)
+
+    # --- looking at mentions ---------------------------------------------------------------------------------------
+
+    def of(self, *kinds: str, value: str | None = None, unread: bool = False) -> list[int]:
+        return [
+            i
+            for i, m in enumerate(self.mentions)
+            if m.kind in kinds and (value is None or m.value == value) and not (unread and m.read)
+        ]
+
+    def cue(self, *values: str) -> int | None:
+        """Index of the first cue or quantity of one of these values."""
+        return next(
+            (i for i, m in enumerate(self.mentions) if m.kind in ("cue", "quantity") and m.value in values), None
+        )
+
+    def has(self, *values: str) -> bool:
+        return self.cue(*values) is not None
+
+    def crosses(self, a: int, b: int) -> bool:
+        """Whether another member of a list, or another part of a comparison, begins between two mentions."""
+        low, high = sorted((a, b))
+        depth = min(self.mentions[low].depth, self.mentions[high].depth)
+        between = (m for m in self.mentions[low + 1 : high] if m.depth <= depth)
+        return any(
+            m.kind in ("sep", "compare", "bound", "neg")
+            or m.text in (",", ";")
+            or (m.kind == "number" and m.value != "count")
+            for m in between
+        )
+
+    def attached(self, index: int, kinds: Sequence[str], prefer_before: bool = False) -> int | None:
+        """The mention of these kinds that a number (or a side, a rank) belongs to."""
+        depth = self.mentions[index].depth
+        before = [i for i in self.of(*kinds) if i < index]
+        after = [i for i in self.of(*kinds) if i > index]
+        if depth:
+            inside = [
+                i
+                for i in after
+                if all(m.depth >= depth for m in self.mentions[index : i + 1]) and not self.crosses(index, i)
+            ]
+            inside_before = [
+                i
+                for i in before
+                if all(m.depth >= depth for m in self.mentions[i : index + 1]) and not self.crosses(i, index)
+            ]
+            order = [*inside_before[-1:], *inside[:1]] if prefer_before else [*inside[:1], *inside_before[-1:]]
+            if not order and before and after and self.crosses(before[-1], index) and not self.crosses(index, after[0]):
+                return after[0]
+            return next(iter([*order, *before[-1:], *after[:1]]), None)
+        near_before = [i for i in before[-1:] if not self.crosses(i, index)]
+        near_after = [i for i in after[:1] if not self.crosses(index, i)]
+        order = [*near_before, *near_after] if prefer_before else [*near_after, *near_before]
+        return next(iter([*order, *before[-1:], *after[:1]]), None)
+
+    # --- negation --------------------------------------------------------------------------------------------------
+
+    def negations(self, *places: int) -> int:
+        """How many negations stand over a claim whose words are at ``places``; they are read by this."""
+        last, depth = max(places), self.mentions[places[0]].depth
+        count = int(self.negated)
+        seen = False
+        for i in self.of("neg"):
+            mention = self.mentions[i]
+            if i > last or mention.depth < depth or self._ended(i, last):
+                continue
+            if mention.value == "next" and not self._is_next(i, places):
+                continue
+            if mention.text.lower() == "nor" and seen:
+                mention.read = True
+                continue
+            if mention.value == "whole":
+                mention.read = True
+                continue
+            seen = True
+            mention.read = True
+            count += 1
+        return count
+
+    def _is_next(self, negation: int, places: Sequence[int]) -> bool:
+        kinds = ("class", "region", "lobe", "side", "lesion", "map", "cue")
+        return (
+            next((i for i in range(negation + 1, len(self.mentions)) if self.mentions[i].kind in kinds), None) in places
+        )
+
+    def _ended(self, negation: int, place: int) -> bool:
+        """A comma with a verb right after it ends what a negation stands over."""
+        for i in range(negation + 1, place):
+            if self.mentions[i].text == "," and self.mentions[i + 1].kind in ("verb", "only", "level"):
+                return True
+        return False
+
+    # --- stating ---------------------------------------------------------------------------------------------------
+
+    def state(self, kind: str, holds: bool | None, *places: int, process: bool = False, exact: bool = False) -> None:
+        """Add a claim about the mentions at ``places`` and mark them as read.
+
+        ``exact``: a number that is denied ("not 3 ml") says nothing that the findings hold.
+        """
+        denied = self.negations(*places) % 2 == 1
+        if denied:
+            holds = (None if exact and holds is False else not holds) if holds is not None else None
+        for place in places:
+            self.mentions[place].read = True
+        text = " ".join(self.mentions[i].text for i in sorted(set(places)) if self.mentions[i].text)
+        self.claims.append(Claim(kind, f"not {text}" if denied else text, holds, process))
+
+    def read(self, *places: int | None) -> None:
+        for place in places:
+            if place is not None:
+                self.mentions[place].read = True
+
+    # --- what is spoken of -----------------------------------------------------------------------------------------
+
+    def lesions_at(self, index: int) -> tuple[int, ...] | None:
+        """Which lesions a mention means; empty for one that does not exist, None where it cannot be told."""
+        return which_lesions(self.findings, self.mentions[index].value, self.context)
+
+    def maps_at(self, index: int) -> tuple[str, ...] | None:
+        value = self.mentions[index].value
+        methods = tuple(s.method for s in self.findings.saliency)
+        if value == "many":
+            return methods
+        if value == "any":
+            named = [m.value for m in self.mentions[:index] if m.kind == "map" and m.value not in ("any", "many")]
+            if named:
+                return (named[-1],) if named[-1] in methods else ()
+            if index > 0 and self.mentions[index - 1].text.lower() in ("neither", "no", "none of"):
+                return methods
+            if len(methods) == 1:
+                return methods
+            return (self.context.map,) if self.context.map else None
+        return (value,) if value in methods else ()
+
+    def masks(self, index: int | None) -> list[Lesion | Saliency] | None:
+        """The masks that a mention of a lesion or a map means; without a mention, what was spoken of last."""
+        found = self.findings
+        if index is None:
+            if self.context.subject == "map" and self.context.map:
+                return [s for s in found.saliency if s.method == self.context.map]
+            lesions = self.context.lesions or ((0,) if len(found.lesions) == 1 else None)
+            return None if lesions is None else [found.lesions[i] for i in lesions]
+        if self.mentions[index].kind == "map":
+            methods = self.maps_at(index)
+            return None if methods is None else [s for s in found.saliency if s.method in methods]
+        lesions = self.lesions_at(index)
+        return None if lesions is None else [found.lesions[i] for i in lesions]
+
+
+def which_lesions(findings: Findings, value: str, context: Context) -> tuple[int, ...] | None:
+    """The lesions that a mention names; empty for one that does not exist, None where it does not say which."""
+    everyone = tuple(range(len(findings.lesions)))
+    by_size = sorted(everyone, key=lambda i: -findings.lesions[i].voxels)
+    first, _, side = value.split(maxsplit=1)[0].partition(":")
+    if first.isdigit():
+        return tuple(i for i in everyone if i == int(first) - 1)
+    if side:
+        return tuple(i for i in everyone if findings.lesions[i].side == side)
+    if first == "other":
+        known = context.lesions if context.lesions and len(context.lesions) < len(everyone) else tuple(by_size[:1])
+        return tuple(i for i in everyone if i not in known)
+    if first == "both":
+        return everyone if len(everyone) == 2 else ()
+    places = {
+        "largest": by_size[:1],
+        "second": by_size[1:2],
+        "smallest": by_size[-1:],
+        "all": everyone,
+        "many": everyone,
+    }
+    if first in places:
+        return tuple(places[first])
+    return everyone if len(everyone) < 2 else context.lesions
+
+
+def clauses(findings: Findings, mentions: Iterable[Mention], context: Context) -> list[Clause]:
+    """Cut at conjunctions, colons and semicolons. A negation of the whole ("it is not the case that") goes to every part."""
+    mentions = list(mentions)
+    whole = sum(m.kind == "neg" and m.value == "whole" for m in mentions) % 2 == 1
+    result = [Clause(findings, [], context, negated=whole)]
+    fronted = bool(mentions) and mentions[0].kind == "boundary" and mentions[0].value == "cause"
+    for i, mention in enumerate(mentions):
+        if fronted and mention.text == "," and mention.depth == 0:
+            fronted = False
+            result.append(Clause(findings, [], context, causal=True, negated=whole))
+            continue
+        if mention.kind == "neg" and mention.value == "whole":
+            continue
+        if mention.text.lower() == "as" and _apposition(mentions[i + 1 :]):
+            result[-1].mentions.append(Mention("neutral", "", mention.text, mention.depth))
+        elif mention.kind == "boundary":
+            result.append(Clause(findings, [], context, causal=mention.value == "cause", negated=whole))
+            if mention.text.lower().startswith("and ") and mention.text.lower() not in (
+                "and it",
+                "and they",
+                "and its",
+                "and then",
+            ):
+                verb = mention.text.split(" ", 1)[1]
+                kind = (
+                    "do"
+                    if verb in ("does", "do")
+                    else "neg"
+                    if verb == "nothing"
+                    else "quantity"
+                    if verb == "overlaps"
+                    else "verb"
+                )
+                result[-1].mentions.append(Mention(kind, "overlap" if kind == "quantity" else "", verb, mention.depth))
+        elif (mention.text == ";" and mention.depth == 0) or (mention.text == ":" and _complete(mentions[:i])):
+            result.append(Clause(findings, [], context, negated=whole))
+        else:
+            result[-1].mentions.append(mention)
+    return [clause for clause in result if clause.mentions]
+
+
+def _apposition(after: list[Mention]) -> bool:
+    """ "as the runner-up", "as its suggestion": not a cause."""
+    following = next((m for m in after if m.kind != "neutral"), None)
+    return following is not None and following.kind in ("rank", "suggest", "classes")
+
+
+def _complete(before: list[Mention]) -> bool:
+    """Whether what stands before a colon says something by itself, rather than naming what comes after it."""
+    return any(
+        m.kind in ("verb", "do", "suggest") or (m.kind == "number" and m.value not in ("count", "word")) for m in before
+    )

@@ -1,0 +1,139 @@
+"""How many: lesions, heat maps, classes, planes, images."""
+
+from __future__ import annotations
+
+from .claims import Clause
+from .facts import ENTITIES, agrees
+
+
+def count(clause: Clause, i: int) -> None:
+    target = next(j for j in range(i + 1, len(clause.mentions)) if clause.mentions[j].kind in ENTITIES)
+    found = clause.findings
+    number, mention = clause.mentions[i].number, clause.mentions[target]
+    if mention.kind == "map":
+        count = len(found.saliency)
+    elif mention.value.split()[0] == "other" or (
+        i > 0 and clause.mentions[i - 1].kind == "which" and clause.mentions[i - 1].value == "other"
+    ):
+        mention.value = "other"
+        clause.read(i - 1)
+        count = len(clause.lesions_at(target) or ())
+    elif _counted_on_a_side(clause, i, target):
+        return
+    else:
+        count = len(found.lesions)
+    if i > 0 and clause.mentions[i - 1].kind == "which" and clause.mentions[i - 1].value in ("all", "both"):
+        clause.read(i - 1)
+    holds = count == number.value if not number.bound else agrees(number, count)
+    if (
+        number.value == 1
+        and mention.kind == "lesion"
+        and mention.value not in ("one", "many")
+        and len(found.lesions) > 1
+    ):
+        holds = True  # "one larger lesion"
+    clause.state("count", holds, i)
+    if not (number.value == 1 and len(found.lesions) > 1):
+        mention.read = True
+
+
+def _counted_on_a_side(clause: Clause, i: int, target: int) -> bool:
+    """ "two lesions are on the right": of several, as many as lie there; "the other" are the rest."""
+    number, lesions = clause.mentions[i].number, clause.findings.lesions
+    after = [j for j in clause.of("side") if j > target and not clause.crosses(target, j)]
+    if (
+        not after
+        or clause.mentions[after[0]].value not in ("left", "right")
+        or number.value >= len(lesions)
+        or clause.mentions[target].value != ("one" if number.value == 1 else "many")
+    ):
+        return False
+    if i > 0 and clause.mentions[i - 1].text.lower() in ("the", "both"):
+        return False
+    there = tuple(n for n, lesion in enumerate(lesions) if lesion.side == clause.mentions[after[0]].value)
+    clause.state("count", len(there) == number.value, i, target, after[0])
+    clause.context.lesions = there
+    return True
+
+
+def images(clause: Clause, i: int) -> bool:
+    """ "one MR volume was read": the findings are of one image."""
+    ahead = clause.mentions[i + 1] if i + 1 < len(clause.mentions) else None
+    if (
+        clause.mentions[i].number.unit
+        or ahead is None
+        or ahead.kind != "cue"
+        or ahead.value not in ("mr", "image", "slice")
+    ):
+        return False
+    clause.state("count", clause.mentions[i].number.value == 1, i, process=True)
+    return True
+
+
+def planes(clause: Clause, i: int) -> bool:
+    """ "two of the three planes agree", "all three planes"."""
+    plane = clause.cue("plane", "planes")
+    if plane is None or clause.mentions[i].number.unit not in ("", "fraction"):
+        return False
+    agreement = clause.findings.prediction.uncertainty.get("plane_agreement")
+    numbers = [
+        j
+        for j in clause.of("number", unread=True)
+        if clause.mentions[j].number.unit in ("", "fraction")
+        and "." not in clause.mentions[j].text
+        and clause.mentions[j].depth == clause.mentions[i].depth
+    ]
+    agree = clause.cue("agree")
+    named = clause.mentions[plane].value == "planes" and len(numbers) == 2
+    if (agree is None and not named) or i not in numbers:
+        return False
+    value = clause.mentions[numbers[0]].number.value
+    everyone = [j for j in clause.of("which") if clause.mentions[j].value in ("all", "both")]
+    if len(numbers) == 2:
+        whole = clause.mentions[numbers[1]].number.value
+        holds = agreement is not None and whole == 3 and abs(agreement - value / whole) < 0.01
+    elif clause.mentions[i].number.unit == "fraction":
+        holds = agreement is not None and abs(100 * agreement - value) < 1
+    else:
+        holds = agreement is not None and value == 3 and agreement > 0.999
+    clause.read(*clause.of("only"))
+    clause.state("planes", holds, *numbers[:2], plane, *([agree] if agree is not None else []), *everyone)
+    return True
+
+
+def class_count(clause: Clause, i: int) -> bool:
+    """ "three classes", "the class set holds two classes"."""
+    following = [m for m in clause.mentions[i + 1 : i + 3] if m.kind != "neutral"]
+    if (
+        following
+        and following[0].kind == "score"
+        and not clause.mentions[i].number.unit
+        and clause.mentions[i].value == "word"
+    ):
+        clause.state("count", clause.mentions[i].number.value == len(clause.findings.prediction.scores), i)
+        return True
+    if not following or following[0].kind != "classes" or clause.mentions[i].number.unit:
+        return False
+    aside = clause.has("aside")
+    count = len(clause.findings.prediction.class_set) if aside else len(clause.findings.model.classes)
+    places = [clause.cue("aside")] if aside else []
+    clause.state("count", clause.mentions[i].number.value == count, i, *places)
+    return True
+
+
+def sided(clause: Clause, i: int) -> bool:
+    """ "two of them on the right and one on the left": how many lesions lie on a side."""
+    number = clause.mentions[i].number
+    if number.unit or number.parts or clause.mentions[i].value != "word" or len(clause.findings.lesions) < 2:
+        return False
+    side = next((j for j in range(i + 1, min(i + 6, len(clause.mentions))) if clause.mentions[j].kind == "side"), None)
+    if side is None or clause.crosses(i, side):
+        return False
+    if any(m.kind not in ("neutral", "verb") for m in clause.mentions[i + 1 : side]):
+        return False
+    sides = [lesion.side for lesion in clause.findings.lesions]
+    if clause.mentions[side].value == "each":
+        clause.state("count", number.value == sides.count("left") == sides.count("right"), i, side)
+        return True
+    clause.state("count", number.value == sides.count(clause.mentions[side].value), i, side)
+    return True

@@ -1,0 +1,118 @@
+"""What the readers of numbers share: how a number is compared with the findings, and which rows of a table are meant."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ..schema import Lesion, LesionRegion, Saliency
+from .claims import Clause
+from .mentions import Number
+from .vocabulary import region_forms
+
+ENTITIES = ("lesion", "map")
+
+
+PLACES = ("region", "lobe", "side", "outside")
+
+
+def agrees(number: Number, fact: float) -> bool:
+    """Whether a number as written is the fact, rounded as it is written; a bound holds or not.
+
+    Rounding to certainty or to nothing (0.9996 as 1.00, 0.03 as 0) is no rounding, and neither is one by more than a tenth.
+    """
+    value, slack = number.value, number.half_step * (1 + 1e-6) + 1e-9
+    if math.isnan(value):
+        return False
+    if number.bound:
+        return {">": fact > value, "<": fact < value, ">=": fact >= value, "<=": fact <= value}[number.bound]
+    distance = abs(value - fact)
+    if number.unit == "fraction":
+        return distance <= (5.0 if number.approx else 2.5)
+    if number.approx:
+        right_way = {"almost": value >= fact, "over": value <= fact}.get(number.approx, True)
+        scale = max(abs(fact), 1e-12)
+        two_digits = 0.5 * 10 ** (math.floor(math.log10(scale)) - 1) * (1 + 1e-6)
+        return right_way and distance <= max(slack, two_digits, 0.06 * scale)
+    certain = value in (0.0, 1.0, 100.0) and (value == 0 or number.unit == "%" or slack < 0.1)
+    fine = number.half_step <= 0.0051 and number.unit in ("", "ml")  # two decimals of a score or of millilitres
+    rounded = distance <= slack and not certain and (fine or distance <= 0.1 * abs(fact))
+    return value == fact or rounded
+
+
+def compare(clause: Clause, kind: str, number: int, fact: float | None, *places: int | None) -> None:
+    """State that the number is the fact; without a fact, the findings do not hold it."""
+    value = clause.mentions[number].number
+    holds = None if fact is None else agrees(value, fact)
+    clause.state(kind, holds, number, *(p for p in places if p is not None), exact=not value.bound)
+
+
+def unreadable(clause: Clause, number: int) -> None:
+    clause.state("number", None, number)
+
+
+def each(clause: Clause, kind: str, i: int, facts: Sequence[float | None], *places: int | None) -> None:
+    """State a number for every one of several masks."""
+    number = clause.mentions[i].number
+    if not facts or any(fact is None for fact in facts):
+        clause.state(kind, None, i, *(p for p in places if p is not None))
+        return
+    denied_by_bound = bool(number.bound)
+    results = {agrees(number, fact) for fact in facts}
+    holds = results.pop() if len(results) == 1 else False
+    clause.state(kind, holds, i, *(p for p in places if p is not None), exact=not denied_by_bound)
+
+
+def first_that_agrees(clause: Clause, kind: str, i: int, facts: Sequence[float], *places: int | None) -> None:
+    number = clause.mentions[i].number
+    chosen = [p for p in places if p is not None]
+    if not facts:
+        clause.state(kind, False, i, *chosen, exact=True)
+        return
+    clause.state(kind, any(agrees(number, fact) for fact in facts), i, *chosen, exact=not number.bound)
+
+
+def entity(clause: Clause, i: int) -> tuple[int | None, list[Lesion | Saliency] | None]:
+    """The lesion or map that a number belongs to, and its masks."""
+    place = clause.attached(i, ENTITIES, prefer_before=True)
+    return place, clause.masks(place)
+
+
+def is_named(name: str, region: str, side: str | None) -> bool:
+    plain = name.lower()
+    if side is not None and plain.split()[0] in ("left", "right") and plain.split()[0] != side:
+        return False
+    return bool(set(region_forms(name)) & set(region_forms(region)))
+
+
+def rows_of(masks: list[Lesion | Saliency] | None, clause: Clause, place: int) -> list:
+    """The rows of the masks' tables that a mention of a region, a lobe or "outside" means."""
+    mention = clause.mentions[place]
+    rows = [row for mask in masks or [] for row in mask.regions]
+    if mention.kind == "outside":
+        name = "outside the brain" if "brain" in mention.text.lower() else ""
+        return [row for row in rows if row.lobe == "other" and (not name or row.name == name)]
+    if mention.kind == "lobe":
+        return [r for r in rows if r.lobe == mention.value and (mention.side is None or r.side == mention.side)]
+    return [
+        r
+        for r in rows
+        if r.lobe != "other"
+        and set(region_forms(r.name)) & set(region_forms(mention.value))
+        and (mention.side is None or r.side == mention.side or r.name.lower().startswith(mention.side))
+    ]
+
+
+def share_of(row: object) -> float:
+    return row.percent_of_lesion if isinstance(row, LesionRegion) else row.percent_of_mask
+
+
+def is_largest(mask: Lesion | Saliency, rows: Sequence[object]) -> bool:
+    """Whether no named region holds more of the mask than these rows."""
+    most = max((share_of(row) for row in mask.regions if row.lobe != "other"), default=0.0)
+    return sum(share_of(row) for row in rows) >= most > 0
+
+
+def joined(clause: Clause, a: int, b: int) -> bool:
+    between = clause.mentions[a + 1 : b]
+    return all(m.kind in ("sep", "neutral", "which") or m.text in (",", "nor") for m in between) and bool(between)

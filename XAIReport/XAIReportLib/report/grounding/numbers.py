@@ -1,0 +1,74 @@
+"""All numbers of a clause, each given to the reader of its kind."""
+
+from __future__ import annotations
+
+from .claims import Claim, Clause
+from .counts import class_count, count, images, planes, sided
+from .facts import compare
+from .scores import bare
+from .shares import share
+from .sizes import length, product, volume, voxels
+
+
+def read(clause: Clause) -> None:
+    """All numbers of a clause."""
+    for i in clause.of("lesion"):
+        denied = i > 0 and clause.mentions[i - 1].kind == "neg"
+        alone = clause.mentions[i].value == "many" and len(clause.findings.lesions) == 1
+        if clause.findings.lesions and (clause.lesions_at(i) == () or alone) and not denied:
+            clause.claims.append(Claim("existence", clause.mentions[i].text, False))
+            clause.read(i)
+    _zipped(clause)
+    for i in clause.of("number"):
+        mention = clause.mentions[i]
+        if mention.read or mention.number is None:
+            continue
+        if mention.value == "count":
+            count(clause, i)
+        elif mention.number.parts:
+            product(clause, i)
+        elif images(clause, i) or planes(clause, i) or class_count(clause, i) or sided(clause, i):
+            continue
+        elif mention.number.unit == "ml":
+            volume(clause, i)
+        elif mention.number.unit in ("voxels", "pixels"):
+            voxels(clause, i)
+        elif mention.number.unit == "mm":
+            length(clause, i)
+        elif mention.number.unit in ("%", "fraction"):
+            share(clause, i)
+        elif mention.number.unit == "":
+            bare(clause, i)
+
+
+def _zipped(clause: Clause) -> None:
+    """ "glioma and meningioma scored 0.8 and 0.1": as many numbers as classes, lesions or maps, in the same order."""
+    numbers = [
+        i for i in clause.of("number") if clause.mentions[i].value != "count" and not clause.mentions[i].number.parts
+    ]
+    for kind, unit in (("class", ""), ("lesion", "ml"), ("map", "")):
+        named = clause.of(kind)
+        chosen = [i for i in numbers if clause.mentions[i].number.unit == unit and clause.mentions[i].depth == 0]
+        if kind == "map":
+            chosen = [i for i in numbers if clause.mentions[i].number.unit == unit]
+        if kind == "lesion" and len(named) == 1 and len(chosen) > 1:
+            lesions = clause.masks(named[0])
+            if lesions is not None and len(lesions) == len(chosen) and chosen == numbers:
+                for i, lesion in zip(chosen, lesions, strict=True):
+                    compare(clause, "volume", i, lesion.volume_ml, named[0], *clause.of("quantity", value="volume"))
+            continue
+        if len(named) < 2 or len(named) != len(chosen) or not (max(named) < min(chosen) or max(chosen) < min(named)):
+            continue
+        for i, place in zip(chosen, named, strict=True):
+            if kind == "class" and not clause.has("margin", "dice"):
+                compare(clause, "score", i, clause.findings.prediction.scores.get(clause.mentions[place].value), place)
+            elif kind == "map" and clause.has("dice", "overlap"):
+                masks = clause.masks(place)
+                compare(
+                    clause,
+                    "dice",
+                    i,
+                    masks[0].dice_with_lesion if masks else None,
+                    place,
+                    clause.cue("dice", "overlap"),
+                )

@@ -1,0 +1,177 @@
+"""Sides, lobes and regions without a number: where a lesion or a heat map is said to lie."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from ..schema import Lesion, Saliency
+from .claims import Clause
+from .facts import is_largest, is_named, joined, rows_of, share_of
+
+ENTITIES = ("lesion", "map")
+_IMAGE = ("image left", "image right", "image midline")
+
+
+def read(clause: Clause) -> None:
+    """All places of a clause that no number belongs to."""
+    for i in clause.of("side", unread=True):
+        _side(clause, i)
+    _together(clause)
+    for i in clause.of("region", "lobe", "outside", unread=True):
+        _region(clause, i)
+
+
+def _masks(clause: Clause, i: int) -> tuple[int | None, list[Lesion | Saliency] | None]:
+    following = next(
+        (j for j in range(i + 1, len(clause.mentions)) if clause.mentions[j].kind not in ("neutral", "lobe")), None
+    )
+    if following is not None and clause.mentions[following].kind in ENTITIES:
+        place: int | None = following
+    else:
+        place = clause.attached(i, ENTITIES, prefer_before=True)
+    if place is None and clause.of("class"):  # a class lies nowhere
+        return None, None
+    masks = clause.masks(place)
+    while place is not None and masks is not None:  # "A and B both lie there"
+        others = [j for j in clause.of(*ENTITIES) if j < place and joined(clause, j, place)]
+        more = clause.masks(others[-1]) if others else None
+        if more is None:
+            break
+        clause.read(place, *(j for j in clause.of("which") if clause.mentions[j].value in ("all", "both")))
+        place, masks = others[-1], [*more, *masks]
+    return place, masks
+
+
+def _quantifier(clause: Clause, i: int) -> tuple[str, list[int]]:
+    """How much is said to lie there: all, most, half+, half-, part, almost all, none, or not said."""
+    chosen = [j for j in clause.of("quantifier", unread=True) if not clause.crosses(j, i) or j < i]
+    only = [j for j in clause.of("only", unread=True) if j == i - 1 or (j < i and i - j <= 3)]
+    almost = [j for j in clause.of("approx", unread=True) if clause.mentions[j].value == "almost"]
+    if chosen:
+        value = clause.mentions[chosen[-1]].value
+        return ("almost all", [*chosen, *almost]) if almost and value == "all" else (value, chosen)
+    return ("all", only) if only else ("", [])
+
+
+def _enough(share: float, quantifier: str) -> bool:
+    return {
+        "all": share >= 99.95,
+        "almost all": share >= 95,
+        "most": share > 50,
+        "mainly": share > 50,
+        "nearly": share >= 90,
+        "minor": 0.05 <= share < 50,
+        "half+": 50 < share <= 60,
+        "half-": 40 <= share < 50,
+        "part": share >= 0.05,
+        "small": 0.05 <= share < 25,
+        "nothing": share < 0.05,
+    }[quantifier]
+
+
+def _side(clause: Clause, i: int) -> None:
+    place, masks = _masks(clause, i)
+    value = clause.mentions[i].value
+    following = next((m for m in clause.mentions[i + 1 :] if m.kind != "neutral"), None)
+    if following is not None and following.kind == "class":  # a class lies nowhere
+        masks = None
+    places = [i, *([place] if place is not None else [])]
+    if masks is None or not masks:
+        clause.state("side", None if masks is None else False, *places)
+        return
+    cross = clause.of("cross")
+    quantifier, words = _quantifier(clause, i)
+    if value in _IMAGE:
+        holds = all(mask.image_side == value for mask in masks)
+        clause.state("side", holds if not words else None, *places)
+        return
+    if any(mask.side is None for mask in masks):
+        clause.state("side", False if not clause.negations(*places) % 2 else None, *places)
+        return
+    if value == "midline":
+        if cross:
+            least = [min(mask.left_percent, mask.right_percent) for mask in masks]
+            holds = True if min(least) >= 10 else False if max(least) < 0.05 else None
+            clause.state("side", holds, *places, *cross)
+        else:
+            clause.state("side", all(mask.side == "midline" for mask in masks) if not words else None, *places)
+        return
+    if quantifier:
+        shares = [mask.left_percent if value == "left" else mask.right_percent for mask in masks]
+        for word in words:
+            clause.mentions[word].read = True
+        clause.state("side", all(_enough(share, quantifier) for share in shares), *places, *words)
+        return
+    clause.state("side", _all_or_none([mask.side == value for mask in masks]), *places)
+
+
+def _all_or_none(results: list[bool]) -> bool | None:
+    """True or False where all masks agree; a denial of a mixed statement would be true of some only."""
+    return results[0] if len(set(results)) == 1 else None
+
+
+def _together(clause: Clause) -> None:
+    """ "regions A and B hold most of the lesion": their shares together."""
+    regions = clause.of("region", unread=True)
+    most = [
+        j
+        for j in clause.of("quantifier", unread=True)
+        if clause.mentions[j].value in ("most", "half+", "mainly", "nearly")
+    ]
+    if len(regions) < 2 or not most or not all(joined(clause, a, b) for a, b in pairwise(regions)):
+        return
+    place, masks = _masks(clause, regions[0])
+    if not masks or len(masks) != 1:
+        return
+    share = sum(share_of(row) for i in regions for row in rows_of(masks, clause, i))
+    places = [*regions, *most, *([place] if place is not None else [])]
+    clause.state("region", _enough(share, clause.mentions[most[-1]].value), *places)
+
+
+def _region(clause: Clause, i: int) -> None:
+    place, masks = _masks(clause, i)
+    mention = clause.mentions[i]
+    if mention.kind == "outside" and any(clause.mentions[j].read for j in clause.of("outside")):
+        clause.read(i)  # "outside the named regions (white matter / other)"
+        return
+    places = [i, *([place] if place is not None else [])]
+    approximate = [j for j in clause.of("approx", unread=True) if clause.mentions[j].value == "about"]
+    clause.read(*approximate)
+    if clause.findings.anatomy.registration.verdict in ("failed", "not_possible"):
+        clause.state("region", False, *places)
+        return
+    if masks is None:
+        clause.state("region", None, *places)
+        return
+    distance = clause.cue("distance")
+    near = [
+        row
+        for mask in masks
+        for row in mask.regions
+        if mention.kind == "region" and row.nearest and is_named(row.nearest, mention.value, mention.side)
+    ]
+    if distance is not None and (near or not any(rows_of([mask], clause, i) for mask in masks)):
+        clause.state("adjacent", bool(near), *places, distance)
+        return
+    results = []
+    quantifier, words = _quantifier(clause, i)
+    share_cue = clause.of("quantity", value="share")
+    for mask in masks:
+        share = sum(share_of(row) for row in rows_of([mask], clause, i))
+        if share_cue:
+            results.append(share >= max((_largest(mask, mention.kind)), default=0) > 0)
+        elif quantifier:
+            main = quantifier == "mainly" and is_largest(mask, rows_of([mask], clause, i))
+            results.append(main or _enough(share, quantifier))
+        else:
+            results.append(share > 50 if mention.kind == "outside" else share > 0)
+    for word in words:
+        clause.mentions[word].read = True
+    clause.state("region", _all_or_none(results) if results else False, *places, *share_cue, *words)
+
+
+def _largest(mask: Lesion | Saliency, kind: str) -> list[float]:
+    rows = [row for row in mask.regions if row.lobe != "other"]
+    if kind != "lobe":
+        return [share_of(row) for row in rows]
+    return [sum(share_of(row) for row in rows if row.lobe == lobe) for lobe in {row.lobe for row in rows}]

@@ -1,0 +1,166 @@
+"""Numbers without a unit: model scores and their margins, Dice, entropy, percentiles, versions."""
+
+from __future__ import annotations
+
+from ..schema import Saliency
+from .claims import Clause
+from .facts import ENTITIES, agrees, compare, each, first_that_agrees, joined, rows_of, unreadable
+
+_MEASURED = (
+    "dice",
+    "overlap",
+    "entropy",
+    "planes",
+    "percentile",
+    "threshold",
+    "version",
+    "checks",
+    "probability",
+    "margin",
+)
+
+
+def bare(clause: Clause, i: int) -> None:
+    found = clause.findings
+    before = [
+        j
+        for j in clause.of("quantity", "score")
+        if j < i
+        and (
+            clause.mentions[j].kind == "score"
+            or (clause.mentions[j].value in _MEASURED or clause.mentions[j].value in found.prediction.uncertainty)
+        )
+    ]
+    after = [j for j in clause.of("quantity") if j > i and clause.mentions[j].value in _MEASURED]
+    adjacent = [j for j in after if j <= i + 2]
+    cue = (
+        adjacent[0]
+        if adjacent and not clause.crosses(i, adjacent[0])
+        else before[-1]
+        if before
+        else (after[0] if after else None)
+    )
+    value = "" if cue is None else clause.mentions[cue].value if clause.mentions[cue].kind == "quantity" else "score"
+    if _is_margin(clause, i):
+        return
+    if value == "percentile":
+        place = clause.attached(i, ("map",))
+        masks = clause.masks(place) if place is not None else list(found.saliency)
+        each(clause, "percentile", i, [s.percentile for s in masks or []], place, cue)
+    elif value in ("dice", "overlap") and not (clause.has("template", "registration") and not clause.of("map")):
+        place = clause.attached(i, ("map",), prefer_before=True)
+        masks = clause.masks(place) if place is not None else _map_of_context(clause)
+        each(
+            clause,
+            "dice",
+            i,
+            [s.dice_with_lesion for s in masks or []],
+            place,
+            cue,
+            *_same_depth(clause, i, "overlap"),
+            *clause.of("quantity", value="dice"),
+            *_other_mask(clause),
+        )
+    elif value in ("checks", "overlap", "dice"):
+        compare(clause, "check", i, found.anatomy.registration.checks.get("brain_overlap"), cue, clause.cue("template"))
+    elif value == "entropy" or value in found.prediction.uncertainty:
+        compare(clause, value, i, found.prediction.uncertainty.get(value), cue)
+    elif value == "planes":
+        compare(clause, "planes", i, found.prediction.uncertainty.get("plane_agreement"), cue)
+    elif value == "version":
+        holds = clause.mentions[i].text == found.model.version
+        clause.state("version", holds, i, cue)
+    elif value == "probability":
+        place = clause.attached(i, ("region",))
+        rows = rows_of(clause.masks(clause.attached(i, ENTITIES)), clause, place) if place is not None else []
+        first_that_agrees(
+            clause,
+            "atlas probability",
+            i,
+            [r.mean_probability for r in rows if r.mean_probability is not None],
+            place,
+            cue,
+        )
+    else:
+        _score(clause, i)
+
+
+def _same_depth(clause: Clause, i: int, value: str) -> list[int]:
+    return [j for j in clause.of("quantity", value=value) if clause.mentions[j].depth == clause.mentions[i].depth]
+
+
+def _other_mask(clause: Clause) -> list[int]:
+    """In a sentence on overlap a lesion is what the map is compared with."""
+    return clause.of("lesion") if clause.of("map") else []
+
+
+def _map_of_context(clause: Clause) -> list[Saliency]:
+    methods = {clause.context.map} if clause.context.map else {s.method for s in clause.findings.saliency}
+    return [s for s in clause.findings.saliency if s.method in methods] if len(methods) == 1 else []
+
+
+def ranked(clause: Clause) -> list[str]:
+    """Classes by score, the highest first."""
+    return sorted(clause.findings.prediction.scores, key=lambda label: -clause.findings.prediction.scores[label])
+
+
+def _is_margin(clause: Clause, i: int) -> bool:
+    """ "the margin between A and B is 0.3", "A exceeds B by 0.3"."""
+    scores = clause.findings.prediction.scores
+    classes, top = clause.of("class"), clause.of("rank", value="two")
+    cue = clause.cue("margin")
+    relations = clause.of("bound", "compare")
+    by = i > 0 and clause.mentions[i - 1].text.lower() in ("by", "of") and cue is None and relations
+    if (
+        cue is None
+        and not (by and clause.mentions[i - 1].text.lower() == "by")
+        and not (relations and relations[0] == i + 1)
+    ):
+        return False
+    if not scores:
+        return False
+    if len(classes) == 2:
+        first, second = (scores[clause.mentions[c].value] for c in classes)
+        sign = abs(first - second)
+        if relations and cue is None:
+            way = clause.mentions[relations[0]].value
+            sign = first - second if way.startswith(">") else second - first
+        compare(clause, "margin", i, sign, *classes, cue, *relations[:1])
+        return True
+    if top and not classes:
+        first, second = (scores[label] for label in ranked(clause)[:2])
+        compare(clause, "margin", i, first - second, *top, cue)
+        return True
+    return False
+
+
+def _score(clause: Clause, i: int) -> None:
+    scores = clause.findings.prediction.scores
+    place = clause.attached(i, ("class",))
+    if place is None:
+        rank = [r for r in clause.of("rank") if clause.mentions[r].value in ("1", "2", "-1")]
+        others = [j for j in clause.of("which", value="other") if clause.of("classes")]
+        if others and clause.mentions[i].number.bound and clause.findings.prediction.label:
+            rest = [score for label, score in scores.items() if label != clause.findings.prediction.label]
+            results = {agrees(clause.mentions[i].number, score) for score in rest}
+            clause.state("score", results.pop() if len(results) == 1 else None, i, *others)
+            return
+        if rank and scores:
+            order = ranked(clause)
+            label = order[{"1": 0, "2": 1, "-1": -1}[clause.mentions[rank[0]].value]]
+            compare(clause, "score", i, scores[label], rank[0])
+            return
+        label = clause.findings.prediction.label if clause.of("suggest") else clause.context.label
+        if label is None or not (clause.of("score", "suggest") or clause.context.label):
+            unreadable(clause, i)
+            return
+        compare(clause, "score", i, scores.get(label))
+        return
+    places = [place]
+    if clause.mentions[i].number.bound:
+        while (previous := [c for c in clause.of("class") if c < places[0]]) and joined(
+            clause, previous[-1], places[0]
+        ):
+            places.insert(0, previous[-1])
+    for one in places:
+        compare(clause, "score", i, scores.get(clause.mentions[one].value), one)

@@ -1,0 +1,86 @@
+"""Percentages and fractions: of a mask on a side or a region, of a region under a mask, of a score."""
+
+from __future__ import annotations
+
+from ..schema import Lesion, Saliency
+from .claims import Clause
+from .facts import ENTITIES, PLACES, compare, first_that_agrees, is_largest, rows_of, share_of, unreadable
+from .mentions import Number
+from .scores import bare
+
+
+def share(clause: Clause, i: int) -> None:
+    quantities = [
+        j
+        for j in clause.of("quantity")
+        if clause.mentions[j].value in ("dice", "entropy", "planes", "checks", "percentile")
+    ]
+    place = clause.attached(i, PLACES)
+    if quantities and (place is None or abs(quantities[0] - i) < abs(place - i)):
+        _scaled(clause, i)
+        return
+    if place is None:
+        if clause.of("class") or clause.of("score"):
+            _scaled(clause, i)
+        else:
+            unreadable(clause, i)
+        return
+    entity = clause.attached(i, ENTITIES, prefer_before=True)
+    masks = clause.masks(entity)
+    mention = clause.mentions[place]
+    if masks is None or len(masks) != 1:
+        clause.state("share", None, i, place, *([entity] if entity is not None else []))
+        return
+    places = [place, *([entity] if entity is not None else []), *_quantifier(clause, i, masks[0], place)]
+    between = [m.text.lower() for m in clause.mentions[i + 1 : place]]
+    if mention.kind == "side":
+        fact = {"left": masks[0].left_percent, "right": masks[0].right_percent}.get(mention.value)
+        compare(clause, "side share", i, fact, *places)
+    elif mention.kind == "region" and place > i and all(word in ("of", "the", "atlas position") for word in between):
+        of_region = [r.percent_of_region for r in rows_of(masks, clause, place) if r.percent_of_region is not None]
+        first_that_agrees(clause, "share of region", i, of_region, *places)
+    elif mention.kind == "region":
+        rows = rows_of(masks, clause, place)
+        if is_largest(masks[0], rows):
+            places += clause.of("quantity", value="share")
+        first_that_agrees(clause, "region share", i, [share_of(r) for r in rows_of(masks, clause, place)], *places)
+    else:
+        rows = [share_of(r) for r in rows_of(masks, clause, place)]
+        facts = [sum(rows), *(rows if mention.kind == "outside" else [])] if rows else []
+        first_that_agrees(clause, f"{mention.kind} share", i, facts, *places)
+
+
+def _quantifier(clause: Clause, i: int, mask: Lesion | Saliency, place: int) -> list[int]:
+    """ "just over half of it (52.9 %)", "the largest share, 41.6 %": the words are read with the number where they agree."""
+    number = clause.mentions[i].number
+    result = []
+    main = clause.mentions[place].kind == "region" and is_largest(mask, rows_of([mask], clause, place))
+    for j in clause.of("quantifier"):
+        value = clause.mentions[j].value
+        fits = {
+            "most": number.value > 50,
+            "mainly": number.value > 50 or main,
+            "nearly": number.value >= 90,
+            "nothing": number.value == 0,
+            "minor": number.value < 50,
+            "half+": 50 < number.value <= 60,
+            "half-": number.value < 50,
+            "all": number.value == 100,
+            "part": True,
+            "small": number.value < 25,
+        }
+        if fits.get(value):
+            result.append(j)
+    return result
+
+
+def _scaled(clause: Clause, i: int) -> None:
+    """A percentage of what the findings keep from 0 to 1."""
+    mention = clause.mentions[i]
+    number = mention.number
+    near = [j for j in clause.of("quantity") if clause.mentions[j].value == "percentile"]
+    if not near:
+        mention.number = Number(
+            number.value / 100, number.half_step / 100, "", number.text, number.approx, number.bound
+        )
+    bare(clause, i)

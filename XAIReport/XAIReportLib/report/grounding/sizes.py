@@ -1,0 +1,123 @@
+"""Volumes, voxels, lengths and the shape of the image."""
+
+from __future__ import annotations
+
+from ..schema import Lesion, Saliency
+from .claims import Clause
+from .facts import ENTITIES, agrees, compare, each, entity, first_that_agrees, is_named, rows_of, unreadable
+
+
+def volume(clause: Clause, i: int) -> None:
+    place, masks = entity(clause, i)
+    volume = clause.cue("volume")
+    if place is None and clause.of("class"):  # a class has no size
+        unreadable(clause, i)
+        return
+    total = clause.cue("total")
+    region = clause.attached(i, ("region",))
+    named = [j for j in range(i) if clause.mentions[j].kind not in ("mark", "neutral")]
+    if clause.mentions[i].depth and named and clause.mentions[named[-1]].kind in ("region", "outside"):
+        facts = [r.overlap_ml for r in rows_of(masks, clause, named[-1])]
+        first_that_agrees(clause, "region volume", i, facts, named[-1], place)
+        return
+    if (
+        region is not None
+        and not clause.crosses(i, region)
+        and (region > i or not clause.of("verb") or region < (place or 0))
+    ):
+        row = rows_of(masks, clause, region)
+        if (row and region > i) or (row and place is not None and region < place):
+            first_that_agrees(clause, "region volume", i, [r.overlap_ml for r in row], region, place)
+            return
+    several = place is not None and clause.mentions[place].kind == "lesion" and masks is not None and len(masks) > 1
+    if total is not None or (several and not clause.mentions[i].number.bound):
+        compare(
+            clause,
+            "total volume",
+            i,
+            clause.findings.lesion_total.volume_ml,
+            *clause.of("quantity", value="total"),
+            volume,
+            place,
+        )
+        return
+    if place is None and clause.cue("volume") is None and masks is None:
+        unreadable(clause, i)
+        return
+    each(clause, "volume", i, [_volume_of(mask) for mask in masks or []], place, volume)
+
+
+def _volume_of(mask: Lesion | Saliency) -> float | None:
+    return mask.volume_ml if isinstance(mask, Lesion) else mask.mask_volume_ml
+
+
+def voxels(clause: Clause, i: int) -> None:
+    place, masks = entity(clause, i)
+    if clause.cue("total") is not None:
+        compare(clause, "voxels", i, clause.findings.lesion_total.voxels, clause.cue("total"), place)
+        return
+    pixels = clause.mentions[i].number.unit == "pixels"
+    if pixels and clause.findings.image.has_geometry:
+        compare(clause, "voxels", i, None, place)
+        return
+    facts = [mask.voxels if isinstance(mask, Lesion) else mask.mask_voxels for mask in masks or []]
+    each(clause, "voxels", i, facts, place, clause.cue("volume"))
+
+
+def length(clause: Clause, i: int) -> None:
+    image = clause.findings.image
+    number = clause.mentions[i].number
+    centre, spacing = clause.cue("centre"), clause.cue("spacing")
+    if spacing is None:
+        spacing = next(iter(clause.of("unit", value="voxels")), None)
+    if centre is not None:
+        side = clause.attached(i, ("side",))
+        _, masks = entity(clause, i)
+        place = clause.attached(i, ENTITIES)
+        point = masks[0].centroid_ras_mm if masks and len(masks) == 1 else None
+        origin = clause.cue("origin")
+        if side is None or point is None or origin is None or clause.mentions[side].value not in ("left", "right"):
+            unreadable(clause, i)
+            return
+        sign = -1 if clause.mentions[side].value == "left" else 1
+        compare(clause, "position", i, sign * point[0], side, centre, place, origin)
+        return
+    if spacing is not None and image.spacing_mm is not None:
+        clause.state("spacing", all(agrees(number, edge) for edge in image.spacing_mm), i, spacing)
+        return
+    region = clause.attached(i, ("region",))
+    if region is not None:
+        place, masks = entity(clause, i)
+        near = [
+            row.nearest_mm
+            for mask in masks or clause.findings.lesions
+            for row in mask.regions
+            if row.nearest_mm is not None
+            and row.nearest
+            and is_named(row.nearest, clause.mentions[region].value, clause.mentions[region].side)
+        ]
+        outside = clause.of("outside")
+        first_that_agrees(
+            clause, "distance", i, near, region, place, *clause.of("quantity", value="distance"), *outside
+        )
+        return
+    unreadable(clause, i)
+
+
+def product(clause: Clause, i: int) -> None:
+    """ "60 x 70 x 30 voxels", "0.94 x 0.94 x 3 mm"."""
+    number, image = clause.mentions[i].number, clause.findings.image
+    sizes = image.shape if image.has_geometry else image.shape[:2]
+    if number.unit in ("voxels", "pixels"):
+        right = number.unit == ("voxels" if image.has_geometry else "pixels")
+        holds = right and list(number.parts) == [float(n) for n in sizes]
+        clause.state("shape", holds, i, *clause.of("quantity", value="volume"))
+    elif number.unit == "mm" and image.spacing_mm is not None:
+        step = number.half_step + 1e-9
+        holds = len(number.parts) == 3 and all(
+            abs(a - b) <= step for a, b in zip(number.parts, image.spacing_mm, strict=True)
+        )
+        places = [p for p in (clause.cue("spacing"), *clause.of("unit", value="voxels")) if p is not None]
+        clause.state("spacing", holds, i, *places)
+    else:
+        unreadable(clause, i)

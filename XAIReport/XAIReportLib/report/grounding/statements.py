@@ -1,0 +1,386 @@
+"""Statements about the analysis itself: registration, geometry, outcome, what was not checked, what a map shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ..schema import Findings
+from .claims import Claim, Clause
+from .facts import joined
+
+_FOUND = (
+    "found",
+    "find",
+    "finds",
+    "segmented",
+    "detected",
+    "detect",
+    "identified",
+    "identify",
+    "outlined",
+    "seen",
+    "reveal",
+    "revealed",
+    "observed",
+    "shown",
+)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """``words``: cues that must all be there; ``also``: cues read along; ``holds``: whether it is so, None if nobody knows."""
+
+    words: tuple[str, ...]
+    holds: Callable[[Findings], bool | None]
+    also: tuple[str, ...] = ()
+    process: bool = True
+
+
+def _verdict(*verdicts: str) -> Callable[[Findings], bool]:
+    return lambda f: f.anatomy.registration.verdict in verdicts
+
+
+def _side_known(f: Findings) -> bool:
+    return any(lesion.side is not None for lesion in f.lesions)
+
+
+def _side_unknown(f: Findings) -> bool:
+    return not _side_known(f)
+
+
+def _of_masks(clause: Clause, holds: Callable[[Findings], bool | None]) -> bool | None:
+    """Whether a side is known: of the masks that the clause speaks of, where it speaks of some."""
+    masks = clause.masks(next(iter(clause.of("lesion", "map")), None))
+    if holds in (_side_known, _side_unknown) and masks:
+        known = {mask.side is not None for mask in masks}
+        return (known == {True}) is (holds is _side_known) if len(known) == 1 else None
+    return holds(clause.findings)
+
+
+def _analysed(f: Findings) -> bool:
+    return f.prediction.outcome != "not_applicable"
+
+
+def _never(_: Findings) -> bool:
+    return False
+
+
+def _always(_: Findings) -> bool:
+    return True
+
+
+def _intended(f: Findings) -> bool:
+    return _analysed(f) and not f.image.forced
+
+
+def _regions_named(f: Findings) -> bool:
+    return f.anatomy.registration.verdict in ("good", "limited") and bool(f.lesions)
+
+
+# In order: the first that fits takes its words.
+STATEMENTS = (
+    Statement(("registration", "good"), _verdict("good"), ("template", "atlas", "image")),
+    Statement(("registration", "limited"), _verdict("limited"), ("template", "atlas", "image")),
+    Statement(("registration", "failed"), _verdict("failed"), ("template", "atlas", "image")),
+    Statement(("registration", "possible"), lambda f: f.anatomy.registration.verdict != "not_possible", ("template", "atlas")),
+    Statement(("registration", "template"), _verdict("good", "limited"), ("image", "atlas")),
+    Statement(("limited",), _verdict("limited")),
+    Statement(("approximate", "regions"), _verdict("limited")),
+    Statement(("approximate",), _verdict("limited")),
+    Statement(("regions", "named"), _regions_named, ("atlas",)),
+    Statement(("different sides",), lambda f: {lesion.side for lesion in f.lesions} == {"left", "right"}, process=False),
+    Statement(("regions", "given"), _regions_named),
+    Statement(("sides", "of the picture"), lambda f: not f.image.has_geometry),
+    Statement(("sides", "unknown"), _side_unknown, ("of the patient", "lengths")),
+    Statement(("sides", "known"), _side_known, ("of the patient",)),
+    Statement(("sides", "determined"), _side_known, ("of the patient",)),
+    Statement(("sides", "of the patient"), lambda f: f.image.has_geometry),
+    Statement(("midline found",), _side_known),
+    Statement(("volume", "unknown"), lambda f: not f.image.has_geometry, ("lengths", "sides")),
+    Statement(("volume", "given"), lambda f: f.image.has_geometry),
+    Statement(("volume", "given", "no geometry"), lambda f: f.image.has_geometry),
+    Statement(("no geometry",), lambda f: not f.image.has_geometry, ("image", "slice")),
+    Statement(("geometry",), lambda f: f.image.has_geometry, ("image", "slice")),
+    Statement(("function", "assess"), _never),
+    Statement(("sequence", "check"), _never),
+    Statement(("postop", "recognise"), _never),
+    Statement(("research", "intended"), _always),
+    Statement(("research",), _always),
+    Statement(("diagnosis", "intended"), _never),
+    Statement(("abstain",), lambda f: f.prediction.outcome == "abstained"),
+    Statement(("made",), lambda f: None if _intended(f) else False),
+    Statement(("analyse", "demand"), lambda f: f.image.forced, ("image",)),
+    Statement(("analyse",), _analysed, ("image",)),
+    Statement(("run",), _analysed),
+    Statement(("look", "head"), _intended, ("image",)),
+    Statement(("rely",), lambda f: False if f.image.forced else None, ("below",)),
+    Statement(("noncommercial",), lambda f: f.model.non_commercial, ("intended",)),
+    Statement(("commercial",), lambda f: None if not f.model.non_commercial else False, ("intended",)),
+    Statement(("calibrated", "data set"), lambda f: f.model.calibration not in ("", "none")),
+    Statement(("calibrated",), lambda f: f.model.calibration not in ("", "none")),
+    Statement(("exclude",), _never),
+    Statement(("average",), _always, ("regions", "where", "atlas")),
+    Statement(("compare",), lambda f: bool(f.lesions)),
+    Statement(("no place",), lambda f: any(s.mask_voxels == 0 for s in f.saliency)),
+    Statement(("slice",), lambda f: f.image.shape[2] == 1, ("image",)),
+    Statement(("mr",), lambda f: f.image.modality == "MR", ("image", "volume")),
+)  # fmt: skip
+# Words that the statements above know by what was written, where the vocabulary has no own cue for them.
+_WRITTEN = {"determined": ("determined",), "given": ("given", "stated")}
+
+
+def read(clause: Clause) -> None:
+    """All statements of a clause."""
+    _maps(clause)
+    _overlaps(clause)
+    for statement in STATEMENTS:
+        places = [_place(clause, word) for word in statement.words]
+        if any(place is None for place in places):
+            continue
+        for word in statement.also:
+            clause.read(_place(clause, word))
+        modals = [m for m in clause.of("modal", unread=True) if 0 < max(places) - m <= 4]
+        if statement.words == ("noncommercial",):
+            clause.read(*clause.of("only"))
+        clause.state("statement", _of_masks(clause, statement.holds), *places, *modals, process=statement.process)
+    for i in clause.of("level", unread=True):
+        if clause.of("score", "model"):
+            clause.state("level", clause.mentions[i].value == clause.findings.model.score_level, i, process=True)
+    _apart(clause)
+    _read_along(clause)
+    _diagnosis(clause)
+    _shows(clause)
+    _names(clause)
+    _existence(clause)
+
+
+def _read_along(clause: Clause) -> None:
+    """Words that only say again what a claim of the clause has said."""
+    kinds = {claim.kind for claim in clause.claims}
+    for i, m in enumerate(clause.mentions):
+        again = (
+            (m.text.lower() == "below" and clause.has("rely"))
+            or (
+                m.kind == "quantity"
+                and m.value == "volume"
+                and clause.has("unknown")
+                and not clause.findings.image.has_geometry
+            )
+            or (m.kind == "map" and clause.has("no place"))
+            or (m.kind == "lesion" and clause.has("compare"))
+            or (m.kind == "cue" and m.value == "of the patient" and clause.has("sides"))
+            or (m.kind == "cue" and m.value == "regions" and kinds & {"region", "region share", "lobe share"})
+            or (m.kind == "cue" and m.value == "image" and kinds & {"shape", "spacing", "statement"})
+            or (
+                m.kind == "map"
+                and clause.maps_at(i) in [clause.maps_at(j) for j in clause.of("map") if clause.mentions[j].read]
+            )
+            or (m.kind == "approx" and m.value == "about" and kinds & {"region", "region share", "outside share"})
+            or (m.kind == "unit" and clause.has("unknown", "given") and clause.has("volume"))
+            or (m.kind == "which" and m.text.lower() in ("both", "all") and _several(clause))
+            or (m.kind == "cue" and m.value == "regions" and "name" in kinds)
+            or (m.kind == "cross" and m.text and "side share" in kinds)
+            or (
+                m.kind == "slight"
+                and clause.of("cross")
+                and "side share" in kinds
+                and m.text.lower() in ("slightly", "marginally")
+            )
+            or (m.kind == "lesion" and kinds & _ABOUT_MASKS)
+            or (m.kind == "rank" and m.text.lower() == "followed by" and _descending(clause))
+            or (m.kind == "cue" and m.value == "kind" and m.text.lower() == clause.findings.image.kind)
+        )
+        if again and not m.read:
+            if m.kind == "cue" and m.value == "of the patient":
+                clause.state("statement", clause.findings.image.has_geometry, i, process=True)
+            m.read = True
+    used = [clause.lesions_at(i) for i in clause.of("lesion") if clause.mentions[i].read]
+    for i in clause.of("lesion", unread=True):
+        if used and clause.lesions_at(i) in used:
+            clause.read(i)
+
+
+_ABOUT_MASKS = {
+    "volume",
+    "side",
+    "region",
+    "region share",
+    "side share",
+    "distance",
+    "overlap",
+    "dice",
+    "outside share",
+}
+
+
+def _descending(clause: Clause) -> bool:
+    """Whether the shares of a list fall from one to the next, as "followed by" says."""
+    shares = [m.number.value for m in clause.mentions if m.kind == "number" and m.number.unit == "%" and m.read]
+    return len(shares) > 1 and shares == sorted(shares, reverse=True)
+
+
+def _several(clause: Clause) -> bool:
+    """Whether a clause speaks of several things of one kind, so that "both" and "all" add nothing."""
+    many = any(m.kind in ("lesion", "map") and m.value == "many" for m in clause.mentions)
+    return many or any(
+        len({clause.mentions[i].value for i in clause.of(kind)}) > 1 for kind in ("class", "map", "lesion")
+    )
+
+
+def _place(clause: Clause, word: str) -> int | None:
+    """Index of an unread cue or of a word as written."""
+    written = _WRITTEN.get(word)
+    for i, m in enumerate(clause.mentions):
+        if not m.read and (
+            (m.kind in ("cue", "quantity") and m.value == word) or (written and m.text.lower() in written)
+        ):
+            return i
+    return None
+
+
+def _maps(clause: Clause) -> None:
+    """Whether heat maps were computed, and what an empty one shows."""
+    computed, empty, above = (_place(clause, word) for word in ("computed", "empty", "above threshold"))
+    maps = clause.of("map")
+    found = clause.findings
+    if empty is not None or above is not None:
+        place = maps[-1] if maps else None
+        masks = (
+            clause.masks(place) if place is not None else [s for s in found.saliency if s.method == clause.context.map]
+        )
+        holds = None if not masks else all(s.mask_voxels == 0 for s in masks)
+        if above is not None:
+            holds = None if holds is None else not holds
+        clause.state(
+            "map", holds, above if above is not None else empty, *([place] if place is not None else []), process=True
+        )
+    elif computed is not None and maps:
+        named = {clause.mentions[m].value for m in maps} - {"any", "many"}
+        clause.state(
+            "map", bool(found.saliency) and named <= {s.method for s in found.saliency}, computed, *maps, process=True
+        )
+    elif computed is not None and clause.of("score"):
+        clause.state("scores", bool(found.prediction.scores), computed, *clause.of("score"), process=True)
+    elif len(maps) > 1 and not clause.of("verb", "neg") and any(c.kind == "count" for c in clause.claims):
+        clause.state("map", True, *maps)
+
+
+def _overlaps(clause: Clause) -> None:
+    overlap = _place(clause, "overlap")
+    maps = clause.of("map")
+    if overlap is None:
+        return
+    if not maps and clause.context.map and clause.of("segmentation", "lesion"):
+        masks = [s for s in clause.findings.saliency if s.method == clause.context.map]
+    elif maps and clause.of("segmentation", "lesion"):
+        masks = [s for m in maps for s in clause.masks(m) or [] if joined(clause, maps[0], m) or m == maps[0]]
+    else:
+        if any(c.kind in ("region", "region share", "lobe share", "dice", "outside share") for c in clause.claims):
+            clause.read(overlap)
+        return
+    values = {(s.dice_with_lesion or 0) > 0 for s in masks or []}
+    if any(s.dice_with_lesion is None for s in masks or []):
+        values = set()
+    holds = values.pop() if len(values) == 1 else None
+    group = [m for k, m in enumerate(maps) if all(joined(clause, a, b) for a, b in pairwise(maps[: k + 1]))]
+    clause.state("overlap", holds, overlap, *group, *clause.of("lesion"))
+    rest = [m for m in maps if m not in group]
+    last = clause.mentions[rest[-1] :] if rest else []
+    if rest and [m.kind for m in last[1:3]] == ["do", "neg"]:  # "A overlaps, B does not"
+        values = {(s.dice_with_lesion or 0) > 0 for s in clause.masks(rest[-1]) or []}
+        clause.read(rest[-1], rest[-1] + 2)
+        clause.claims.append(Claim("overlap", f"{last[0].text} does not", values == {False}))
+
+
+def _apart(clause: Clause) -> None:
+    """ "the map lies away from the lesion", "the map does not agree with the segmentation"."""
+    maps = clause.of("map")
+    away = next((i for i in clause.of("quantity", unread=True) if clause.mentions[i].text.lower() == "away from"), None)
+    agree = _place(clause, "agree")
+    if not maps or (away is None and agree is None) or not clause.of("lesion", "segmentation"):
+        return
+    values = [s.dice_with_lesion for s in clause.masks(maps[0]) or []]
+    if not values or None in values:
+        return
+    if away is not None:
+        clause.state("overlap", all(value == 0 for value in values), away, maps[0], *clause.of("lesion"))
+    else:
+        holds = True if min(values) >= 0.5 else False if max(values) == 0 else None
+        clause.state("overlap", holds, agree, maps[0], *clause.of("lesion"))
+
+
+def _diagnosis(clause: Clause) -> None:
+    """ "not for diagnosis" alone; a diagnosis of anything is no finding."""
+    place = _place(clause, "diagnosis")
+    if place is None:
+        return
+    purpose = any(m.text.lower() == "for" for m in clause.mentions[:place]) or clause.mentions[
+        place
+    ].text.lower().endswith("use")
+    holds = False if purpose and not clause.of("class", "lesion") else None
+    clause.state(
+        "statement", holds, place, *([i] if (i := _place(clause, "intended")) is not None else []), process=True
+    )
+
+
+def _shows(clause: Clause) -> None:
+    """ "the map shows where the score came from, not why"."""
+    where, why = _place(clause, "where"), _place(clause, "why")
+    if where is None and why is None:
+        return
+    about_map = bool(clause.of("map")) or clause.context.map is not None
+    tell, came = _place(clause, "tell"), _place(clause, "came")
+    clause.read(tell, came, *clause.of("map"), *clause.of("only"))
+    if where is not None:
+        clause.state("map", True if about_map else None, where)
+    if why is not None:
+        clause.state("map", False if about_map else None, why)
+
+
+def _names(clause: Clause) -> None:
+    """Names that stand in the findings: of the model, the atlas, the data set."""
+    for i in clause.of("name", unread=True):
+        value = clause.mentions[i].value
+        if value == "data set word":
+            if any(c.kind in ("statement", "name") for c in clause.claims) or clause.has("calibrated", "data set"):
+                clause.read(i)
+            continue
+        fits = {
+            "model": True,
+            "atlas": True,
+            "data set": clause.has("calibrated", "data set"),
+            "layer": clause.has("layer"),
+            "calibration": clause.has("calibrated"),
+        }[value]
+        if fits:
+            clause.state("name", True, i, process=True)
+    for word in ("data set", "atlas", "template"):
+        if any(c.kind in ("name", "statement", "region", "check", "region share") for c in clause.claims):
+            clause.read(_place(clause, word))
+
+
+def _existence(clause: Clause) -> None:
+    """ "no lesion was found", "one lesion was outlined": only as something found, never as something that is there or not."""
+    lesions = clause.of("lesion", unread=True)
+    if not lesions or clause.of("map") or any(not c.process and c.kind != "count" for c in clause.claims):
+        return
+    found = clause.findings
+    if not _intended(found) and found.prediction.outcome == "not_applicable":
+        return
+    said = any(word in _FOUND for m in clause.mentions for word in m.text.lower().split()) or clause.of("model")
+    for i in lesions:
+        which = clause.lesions_at(i)
+        exists = bool(found.lesions) and which != ()
+        denied = any(j < i for j in clause.of("neg"))
+        second = clause.mentions[i].value not in ("one", "many")
+        clause.state(
+            "existence",
+            exists if (said and not (denied and second)) or (exists and not denied) else None,
+            i,
+            process=not exists,
+        )
+    counted = [c for c in clause.claims if c.kind == "count"]
+    if counted:
+        return

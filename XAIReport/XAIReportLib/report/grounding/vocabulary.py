@@ -1,0 +1,201 @@
+"""Words and phrases that can be read: those of words.en.txt, and the names in the findings of one case."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ..schema import Findings
+from ..wording import class_name, method_name
+from .mentions import Mention
+from .phrases import CARDINALS, FRACTIONS, ONE, phrases
+
+_WORDS = Path(__file__).parent / "words.en.txt"
+
+
+_TOKEN = re.compile(
+    r"(?P<number>(?<![\w.])[-+]?\d+(?:,\d{3})*(?:\.\d+)*)"
+    r"|(?P<word>[^\W\d][\w']*(?:[-/][^\W\d][\w']*)*(?:\+\+|\^\d)?)"
+    r"|(?P<mark>\S)"
+)
+
+
+Entry = tuple[tuple[str, ...], str, str]
+
+
+@cache
+def entries(path: Path = _WORDS) -> dict[str, tuple[Entry, ...]]:
+    rows: dict[str, list[Entry]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            head, _, phrases = line.partition(" = ")
+            kind, _, value = head.partition(" ")
+            for pattern in phrases.split("|"):
+                for phrase in _spelled(pattern.strip()):
+                    words = tuple(phrase.split())
+                    rows.setdefault(words[0], []).append((words, kind, value))
+    return {first: tuple(sorted(entries, key=lambda row: -len(row[0]))) for first, entries in rows.items()}
+
+
+def _spelled(pattern: str) -> list[str]:
+    """ "lie[s]" is lie and lies; "measur(e,es)" is measure and measures."""
+    found = re.search(r"\[([^\]]*)\]|\(([^)]*)\)", pattern)
+    if found is None:
+        return [pattern]
+    endings = ["", *found[1].split(",")] if found[1] else found[2].split(",")
+    return [w for e in endings for w in _spelled(pattern[: found.start()] + e + pattern[found.end() :])]
+
+
+def plain(text: str) -> str:
+    """One way of writing: composed letters, straight quotes, plain spaces, hyphens and signs."""
+    text = unicodedata.normalize("NFKC", text.replace("×", " x ")).translate(str.maketrans("’‘`´−–‐‑", "''''----"))
+    return " ".join(text.split())
+
+
+@dataclass(frozen=True)
+class Token:
+    kind: str
+    text: str
+    depth: int
+
+
+class Vocabulary:
+    """Words of the language and names of one case."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._entries = dict(entries())
+        own: list[Entry] = []
+        for label in findings.model.classes:
+            for name in _class_forms(label):
+                own.append((tuple(name.split()), "class", label))
+        for region in _regions(findings):
+            own += [(tuple(form.split()), "region", region) for form in region_forms(region)]
+            main, _, division = (piece.strip() for piece in region.lower().partition(","))
+            for side in ("left", "right") if division else ():
+                own.append((tuple(f"{division} of the {side} {main}".split()), "region", f"{region}|{side}"))
+        for saliency in findings.saliency:
+            for name in dict.fromkeys((saliency.method, method_name(saliency.method))):
+                own.append((tuple(t.text for t in tokens(plain(name))), "map", saliency.method))
+        for name in findings.prediction.uncertainty:
+            words = tuple(t.text for t in tokens(plain(name.replace("_", " "))))
+            own.append((words, "quantity", "planes" if name == "plane_agreement" else name))
+        named = (
+            ("model", findings.model.name),
+            ("atlas", findings.anatomy.atlas),
+            ("data set", findings.model.data_set),
+            ("layer", findings.model.saliency_layer),
+            ("calibration", findings.model.calibration),
+        )
+        for value, name in named:
+            words = tuple(t.text.lower() for t in tokens(plain(name)))
+            if words:
+                own.append((words, "name", value))
+        own += [((w,), "name", "data set word") for w in re.findall(r"[A-Z]\w+", findings.model.data_set)]
+        own = [(tuple(word.lower() for word in words), kind, value) for words, kind, value in own]
+        for words, kind, value in own:
+            rows = [(words, kind, value), *self._entries.get(words[0], ())]
+            self._entries[words[0]] = tuple(sorted(rows, key=lambda row: -len(row[0])))
+
+    def mentions(self, sentence: str) -> list[Mention]:
+        """What a sentence mentions, in order; unread words are of kind "unknown"."""
+        return phrases(list(self._raw(list(tokens(plain(sentence))))))
+
+    def _raw(self, tokens: list[Token]) -> Iterator[Mention]:
+        index = 0
+        lowered = [token.text.lower() for token in tokens]
+        while index < len(tokens):
+            token = tokens[index]
+            found = None if token.kind == "number" else self._longest(lowered, index)
+            if token.kind == "number" and token.text[0].isdigit() and (longer := self._longest(lowered, index)):
+                found = longer if len(longer[0]) > 1 else None
+            if found is not None:
+                words, kind, value = found
+                value, _, side = value.partition("|")
+                text = " ".join(t.text for t in tokens[index : index + len(words)])
+                yield Mention(kind, value, text, token.depth, side=side or None)
+                index += len(words)
+                continue
+            if token.kind == "number":
+                yield Mention("number", "", token.text, token.depth)
+            elif token.text == "R":
+                yield Mention("side", "right", token.text, token.depth)
+            elif token.text.lower() in (*CARDINALS, *ONE):
+                yield Mention("number", "word", token.text, token.depth)
+            elif token.kind == "mark":
+                yield Mention("mark", token.text, token.text, token.depth)
+            else:
+                yield Mention("unknown", "", token.text, token.depth)
+            index += 1
+
+    def _longest(self, lowered: list[str], index: int) -> Entry | None:
+        fraction = next(
+            (p for p in FRACTIONS if tuple(p.split()) == tuple(lowered[index : index + len(p.split())])), None
+        )
+        for entry in self._entries.get(lowered[index], ()):
+            if tuple(lowered[index : index + len(entry[0])]) == entry[0]:
+                if fraction and len(fraction.split()) >= len(entry[0]):
+                    break
+                if lowered[index] in CARDINALS and len(entry[0]) == 1:
+                    break
+                return entry
+        return (tuple(fraction.split()), "fraction", fraction) if fraction else None
+
+
+def _class_forms(label: str) -> list[str]:
+    name = class_name(label).lower()
+    forms = [name, f"{name}s"]
+    if name.endswith(" tumour"):
+        stem = name.removesuffix(" tumour")
+        tail = "( as in the training data )"
+        spelled = [f"{stem} {noun}{s}" for noun in ("tumour", "tumor") for s in ("", "s")]
+        forms += [
+            *spelled,
+            stem,
+            *(f"{form} {tail}" for form in (*spelled, stem)),
+            f"{spelled[0]} as in the training data",
+        ]
+    return [*forms, *(f"{form} class" for form in forms), *(f"{form}'s" for form in forms[:1]), f"class {name}"]
+
+
+def _regions(findings: Findings) -> Iterable[str]:
+    masks = (*findings.lesions, *findings.saliency)
+    names = [row.name for mask in masks for row in mask.regions if row.lobe != "other"]
+    near = [re.sub(r"(?i)^(left|right) ", "", row.nearest) for mask in masks for row in mask.regions if row.nearest]
+    return dict.fromkeys((*names, *near))
+
+
+def region_forms(name: str) -> list[str]:
+    """How a region may be called: its atlas name, without what brackets hold, a division before or after."""
+    whole = " ".join(t.text for t in tokens(plain(name.replace("_", " ").lower())))
+    whole = re.sub(r"^(left|right) ", "", whole)
+    short = re.sub(r"\s*\(.*?\)", "", whole)
+    main, _, division = (piece.strip() for piece in short.partition(","))
+    forms = [whole, short, main]
+    if division:
+        forms += [f"{division} of the {main}", f"{main} {division}"]
+    if main.endswith(" region"):
+        forms += [main.removesuffix(" region"), main.removesuffix("r region")] if main.startswith("sella") else []
+    if main == "insular cortex":
+        forms.append("insula")
+    if main == "lateral ventricle":
+        forms.append("lateral ventricles")
+    if main.startswith("brain"):
+        forms += ["brainstem", "brain stem", "brain-stem"]
+    return list(dict.fromkeys(form for form in forms if form))
+
+
+def tokens(text: str) -> Iterator[Token]:
+    depth = 0
+    for found in _TOKEN.finditer(text):
+        kind, word = found.lastgroup or "mark", found[0]
+        if kind == "word":
+            word = word.rstrip("'") or word
+        if word in ")]":
+            depth = max(0, depth - 1)
+        yield Token(kind, word, depth)
+        if word in "([":
+            depth += 1
