@@ -55,7 +55,7 @@ def _lesion(lesion: Lesion, index: int) -> Passage:
         size = f"{lesion.voxels} pixels"
     else:
         size = volume_text(lesion.volume_ml) + (f" ({lesion.voxels} voxels)" if lesion.volume_ml < 0.01 else "")
-    text = f"{_called(lesion)}: {size}, {_place(lesion)}."
+    text = f"{called(lesion)}: {size}, {_place(lesion)}."
     if lesion.side is not None:
         evidence += [at("lesions", index, key) for key in ("side", "left_percent", "right_percent")]
     elif lesion.image_side is not None:
@@ -65,7 +65,7 @@ def _lesion(lesion: Lesion, index: int) -> Passage:
     return Passage(text, tuple(evidence))
 
 
-def _called(lesion: Lesion) -> str:
+def called(lesion: Lesion) -> str:
     return f"Segmented abnormality {lesion.name.removeprefix('lesion-')}"
 
 
@@ -105,9 +105,9 @@ def anatomy(findings: Findings) -> Iterator[Passage]:
         yield Passage(quoted(registration.reason), (reason,), REASON_KEPT)
     for index, lesion in enumerate(findings.lesions[:_DESCRIBED]):
         approximate = registration.verdict == "limited"
-        yield from _projection(_called(lesion), lesion.regions, ("lesions", index), approximate)
+        yield from _projection(called(lesion), lesion.regions, ("lesions", index), approximate)
         if lesion.measures is not None:
-            yield from measures.distances(lesion.measures, _called(lesion), index, approximate)
+            yield from measures.distances(lesion.measures, called(lesion), index, approximate)
 
 
 def _projection(
@@ -149,7 +149,7 @@ def evidence(findings: Findings) -> Iterator[Passage]:
         yield Passage("No heat map was computed.", (at("saliency"),))
         return
     if findings.saliency_check is not None:
-        yield _check(findings.saliency_check)
+        yield heat_map_check(findings.saliency_check)
     for index, saliency in enumerate(findings.saliency):
         yield _heat_map(saliency, index)
         if saliency.mask_voxels:
@@ -159,7 +159,7 @@ def evidence(findings: Findings) -> Iterator[Passage]:
     yield Passage(WHERE_NOT_WHY, tuple(at("saliency", index, "method") for index in range(len(findings.saliency))))
 
 
-def _check(check: SaliencyCheckPart) -> Passage:
+def heat_map_check(check: SaliencyCheckPart) -> Passage:
     """The verdict on the heat maps, with every check that failed."""
     if check.relied_on:
         text = "The heat maps of this case passed their checks."

@@ -13,9 +13,10 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from .. import wording
+from .. import measures, wording
+from ..changes import changes
 from ..passages import LEFT_OUT, REASON_KEPT, WARNINGS_KEPT
-from ..places import TABLE_HOLDS
+from ..places import TABLE_HOLDS, called, heat_map_check
 from ..schema import Findings, Part
 from . import classes, numbers, places, statements
 from .claims import Claim, Clause, Context, clauses
@@ -99,13 +100,30 @@ def _quotes(findings: Findings) -> set[str]:
         allowed.append(wording.NO_LESION)
     allowed += [REASON_KEPT, WARNINGS_KEPT, LEFT_OUT, *([TABLE_HOLDS] if len(findings.lesions) > 1 else [])]
     whole = {piece for text in allowed for piece in (plain(text), *(plain(p) for p in sentences(text)))}
-    return whole | {piece + "." for piece in whole}
+    return whole | {piece + "." for piece in whole} | {plain(text) for text in _recited(findings)}
+
+
+def _recited(findings: Findings) -> Iterator[str]:
+    """The template's own sentences for these findings on subjects that are not read claim by claim: shape and distances,
+    changed images, the checks of the heat maps. In any other words they are unsupported."""
+    approximate = findings.anatomy.registration.verdict == "limited"
+    for index, lesion in enumerate(findings.lesions):
+        if lesion.measures is not None:
+            yield measures.lengths(lesion.measures, lesion.name.removeprefix("lesion-"), index).text
+            yield from (p.text for p in measures.distances(lesion.measures, called(lesion), index, approximate))
+    yield from (passage.text for passage in measures.apart(findings))
+    yield from (passage.text for passage in changes(findings))
+    if findings.saliency_check is not None:
+        yield heat_map_check(findings.saliency_check).text
 
 
 def _quoted(text: str) -> CheckedSentence:
     claim = CheckedClaim(kind="quotation", text=text, holds=True)
     return CheckedSentence(
-        text=text, verdict="supported", reason="It stands in the findings word for word.", claims=(claim,)
+        text=text,
+        verdict="supported",
+        reason="It stands word for word in the findings or in the template.",
+        claims=(claim,),
     )
 
 
