@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from cases import RECIPES, findings_of
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from mutations import KINDS, mutated, paraphrases, template
 from wild_findings import wild_findings
 from XAIReportLib import __main__ as command_line
 from XAIReportLib.report import narrative
 from XAIReportLib.report.grounding import check_sentence, check_text
+from XAIReportLib.report.grounding.vocabulary import entries
 from XAIReportLib.report.wording import RESEARCH_USE
 
 FALSEHOODS = Path(__file__).with_name("falsehoods.txt")
@@ -125,6 +127,29 @@ def test_every_case_says_that_it_is_for_research_only():
 def test_an_outcome_can_be_stored():
     checked = check_sentence("The lesion lies on the left.", findings_of("left glioma"))
     assert json.loads(checked.model_dump_json())["verdict"] == "supported"
+
+
+WORDS = sorted(" ".join(words) for rows in entries().values() for words, _, _ in rows)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.sampled_from(sorted(RECIPES)),
+    st.lists(
+        st.sampled_from(
+            [*WORDS, "0.89", "4.45 ml", "41.6 %", "two", "glioma", "(", ")", ",", ";", ":", "-", "60 x 70 mm"]
+        ),
+        max_size=12,
+    ),
+)
+def test_any_heap_of_words_gets_a_verdict(case, words):
+    assert check_sentence(" ".join(words), findings_of(case)).verdict in ("supported", "contradicted", "unsupported")
+
+
+@given(st.text(max_size=60))
+def test_any_text_gets_a_verdict_and_hardly_any_is_read(text):
+    for checked in check_text(text, findings_of("two lesions")):
+        assert checked.verdict in ("contradicted", "unsupported")
 
 
 # --- in the pipeline and on the command line --------------------------------------------------------------------------

@@ -136,6 +136,13 @@ class Clause:
     def _ended(self, negation: int, place: int) -> bool:
         """A comma with a verb right after it ends what a negation stands over."""
         for i in range(negation + 1, place):
+            parts = self.mentions[i].kind == "sep" or self.mentions[i].text == ","
+            if parts and self.mentions[i + 1].text.lower() in ("a", "an"):
+                return True
+            if parts and any(
+                m.kind == "neg" and m.text.lower() in ("no", "not") for m in self.mentions[i + 1 : min(i + 3, place)]
+            ):
+                return True
             if self.mentions[i].text == "," and self.mentions[i + 1].kind in ("verb", "only", "level"):
                 return True
         return False
@@ -257,7 +264,7 @@ def clauses(findings: Findings, mentions: Iterable[Mention], context: Context) -
                     else "verb"
                 )
                 result[-1].mentions.append(Mention(kind, "overlap" if kind == "quantity" else "", verb, mention.depth))
-        elif (mention.text == ";" and mention.depth == 0) or (mention.text == ":" and _complete(mentions[:i])):
+        elif (mention.text == ";" and mention.depth == 0) or (mention.text == ":" and _complete(result[-1].mentions)):
             result.append(Clause(findings, [], context, negated=whole))
         else:
             result[-1].mentions.append(mention)

@@ -50,7 +50,7 @@ def _compared(clause: Clause) -> None:
         elif not classes:
             _masks_compared(clause, i, sign)
     than = next((i for i in clause.of("sep") if clause.mentions[i].text.lower() == "than"), None)
-    better = [i for i in clause.of("slight") if clause.mentions[i].text.lower() == "better"]
+    better = [i for i in clause.of("slight") if clause.mentions[i].text.lower() in _BETTER]
     maps = clause.of("map")
     named = [m for m in maps if clause.mentions[m].value not in ("any", "many")]
     if than is None and better and len(named) == 1 < len(maps) and clause.findings.saliency:
@@ -59,6 +59,9 @@ def _compared(clause: Clause) -> None:
         clause.state("comparison", clause.mentions[named[0]].value == best, *better, *maps, *cues)
     if than is not None and better and len(maps) == 2 and maps[0] < than < maps[1]:
         _dice_compared(clause, maps, 1, [*better, *(p for p in (clause.cue("agree", "overlap"),) if p is not None)])
+
+
+_BETTER = ("better", "more", "more closely", "more strongly")
 
 
 def _scores_compared(clause: Clause, i: int, before: list[int], after: list[int], sign: int) -> None:
@@ -70,7 +73,7 @@ def _scores_compared(clause: Clause, i: int, before: list[int], after: list[int]
     first = [before[-1]]
     while len(before) > len(first) and joined(clause, before[-len(first) - 1], first[0]):
         first.insert(0, before[-len(first) - 1])
-    slight = [j for j in clause.of("slight") if clause.mentions[j].text.lower() != "better"]
+    slight = [j for j in clause.of("slight") if clause.mentions[j].text.lower() not in _BETTER]
     everyone = [j for j in clause.of("which") if clause.mentions[j].value in ("all", "both")]
     for left in first:
         differences = [
@@ -110,6 +113,11 @@ def _dice_compared(clause: Clause, maps: list[int], sign: int, places: list[int]
 
 
 def _ranks(clause: Clause) -> None:
+    if clause.of("class") and not clause.of("lesion", "map"):
+        for i in clause.of("which", unread=True):  # "glioma is first, meningioma second"
+            if clause.mentions[i].value in ("1", "2", "3") and len(clause.findings.prediction.scores) == 3:
+                clause.mentions[i].kind = "rank"
+                clause.mentions[i].value = clause.mentions[i].value.replace("3", "-1")
     for i in clause.of("rank"):
         mention = clause.mentions[i]
         if mention.value == "two":

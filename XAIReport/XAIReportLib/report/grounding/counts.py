@@ -43,13 +43,17 @@ def _counted_on_a_side(clause: Clause, i: int, target: int) -> bool:
     after = [j for j in clause.of("side") if j > target and not clause.crosses(target, j)]
     if (
         not after
-        or clause.mentions[after[0]].value not in ("left", "right")
+        or clause.mentions[after[0]].value not in ("left", "right", "each")
         or number.value >= len(lesions)
         or clause.mentions[target].value != ("one" if number.value == 1 else "many")
     ):
         return False
     if i > 0 and clause.mentions[i - 1].text.lower() in ("the", "both"):
         return False
+    if clause.mentions[after[0]].value == "each":
+        sides = [lesion.side for lesion in lesions]
+        clause.state("count", sides.count("left") == sides.count("right") == number.value, i, target, after[0])
+        return True
     there = tuple(n for n, lesion in enumerate(lesions) if lesion.side == clause.mentions[after[0]].value)
     clause.state("count", len(there) == number.value, i, target, after[0])
     clause.context.lesions = there
@@ -126,11 +130,15 @@ def sided(clause: Clause, i: int) -> bool:
     number = clause.mentions[i].number
     if number.unit or number.parts or clause.mentions[i].value != "word" or len(clause.findings.lesions) < 2:
         return False
-    side = next((j for j in range(i + 1, min(i + 6, len(clause.mentions))) if clause.mentions[j].kind == "side"), None)
+    side = next((j for j in range(i + 1, min(i + 9, len(clause.mentions))) if clause.mentions[j].kind == "side"), None)
     if side is None or clause.crosses(i, side):
         return False
-    if any(m.kind not in ("neutral", "verb") for m in clause.mentions[i + 1 : side]):
+    between = range(i + 1, side)
+    several = [j for j in between if clause.mentions[j].kind == "lesion" and clause.mentions[j].value == "many"]
+    kinds = {clause.mentions[j].kind for j in between if clause.mentions[j].value != "count"}
+    if not kinds <= {"neutral", "verb", "lesion"} or ("lesion" in kinds and not several):
         return False
+    clause.read(*several)
     sides = [lesion.side for lesion in clause.findings.lesions]
     if clause.mentions[side].value == "each":
         clause.state("count", number.value == sides.count("left") == sides.count("right"), i, side)

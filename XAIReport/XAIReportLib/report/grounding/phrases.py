@@ -146,7 +146,7 @@ def _sized(mentions: list[Mention]) -> list[Mention]:
             determined = spoken and index > 0 and mentions[index - 1].text.lower() in ("the", "than the")
             ends = (
                 not window
-                or words[0] in ("on", "in")
+                or words[0] in ("on", "in", "with")
                 or window[0].kind in ("mark", "verb", "sep", "boundary", "number", "neg", "do", "cross")
             )
             if (

@@ -33,13 +33,17 @@ def _masks(clause: Clause, i: int) -> tuple[int | None, list[Lesion | Saliency] 
         return None, None
     masks = clause.masks(place)
     while place is not None and masks is not None:  # "A and B both lie there"
-        others = [j for j in clause.of(*ENTITIES) if j < place and joined(clause, j, place)]
+        others = [j for j in clause.of(*ENTITIES) if j < place and joined(clause, j, place) and _and(clause, j, place)]
         more = clause.masks(others[-1]) if others else None
         if more is None:
             break
         clause.read(place, *(j for j in clause.of("which") if clause.mentions[j].value in ("all", "both")))
         place, masks = others[-1], [*more, *masks]
     return place, masks
+
+
+def _and(clause: Clause, a: int, b: int) -> bool:
+    return any(m.kind == "sep" for m in clause.mentions[a:b])
 
 
 def _quantifier(clause: Clause, i: int) -> tuple[str, list[int]]:

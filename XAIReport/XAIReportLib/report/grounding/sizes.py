@@ -119,5 +119,7 @@ def product(clause: Clause, i: int) -> None:
         )
         places = [p for p in (clause.cue("spacing"), *clause.of("unit", value="voxels")) if p is not None]
         clause.state("spacing", holds, i, *places)
+    elif number.unit == "" and (shape := clause.cue("shape")) is not None:
+        clause.state("shape", list(number.parts) == [float(n) for n in sizes], i, shape)
     else:
         unreadable(clause, i)

@@ -106,7 +106,6 @@ STATEMENTS = (
     Statement(("function", "assess"), _never),
     Statement(("sequence", "check"), _never),
     Statement(("postop", "recognise"), _never),
-    Statement(("research", "intended"), _always),
     Statement(("research",), _always),
     Statement(("diagnosis", "intended"), _never),
     Statement(("abstain",), lambda f: f.prediction.outcome == "abstained"),
@@ -149,6 +148,7 @@ def read(clause: Clause) -> None:
         if clause.of("score", "model"):
             clause.state("level", clause.mentions[i].value == clause.findings.model.score_level, i, process=True)
     _apart(clause)
+    _planes_agree(clause)
     _read_along(clause)
     _diagnosis(clause)
     _shows(clause)
@@ -179,6 +179,8 @@ def _read_along(clause: Clause) -> None:
             )
             or (m.kind == "approx" and m.value == "about" and kinds & {"region", "region share", "outside share"})
             or (m.kind == "unit" and clause.has("unknown", "given") and clause.has("volume"))
+            or (m.kind == "cue" and m.value == "sides" and "side" in kinds)
+            or (m.kind == "cue" and m.value == "intended" and clause.has("research"))
             or (m.kind == "which" and m.text.lower() in ("both", "all") and _several(clause))
             or (m.kind == "cue" and m.value == "regions" and "name" in kinds)
             or (m.kind == "cross" and m.text and "side share" in kinds)
@@ -284,6 +286,11 @@ def _overlaps(clause: Clause) -> None:
     if any(s.dice_with_lesion is None for s in masks or []):
         values = set()
     holds = values.pop() if len(values) == 1 else None
+    only = [i for i in clause.of("only", unread=True) if maps and i == maps[0] - 1]
+    if only and maps:
+        others = [s for s in clause.findings.saliency if s not in (masks or [])]
+        holds = holds if holds is None else holds and all(not s.dice_with_lesion for s in others)
+        clause.read(*only)
     group = [m for k, m in enumerate(maps) if all(joined(clause, a, b) for a, b in pairwise(maps[: k + 1]))]
     clause.state("overlap", holds, overlap, *group, *clause.of("lesion"))
     rest = [m for m in maps if m not in group]
@@ -292,6 +299,16 @@ def _overlaps(clause: Clause) -> None:
         values = {(s.dice_with_lesion or 0) > 0 for s in clause.masks(rest[-1]) or []}
         clause.read(rest[-1], rest[-1] + 2)
         clause.claims.append(Claim("overlap", f"{last[0].text} does not", values == {False}))
+
+
+def _planes_agree(clause: Clause) -> None:
+    """ "the planes agree", without a number."""
+    plane, agree = _place(clause, "plane"), _place(clause, "agree")
+    agreement = clause.findings.prediction.uncertainty.get("plane_agreement")
+    if plane is not None and agree is not None and agreement is not None:
+        fully = [j for j in clause.of("quantifier", unread=True) if clause.mentions[j].value == "all"]
+        none = any(clause.mentions[j].text.lower() in ("no", "none", "none of") for j in clause.of("neg"))
+        clause.state("planes", None if none else agreement > 0.999, plane, agree, *fully)
 
 
 def _apart(clause: Clause) -> None:
@@ -367,6 +384,12 @@ def _existence(clause: Clause) -> None:
     if not lesions or clause.of("map") or any(not c.process and c.kind != "count" for c in clause.claims):
         return
     found = clause.findings
+    if len(lesions) == 2 and any(
+        m.text.lower() in ("is", "are", "was", "were") for m in clause.mentions[lesions[0] : lesions[1]]
+    ):
+        same = [clause.lesions_at(i) for i in lesions]  # "the left lesion is the smaller one"
+        clause.state("identity", None if None in same else same[0] == same[1], *lesions)
+        return
     if not _intended(found) and found.prediction.outcome == "not_applicable":
         return
     said = any(word in _FOUND for m in clause.mentions for word in m.text.lower().split()) or clause.of("model")
