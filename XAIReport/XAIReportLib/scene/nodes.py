@@ -6,40 +6,24 @@ from typing import Any
 
 import numpy as np
 
-from XAIReportLib.case import head_mask
-
 from . import colors
 from .contents import AtlasColor, Contents, GridImage
+from .session import slicer_package
 
-# Window from the head's own values: the lowest percent is air left at its edge, the highest half percent vessels.
-_WINDOW_PERCENTILES = (1.0, 99.5)
-
+LEGEND_TITLE = "share of the map's maximum"
 
 def image_volume(scene: Any, contents: Contents, name: str) -> Any:
     """The analysed image, windowed by the percentiles of the head."""
     node = _volume(scene, "vtkMRMLScalarVolumeNode", name, contents.image)
-    values = contents.image.voxels
-    low, high = np.percentile(_inside_of_head(values), _WINDOW_PERCENTILES)
     display = node.GetDisplayNode()
     display.SetAutoWindowLevel(False)
-    display.SetWindowLevelMinMax(float(low), float(max(high, low + 1e-6)))
+    display.SetWindowLevelMinMax(*contents.window)
     display.SetInterpolate(True)
     return node
 
 
-def _inside_of_head(values: np.ndarray) -> np.ndarray:
-    """Values of the head without its outer shell, where a voxel is half air; all values when nothing is left."""
-    from scipy import ndimage
-
-    head = np.transpose(head_mask(np.transpose(values)))
-    # A slice axis of one or few voxels has no shell to lose.
-    reach = [3 if length > 8 else 1 for length in values.shape]
-    inner = values[ndimage.binary_erosion(head, np.ones(reach), iterations=2)]
-    return inner if inner.size else values
-
-
-def heat_map_volume(scene: Any, heatmap: GridImage, name: str, cut: float) -> Any:
-    """A heat map in [0, 1], shown from ``cut`` upwards."""
+def heat_map_volume(scene: Any, heatmap: GridImage, name: str, cut: float, legend: bool) -> Any:
+    """A heat map in [0, 1], shown from ``cut`` upwards; its colour legend is visible when ``legend`` says so."""
     node = _volume(scene, "vtkMRMLScalarVolumeNode", name, heatmap)
     display = node.GetDisplayNode()
     display.SetAndObserveColorNodeID(colors.heat_map_table(scene).GetID())
@@ -48,6 +32,10 @@ def heat_map_volume(scene: Any, heatmap: GridImage, name: str, cut: float) -> An
     display.SetAutoThreshold(False)
     display.SetThreshold(float(cut), 1.0)
     display.SetApplyThreshold(True)
+    scale = slicer_package().vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
+    scale.SetName(f"{name} legend")
+    scale.SetTitleText(LEGEND_TITLE)
+    scale.SetVisibility(legend)
     return node
 
 
