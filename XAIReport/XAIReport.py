@@ -9,7 +9,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import Choice, parameterNodeWrapper
+from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -47,6 +47,14 @@ class XAIReportParameterNode:
     gradcam: bool = True
     scorecam: bool = True
     device: Annotated[str, Choice(["auto", "cpu", "cuda"])] = "auto"
+    keepEarlier: bool = False
+    resultVolume: slicer.vtkMRMLScalarVolumeNode
+    heatMap: str = ""
+    opacity: Annotated[float, WithinRange(0, 1)] = 0.5
+    showLesion: bool = True
+    showMask: bool = True
+    showAtlas: bool = False
+    showLegend: bool = True
 
 
 class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -71,13 +79,16 @@ class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/XAIReport.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
         self.ui.volumeSelector.setMRMLScene(slicer.mrmlScene)
+        self.ui.resultSelector.setMRMLScene(slicer.mrmlScene)
         if self.logic is None:
             self.logic = XAIReportLogic()
         requirements = self.resourcePath("requirements.txt")
         self.panel = ReviewPanel(self.ui, self.logic, lambda: dependencies.ensure(requirements))
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
         self.initializeParameterNode()
 
     def enter(self):
@@ -89,6 +100,7 @@ class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def cleanup(self):
         self.removeObservers()
         self.setParameterNode(None)
+        self.panel.close()
         self.logic.close()
 
     def onReload(self):
@@ -105,6 +117,10 @@ class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneEndClose(self, _caller, _event):
         self.initializeParameterNode()
+
+    def onSceneEndImport(self, _caller, _event):
+        self.initializeParameterNode()
+        self.panel.sceneImported(slicer.mrmlScene)
 
     def initializeParameterNode(self):
         self.setParameterNode(self.logic.getParameterNode())
@@ -129,8 +145,9 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
     Example::
 
       logic = slicer.util.getModuleLogic("XAIReport")
-      loaded = logic.analyze(getNode("MRBrainTumor1"))
+      loaded = logic.analyze(getNode("MRBrainTumor1"), device="cpu")
       print(loaded.texts["report.txt"].GetText())
+      logic.analyzeAsync(getNode("MRBrainTumor2"), callback=print)
 
     :param makeClient: makes the client of the worker, for tests.
     """
@@ -140,6 +157,7 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
 
         ScriptedLoadableModuleLogic.__init__(self)
         self._run = AnalysisRun(makeClient or makeWorkerClient)
+        self._opening = None
 
     def getParameterNode(self):
         return XAIReportParameterNode(ScriptedLoadableModuleLogic.getParameterNode(self))
@@ -149,8 +167,16 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
         return self._run.isRunning
 
     @property
+    def isOpening(self):
+        return self._opening is not None and self._opening.isRunning
+
+    @property
     def elapsedSeconds(self):
         return self._run.elapsedSeconds
+
+    @property
+    def lastSeconds(self):
+        return self._run.lastSeconds
 
     def bundleNames(self):
         """Names of the installed model bundles."""
@@ -166,39 +192,68 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
         """Hand a volume to the worker and return at once; ``listener`` (panel.run.Listener) hears how it goes.
 
         :param output: folder in which the result folder is made; ``defaultOutput()`` unless given.
-        :param options: bundle, saliency, device, case_id, keep, force, as in XAIReportLib.analyze.
+        :param options: bundle, saliency, device, case_id, keep, force, as in XAIReportLib.analyze. A volume that is
+            analyzed again keeps its case id, so that the result takes the place of the earlier one or, with keep,
+            stands beside it.
         :raises InputError: the volume cannot be analyzed.
         """
-        from XAIReportLib.scene.export import export_volume
+        from XAIReportLib.scene.export import case_id_of, export_volume
 
-        parameters = {"output": str(output or self.defaultOutput()), **options}
+        parameters = {"output": str(output or self.defaultOutput()), "case_id": case_id_of(volumeNode), **options}
         self._run.start(lambda path: export_volume(volumeNode, path), parameters, listener)
 
-    def analyze(self, volumeNode, waitForCompletion=True, callback=None, **options):
-        """Analyze a volume and load its result into the scene; options as in ``startAnalysis``.
+    def analyze(self, volumeNode, **options):
+        """Analyze a volume and return its result, loaded into the scene (scene.cases.LoadedResult). Slicer's window
+        stays alive meanwhile; options as in ``startAnalysis``.
 
-        :param waitForCompletion: return the loaded result (scene.load.LoadedResult); False returns None at once.
-        :param callback: called with the loaded result, or with the exception that ended the analysis.
         :raises RuntimeError: the analysis failed or was cancelled.
         """
         from XAIReportLib.panel.run import Outcome
 
-        outcome = Outcome(self.loadResult, callback)
+        outcome = Outcome(self._loader(options))
         self.startAnalysis(volumeNode, outcome, **options)
-        return self._run.wait(outcome) if waitForCompletion else None
+        return self._run.wait(outcome)
 
-    def loadResult(self, folder):
-        """Put a finished result folder into the scene; returns its nodes (scene.load.LoadedResult)."""
+    def analyzeAsync(self, volumeNode, callback, **options):
+        """The same, returning at once.
+
+        :param callback: called with the loaded result, or with the exception that ended the analysis.
+        """
+        from XAIReportLib.panel.run import Outcome
+
+        self.startAnalysis(volumeNode, Outcome(self._loader(options), callback), **options)
+
+    def _loader(self, options):
+        return lambda folder: self.loadResult(folder, replace=not options.get("keep", False))
+
+    def loadResult(self, folder, replace=False):
+        """Put a finished result folder into the scene; returns its nodes (scene.cases.LoadedResult).
+
+        :param replace: take earlier results of the same case out of the scene.
+        """
+        from XAIReportLib.panel.opening import keep_folder
         from XAIReportLib.scene import load_result
 
-        return load_result(folder, slicer.mrmlScene)
+        loaded = load_result(folder, slicer.mrmlScene, replace)
+        keep_folder(loaded, folder)
+        return loaded
+
+    def openResult(self, folder, listener, replace=False):
+        """The same in small steps, returning at once; ``listener`` (panel.opening.OpeningListener) hears the end."""
+        from XAIReportLib.panel.opening import Opening
+
+        self._opening = Opening(folder, slicer.mrmlScene, replace, listener)
 
     def cancel(self):
-        """Stop a running analysis; the worker stays warm."""
+        """Stop a running analysis, or the opening of its result; the worker stays warm."""
+        if self.isOpening:
+            self._opening.abandon()
         self._run.cancel()
 
     def close(self):
         """End the worker."""
+        if self.isOpening:
+            self._opening.abandon()
         self._run.close()
 
 

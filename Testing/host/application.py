@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 MODULE_FOLDER = Path(__file__).resolve().parents[2] / "XAIReport"
-STYLED = ("XAIReport", "XAIReportLib.panel.review", "XAIReportLib.panel.run")
+PANEL = MODULE_FOLDER / "XAIReportLib" / "panel"
+STYLED = ("XAIReport", *(f"XAIReportLib.panel.{path.stem}" for path in sorted(PANEL.glob("*.py"))))
 
 
 class _Application:
@@ -69,6 +70,7 @@ def install(folder: Path) -> Iterator[Host]:
             "slicer.parameterNodeWrapper",
             parameterNodeWrapper=parameter_nodes.parameterNodeWrapper,
             Choice=parameter_nodes.Choice,
+            WithinRange=parameter_nodes.WithinRange,
         ),
         "slicer.ScriptedLoadableModule": _module(
             "slicer.ScriptedLoadableModule",

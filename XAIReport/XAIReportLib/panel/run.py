@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import qt
 
+from XAIReportLib.panel.background import YIELD_S
+
 POLL_INTERVAL_MS = 100
 WAIT_INTERVAL_S = 0.03
 
@@ -46,6 +48,7 @@ class AnalysisRun:
         self._listener: Listener | None = None
         self._workspace: Path | None = None
         self._started = 0.0
+        self._lastSeconds: float | None = None
         self._log: list[str] = []
         self._timer = qt.QTimer()
         self._timer.timeout.connect(self._onTimer)
@@ -58,6 +61,11 @@ class AnalysisRun:
     def elapsedSeconds(self) -> float:
         """Since the running analysis was started."""
         return time.monotonic() - self._started if self.isRunning else 0.0
+
+    @property
+    def lastSeconds(self) -> float | None:
+        """How long the last finished analysis took."""
+        return self._lastSeconds
 
     def start(self, writeVolume: Callable[[Path], None], parameters: dict[str, Any], listener: Listener) -> None:
         """Hand a volume to the worker; returns at once.
@@ -116,6 +124,7 @@ class AnalysisRun:
             self._handle(event)
 
     def _onTimer(self, *_args: Any) -> None:
+        time.sleep(YIELD_S)  # the client's threads read from the worker meanwhile
         self.poll()
 
     def _handle(self, event: Any) -> None:
@@ -125,6 +134,7 @@ class AnalysisRun:
         elif event.type == "log":
             self._log.append(data.get("text", ""))
         elif event.type == "result":
+            self._lastSeconds = self.elapsedSeconds
             self._end().analysisFinished(data["folder"])
         elif event.type == "cancelled":
             self._end().analysisCancelled()

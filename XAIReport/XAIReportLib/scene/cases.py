@@ -104,12 +104,18 @@ def _case_of(hierarchy: Any, image: Any) -> LoadedResult:
 
 
 def remove_case(scene: Any, case: LoadedResult) -> None:
-    """Take a case's nodes and its folder out of the scene; colour tables of its own go with their nodes."""
+    """Take a case's nodes, what displays them, and its folder out of the scene."""
     hierarchy = slicer_package().vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    own_colors = [case.atlas.GetDisplayNode().GetColorNode()] if case.atlas is not None else []
-    series = [case.scores.GetNthPlotSeriesNode(0)] if case.scores is not None else []
-    tables = [node.GetTableNode() for node in series if node is not None]
-    for node in [*case.all_nodes(), *own_colors, *series, *tables]:
-        if node is not None:
+    chart = case.scores
+    series = [chart.GetNthPlotSeriesNode(n) for n in range(chart.GetNumberOfPlotSeriesNodes())] if chart else []
+    own = [*series, *(one.GetTableNode() for one in series)]
+    own += [case.atlas.GetDisplayNode().GetColorNode()] if case.atlas is not None else []
+    for node in case.all_nodes():
+        if node.IsA("vtkMRMLDisplayableNode"):
+            own += [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]
+        if node.IsA("vtkMRMLStorableNode"):
+            own += [node.GetNthStorageNode(n) for n in range(node.GetNumberOfStorageNodes())]
+    for node in [*case.all_nodes(), *own]:
+        if node is not None and scene.IsNodePresent(node):
             scene.RemoveNode(node)
     hierarchy.RemoveItem(case.folder_item)

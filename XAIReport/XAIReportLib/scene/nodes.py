@@ -66,10 +66,17 @@ def vtk_matrix(matrix: np.ndarray) -> Any:
 
 def fill_image(image: Any, voxels: np.ndarray) -> None:
     """Copy an array (k, j, i) into a vtkImageData, which keeps no hold on it."""
-    from vtkmodules.util.numpy_support import get_vtk_array_type, vtk_to_numpy
+    from vtkmodules.util.numpy_support import get_vtk_array_type
 
     image.SetDimensions(*reversed(voxels.shape))
     image.AllocateScalars(get_vtk_array_type(voxels.dtype), 1)
+    write_voxels(image, voxels)
+
+
+def write_voxels(image: Any, voxels: np.ndarray) -> None:
+    """Copy an array (k, j, i) over the voxels of a vtkImageData of the same size and type."""
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+
     vtk_to_numpy(image.GetPointData().GetScalars()).reshape(voxels.shape)[:] = voxels
 
 
