@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
@@ -119,8 +120,13 @@ class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.initializeParameterNode()
 
     def onSceneEndImport(self, _caller, _event):
-        self.initializeParameterNode()
-        self.panel.sceneImported(slicer.mrmlScene)
+        # The subject hierarchy finds its nodes in this same event, maybe later than this call.
+        qt.QTimer.singleShot(0, self.onSceneImported)
+
+    def onSceneImported(self):
+        if self._parameterNode is not None:
+            self.initializeParameterNode()
+            self.panel.sceneImported(slicer.mrmlScene)
 
     def initializeParameterNode(self):
         self.setParameterNode(self.logic.getParameterNode())
@@ -225,6 +231,10 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
 
     def _loader(self, options):
         return lambda folder: self.loadResult(folder, replace=not options.get("keep", False))
+
+    def ask(self, type, parameters, answer):
+        """Ask the worker for something short; ``answer`` is called with the last event (worker.protocol.Event)."""
+        self._run.ask(type, parameters, answer)
 
     def loadResult(self, folder, replace=False):
         """Put a finished result folder into the scene; returns its nodes (scene.cases.LoadedResult).

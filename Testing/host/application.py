@@ -7,7 +7,7 @@ import sys
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,14 @@ class _Application:
 
 @dataclass
 class Host:
-    """The running stand-in: the real scene, Slicer's packaging, and the folder that stands for the user's."""
+    """The running stand-in: the real scene, Slicer's packaging, the folder that stands for the user's, the modules
+    that were switched to, and the logics of the three slice views, which can draw."""
 
     scene: Any
     packaging: Any
     folder: Path
+    selected: list[str] = field(default_factory=list)
+    views: list[Any] = field(default_factory=list)
 
 
 @contextmanager
@@ -56,6 +59,7 @@ def install(folder: Path) -> Iterator[Host]:
     import slicer
     from PySide6 import QtWidgets
     from XAIReportLib.scene.session import private_session
+    from XAIReportLib.scene.views import add_slice_views
 
     from . import parameter_nodes, qt_names, scripted_modules, widgets
 
@@ -86,10 +90,14 @@ def install(folder: Path) -> Iterator[Host]:
             "qMRMLWidget": widgets.qMRMLWidget,
             "qMRMLNodeComboBox": widgets.qMRMLNodeComboBox,
         }
-        with _changed(sys.modules, modules), _changed(vars(slicer), names), _changed(vars(slicer.util), _util()):
+        host = Host(session.scene, packaging, folder, views=add_slice_views(session))
+        crosshair = slicer.vtkMRMLCrosshairNode()
+        crosshair.SetCrosshairName("default")
+        session.scene.AddNode(crosshair)
+        with _changed(sys.modules, modules), _changed(vars(slicer), names), _changed(vars(slicer.util), _util(host)):
             sys.path.insert(0, str(MODULE_FOLDER))
             try:
-                yield Host(session.scene, packaging, folder)
+                yield host
             finally:
                 sys.path.remove(str(MODULE_FOLDER))
                 forget_module()
@@ -101,11 +109,12 @@ def forget_module() -> None:
         del sys.modules[name]
 
 
-def _util() -> dict[str, Any]:
+def _util(host: Host) -> dict[str, Any]:
     return {
         "modulePath": _module_path,
         "childWidgetVariables": _child_widget_variables,
         "reloadScriptedModule": _reload,
+        "selectModule": host.selected.append,
     }
 
 

@@ -1,7 +1,7 @@
 """The module ``slicer.parameterNodeWrapper``: typed parameters kept in a node of the scene, bound to widgets.
 
-Knows the parameter types that the module uses (bool, str, float, Choice, WithinRange, MRML node) and, like the original, refuses others,
-refuses a widget that cannot hold a parameter's type, and refuses a .ui file that names an unknown parameter.
+Knows the parameter types that the module uses (bool, str, float, Choice, WithinRange, MRML node) and refuses others,
+like the original; refuses a widget that cannot hold a parameter's type, and refuses a .ui file that names an unknown parameter.
 """
 
 from __future__ import annotations

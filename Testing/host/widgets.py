@@ -98,7 +98,7 @@ class ctkSliderWidget(QtWidgets.QWidget):
         self._slider.blockSignals(False)
         self._on_box(self._box.value())
 
-    def _changed(setter: str) -> Any:  # noqa: N805 - makes the setters below
+    def _changed(setter: str) -> Any:
         def set_(self: Any, value: Any) -> None:
             getattr(self._box, setter)(value)
             self._settle()
@@ -164,6 +164,8 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         self.setCurrentNodeID(node.GetID() if node is not None else "")
 
     def setCurrentNodeID(self, node_id: str) -> None:
+        if node_id not in self._ids:
+            self._refill()  # the original looks at a node's attributes whenever they change
         self._combo.setCurrentIndex(
             self._ids.index(node_id) if node_id in self._ids else 0 if self._none_enabled else -1
         )
@@ -218,7 +220,9 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
 class UiLoader(QtUiTools.QUiLoader):
     """qt.QUiLoader, which in Slicer knows the widgets of CTK and Slicer; an unknown class is an error."""
 
-    CLASSES: ClassVar = {cls.__name__: cls for cls in (qMRMLWidget, ctkCollapsibleButton, ctkSliderWidget, qMRMLNodeComboBox)}
+    CLASSES: ClassVar = {
+        cls.__name__: cls for cls in (qMRMLWidget, ctkCollapsibleButton, ctkSliderWidget, qMRMLNodeComboBox)
+    }
 
     def createWidget(self, class_name: str, parent: Any = None, name: str = "") -> Any:
         if class_name in self.CLASSES:

@@ -31,25 +31,6 @@ ask()
 """
 
 
-@pytest.fixture
-def open_panel():
-    opened = []
-
-    def open_(make_client: Any = None) -> Any:
-        import XAIReport
-
-        logic = XAIReport.XAIReportLogic(make_client)
-        logic.bundleNames = lambda: ["brain_tumor_mri"]
-        widget = XAIReport.XAIReportWidget(logic=logic)
-        opened.append(widget)
-        return widget
-
-    yield open_
-    for widget in opened:
-        widget.cleanup()
-        widget.parent.deleteLater()
-
-
 def selected(widget: Any, volume: Any) -> Any:
     widget.ui.volumeSelector.setCurrentNode(volume)
     return widget.ui
@@ -120,7 +101,7 @@ def test_the_result_is_in_the_live_scene(open_panel, a_volume, a_worker, wait_un
     result = write_result(tmp_path / "results" / "case-7", oblique())
     widget = open_panel(a_worker(SUCCESS.format(folder=str(result))))
     selected(widget, a_volume).analyzeButton.click()
-    wait_until(lambda: widget.ui.narrativeText.toPlainText())
+    wait_until(widget.ui.narrativeText.toPlainText)
     assert a_volume.GetScene().GetFirstNodeByName("case-7 heat map gradcam++") is not None
     assert widget.ui.volumeSelector.currentNode().GetName() == "Patient Name"
 
@@ -210,7 +191,7 @@ if not os.path.exists({str(flag)!r}):
     assert "SIGKILL" in ui.errorLabel.text()
     ui.analyzeButton.click()
     assert not ui.errorFrame.isVisible()
-    wait_until(lambda: ui.narrativeText.toPlainText())
+    wait_until(ui.narrativeText.toPlainText)
     assert "glioma" in ui.narrativeText.toPlainText()
 
 
@@ -233,14 +214,12 @@ def test_a_volume_under_a_transform_is_refused_with_the_reason(open_panel, a_vol
     assert not widget.logic.isRunning
 
 
-def test_load_result_folder_opens_a_finished_result(open_panel, tmp_path, monkeypatch, wait_until):
-    from PySide6 import QtWidgets
-
+def test_load_result_folder_opens_a_finished_result(open_panel, tmp_path, choose_folder, wait_until):
     result = write_result(tmp_path / "results" / "case-7", oblique())
-    monkeypatch.setattr(QtWidgets.QFileDialog, "getExistingDirectory", staticmethod(lambda *_: str(result)))
+    choose_folder(result)
     ui = open_panel().ui
     ui.loadResultButton.click()
-    wait_until(lambda: ui.narrativeText.toPlainText())
+    wait_until(ui.narrativeText.toPlainText)
     assert "glioma" in ui.narrativeText.toPlainText()
 
 

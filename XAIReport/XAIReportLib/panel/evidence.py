@@ -63,6 +63,8 @@ class EvidenceSection:
                 self._parameters.heatMap = methods[0] if methods else "none"
             self._shown = ()
             self.apply()
+        else:
+            self._showMethod(None)
 
     def apply(self) -> None:
         """Bring the parameters to the scene, as far as they have changed since the last time."""
@@ -171,6 +173,9 @@ class EvidenceSection:
         if self._filling or self._case is None or method not in self._masks:
             return
         percentile = round(self._ui.percentileSlider.value, 1)
+        if abs(percentile - self._entry(method).get("percentile", -1.0)) < 0.05:
+            self._onReset()
+            return
         voxels = self._masks[method].cut(percentile)
         reveal.outlines(self._case, self._parameters.showLesion, method if self._parameters.showMask else None)
         self._ui.percentileResetButton.enabled = True
@@ -187,7 +192,10 @@ class EvidenceSection:
 
     def _onHeatMap(self, *_args: Any) -> None:
         if not self._filling and self._parameters is not None:
-            self._parameters.heatMap = self._ui.heatMapSelector.currentData or "none"
+            self._parameters.heatMap = self._chosenMethod() or "none"
+
+    def _chosenMethod(self) -> str:
+        return self._ui.heatMapSelector.itemData(self._ui.heatMapSelector.currentIndex)
 
     # The region under the cursor.
 

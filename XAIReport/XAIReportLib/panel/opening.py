@@ -12,6 +12,7 @@ from XAIReportLib.panel.background import Background
 from XAIReportLib.scene.cases import FOLDER, LoadedResult
 from XAIReportLib.scene.contents import Contents, read_contents
 from XAIReportLib.scene.load import loading
+from XAIReportLib.scene.terminology import load_dictionaries
 
 
 class OpeningListener(Protocol):
@@ -34,7 +35,7 @@ class Opening:
         self._timer = qt.QTimer()
         self._timer.timeout.connect(self._step)
         self.isRunning = True
-        self._reading = Background(lambda: read_contents(self._folder), self._read)
+        self._reading = Background(self._contents, self._read)
 
     def abandon(self) -> None:
         """Stop; no node of the case stays in the scene, and the listener hears nothing more."""
@@ -43,6 +44,10 @@ class Opening:
         self._timer.stop()
         if self._steps is not None:
             self._steps.close()
+
+    def _contents(self) -> Contents:
+        load_dictionaries()
+        return read_contents(self._folder)
 
     def _read(self, contents: Contents | None, error: BaseException | None) -> None:
         if contents is None:

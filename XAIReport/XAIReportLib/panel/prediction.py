@@ -52,7 +52,9 @@ class PredictionSection:
             font = qt.QFont(name.font)
             font.setBold(label in classSet)
             name.font, value.font = font, font
-            name.toolTip = _("Cannot be set aside.") if label in classSet else _("Set aside at the model's confidence level.")
+            name.toolTip = (
+                _("Cannot be set aside.") if label in classSet else _("Set aside at the model's confidence level.")
+            )
             for column, widget in enumerate((name, bar, value)):
                 self._grid.addWidget(widget, row, column)
                 self._bars.append(widget)

@@ -8,7 +8,7 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from XAIReportLib.report.wording import method_name
+from XAIReportLib.report.wording import method_name, region_name
 
 OTHER_LOBE = "other"
 
@@ -19,7 +19,7 @@ class RegionsSection:
     def __init__(self, ui: Any, onRegion: Callable[[str, str, str | None], None]) -> None:
         self._ui, self._onRegion = ui, onRegion
         self._rows: list[tuple[str, dict[str, Any]]] = []
-        titles = (_("Mask"), _("Region"), _("Side"), _("ml"), _("% of mask"), _("% of region"))
+        titles = (_("Mask"), _("Region"), _("ml"), _("% of mask"), _("% of region"))
         ui.regionsTable.columnCount = len(titles)
         ui.regionsTable.setHorizontalHeaderLabels(list(titles))
         ui.regionsTable.verticalHeader().visible = False
@@ -31,8 +31,16 @@ class RegionsSection:
     def show(self, findings: dict[str, Any]) -> None:
         """The rows of every mask of the findings; the chosen row stays chosen when it is still there."""
         chosen = self._chosen()
-        lesions = [(entry.get("name", ""), row) for entry in findings.get("lesions") or () for row in entry.get("regions") or ()]
-        maps = [(entry.get("method", ""), row) for entry in findings.get("saliency") or () for row in entry.get("regions") or ()]
+        lesions = [
+            (entry.get("name", ""), row)
+            for entry in findings.get("lesions") or ()
+            for row in entry.get("regions") or ()
+        ]
+        maps = [
+            (entry.get("method", ""), row)
+            for entry in findings.get("saliency") or ()
+            for row in entry.get("regions") or ()
+        ]
         self._rows = lesions + maps
         table = self._ui.regionsTable
         table.blockSignals(True)
@@ -40,12 +48,15 @@ class RegionsSection:
         table.rowCount = len(self._rows)
         for index, (mask, row) in enumerate(self._rows):
             share = row.get("percent_of_lesion", row.get("percent_of_mask"))
-            cells = (_called(mask), _region(row), row.get("side") or "", row.get("overlap_ml"), share, row.get("percent_of_region"))
+            cells = (_called(mask), _region(row), row.get("overlap_ml"), share, row.get("percent_of_region"))
             for column, value in enumerate(cells):
                 item = qt.QTableWidgetItem()
                 if value is not None:
                     item.setData(qt.Qt.DisplayRole, value)
                 item.setData(qt.Qt.UserRole, index)
+                item.setToolTip(str(value) if isinstance(value, str) else "")
+                if not isinstance(value, str):
+                    item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
                 table.setItem(index, column, item)
         table.sortingEnabled = True
         if chosen is not None:
@@ -97,4 +108,4 @@ def _region(row: dict[str, Any]) -> str:
         return _("{name}, nearest: {nearest} ({distance} mm)").format(
             name=row.get("name", ""), nearest=row["nearest"], distance=row.get("nearest_mm")
         )
-    return row.get("name", "")
+    return region_name(row.get("name", ""), row.get("side"))

@@ -31,7 +31,7 @@ class ReviewPanel:
         self._clock = qt.QTimer()
         self._clock.timeout.connect(self._showElapsed)
         ui.resultSelector.addAttribute("vtkMRMLScalarVolumeNode", ROLE, IMAGE)
-        self.shown = ShownCase(ui)
+        self.shown = ShownCase(ui, logic.ask, ensureDependencies, self._failed)
         ui.bundleSelector.addItems(logic.bundleNames())
         ui.analyzeButton.clicked.connect(self._onAnalyzeOrCancel)
         ui.loadResultButton.clicked.connect(self._onLoadResult)
@@ -139,7 +139,8 @@ class ReviewPanel:
         self._open(folder)
 
     def analysisFailed(self, message: str, details: str) -> None:
-        self._showIdle()
+        if not (self._logic.isRunning or self._logic.isOpening):  # or something else failed meanwhile
+            self._showIdle()
         self._ui.errorLabel.text = message
         self._ui.detailsText.plainText = details
         self._ui.detailsButton.checked = False

@@ -50,6 +50,7 @@ class AnalysisRun:
         self._started = 0.0
         self._lastSeconds: float | None = None
         self._log: list[str] = []
+        self._asked: dict[str, Callable[[Any], None]] = {}
         self._timer = qt.QTimer()
         self._timer.timeout.connect(self._onTimer)
 
@@ -90,6 +91,16 @@ class AnalysisRun:
         self._listener, self._started, self._log = listener, time.monotonic(), []
         self._timer.start(POLL_INTERVAL_MS)
 
+    def ask(self, type: str, parameters: dict[str, Any], answer: Callable[[Any], None]) -> None:
+        """Ask the worker for something short; it waits for its turn behind a running analysis.
+
+        :param answer: called with the last event of the request (worker.protocol.Event).
+        """
+        if self._client is None:
+            self._client = self._makeClient()
+        self._asked[self._client.submit(type, **parameters)] = answer
+        self._timer.start(POLL_INTERVAL_MS)
+
     def cancel(self) -> None:
         """Ask for the end of the running analysis; the listener hears when it has ended."""
         if self._client is not None and self._request is not None:
@@ -98,8 +109,10 @@ class AnalysisRun:
     def close(self) -> None:
         """End the worker; a running analysis ends as cancelled. The next ``start`` makes a new worker."""
         client, self._client = self._client, None
+        self._asked = {}
         if client is not None:
             client.close()
+        self._timer.stop()
         if self.isRunning:
             self._end().analysisCancelled()
 
@@ -119,9 +132,12 @@ class AnalysisRun:
     def poll(self) -> None:
         """Take the worker's news and pass it on. Never blocks."""
         for event in self._client.poll() if self._client is not None else ():
-            if self._request is None or event.id != self._request:
-                continue
-            self._handle(event)
+            if event.is_last and event.id in self._asked:
+                self._asked.pop(event.id)(event)
+            elif self._request is not None and event.id == self._request:
+                self._handle(event)
+        if self._request is None and not self._asked:
+            self._timer.stop()
 
     def _onTimer(self, *_args: Any) -> None:
         time.sleep(YIELD_S)  # the client's threads read from the worker meanwhile
@@ -146,7 +162,6 @@ class AnalysisRun:
         """The run is over before its listener hears so, so that it can start the next one."""
         listener = self._listener
         self._request, self._listener = None, None
-        self._timer.stop()
         self._removeWorkspace()
         return listener
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from slicer.i18n import tr as _
 
+from XAIReportLib.panel.correction import Correction
 from XAIReportLib.panel.evidence import EvidenceSection
 from XAIReportLib.panel.opening import folder_of
 from XAIReportLib.panel.prediction import PredictionSection
 from XAIReportLib.panel.regions import RegionsSection
 from XAIReportLib.panel.report import ReportSection
+from XAIReportLib.panel.signing import Signing
 from XAIReportLib.panel.statements import Target
 from XAIReportLib.scene import reveal
 from XAIReportLib.scene.cases import LoadedResult, case_of
@@ -20,9 +23,18 @@ class ShownCase:
     """Fills the sections from the nodes of one case, and shows what a person clicks.
 
     :param ui: the named widgets.
+    :param ask: XAIReportLogic.ask.
+    :param prepare: called before the worker is needed for a correction.
+    :param onError: called with what went wrong.
     """
 
-    def __init__(self, ui: Any) -> None:
+    def __init__(
+        self,
+        ui: Any,
+        ask: Callable[..., None],
+        prepare: Callable[[], None],
+        onError: Callable[[BaseException], None],
+    ) -> None:
         self._ui = ui
         self.case: LoadedResult | None = None
         self.findings: dict[str, Any] = {}
@@ -30,6 +42,8 @@ class ShownCase:
         self.evidence = EvidenceSection(ui)
         self.regions = RegionsSection(ui, self.goToRegion)
         self.report = ReportSection(ui, self.goTo)
+        self.correction = Correction(ui, ask, prepare, lambda: self.show(self.case), onError)
+        self.signing = Signing(ui, ask, self.correction, onError)
         self.show(None)
 
     def setParameters(self, parameters: Any) -> None:
@@ -53,11 +67,14 @@ class ShownCase:
         self.evidence.show(case, self.findings, narrative)
         self.regions.show(self.findings)
         self.report.show(self.findings, narrative)
+        self.correction.show(case)
+        self.signing.show(case)
         self._showWhereFrom()
 
     def close(self) -> None:
         self.case = None
         self.evidence.close()
+        self.correction.show(None)
 
     def goToRegion(self, mask: str, name: str, side: str | None) -> None:
         """Bring all slice views to what a mask has of a region, and mark the region."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from XAIReportLib.case import head_mask
@@ -21,7 +19,7 @@ READER_COLOR = (0.94, 0.89, 0.26)
 class LiveMask:
     """One heat map and the values of its head, sorted once, so that a cut takes milliseconds.
 
-    ``prepare`` takes a second or two and touches no node, so that it can run in a thread; ``cut`` is for the main thread.
+    ``prepare`` takes a second or two and changes no node, so that it can run in a thread; ``cut`` is for the main thread.
 
     Args:
         case: its image and its heat map of ``method``.
@@ -29,23 +27,19 @@ class LiveMask:
 
     def __init__(self, case: LoadedResult, method: str) -> None:
         self._case, self._method = case, method
-        self._values = image_array(case.heatmaps[method].GetImageData())
-        self._image = image_array(case.volume.GetImageData())
+        self._map, self._image = case.heatmaps[method].GetImageData(), case.volume.GetImageData()
+        self._values = np.empty(0, np.float32)
         self._sorted = np.empty(0, np.float32)
-
-    @property
-    def is_ready(self) -> bool:
-        return self._sorted.size > 0
 
     def prepare(self) -> None:
         """Find the head and sort the map's values inside it; outside of it nothing is ever marked."""
-        head = np.transpose(head_mask(np.transpose(self._image)))
+        values = image_array(self._map)
+        head = np.transpose(head_mask(np.transpose(image_array(self._image))))
         if not head.any():
             head = np.ones_like(head)
-        inside = np.sort(self._values[head])
-        self._values[~head] = -1.0
-        self._image = np.empty(0)
-        self._sorted = inside
+        inside = np.sort(values[head])
+        values[~head] = -1.0
+        self._values, self._sorted = values, inside
 
     def threshold(self, percentile: float) -> float:
         """The value below which ``percentile`` percent of the head lie, interpolated as in numpy.percentile."""

@@ -93,8 +93,8 @@ def _steps(scene: Any, contents: Contents, loaded: LoadedResult) -> Iterator[Cal
         cut = nodes.heat_map_cut(grid, contents.saliency_masks.get(method))
         loaded.heatmaps[method] = nodes.heat_map_volume(scene, grid, f"{case} heat map {method}", cut, first)
 
-    def outlines() -> None:
-        loaded.segmentation = segments.segmentation(scene, contents, loaded.volume, f"{case} segmentation")
+    def keep(segmentation: Any) -> None:
+        loaded.segmentation = segmentation
 
     def atlas() -> None:
         if contents.atlas is not None:
@@ -117,7 +117,8 @@ def _steps(scene: Any, contents: Contents, loaded: LoadedResult) -> Iterator[Cal
 
     yield image
     yield from (partial(heat_map, method) for method in contents.heatmaps)
-    yield from (outlines, atlas, words, gather)
+    yield from segments.segmentation_steps(scene, contents, lambda: loaded.volume, f"{case} segmentation", keep)
+    yield from (atlas, words, gather)
 
 
 def _gather(scene: Any, loaded: LoadedResult) -> int:

@@ -12,11 +12,11 @@ from .session import slicer_package
 
 LEGEND_TITLE = "share of the map's maximum"
 
+
 def image_volume(scene: Any, contents: Contents, name: str) -> Any:
     """The analysed image, windowed by the percentiles of the head."""
     node = _volume(scene, "vtkMRMLScalarVolumeNode", name, contents.image)
     display = node.GetDisplayNode()
-    display.SetAutoWindowLevel(False)
     display.SetWindowLevelMinMax(*contents.window)
     display.SetInterpolate(True)
     return node
@@ -27,9 +27,7 @@ def heat_map_volume(scene: Any, heatmap: GridImage, name: str, cut: float, legen
     node = _volume(scene, "vtkMRMLScalarVolumeNode", name, heatmap)
     display = node.GetDisplayNode()
     display.SetAndObserveColorNodeID(colors.heat_map_table(scene).GetID())
-    display.SetAutoWindowLevel(False)
     display.SetWindowLevelMinMax(0.0, 1.0)
-    display.SetAutoThreshold(False)
     display.SetThreshold(float(cut), 1.0)
     display.SetApplyThreshold(True)
     scale = slicer_package().vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
@@ -92,10 +90,14 @@ def _volume(scene: Any, node_class: str, name: str, grid: GridImage) -> Any:
 
     node = scene.AddNewNodeByClass(node_class, name)
     node.SetIJKToRASMatrix(vtk_matrix(grid.ijk_to_ras))
+    # Display first, and nothing automatic: for an image that is there, window and threshold would be searched for long.
+    node.CreateDefaultDisplayNodes()
+    if node.IsA("vtkMRMLScalarVolumeNode") and not node.IsA("vtkMRMLLabelMapVolumeNode"):
+        node.GetDisplayNode().SetAutoWindowLevel(False)
+        node.GetDisplayNode().SetAutoThreshold(False)
     image = vtkImageData()
     fill_image(image, grid.voxels)
     node.SetAndObserveImageData(image)
-    node.CreateDefaultDisplayNodes()
     # The fastest gzip level: the default level takes five times as long for a float volume and saves a few percent.
     node.AddDefaultStorageNode()
     node.GetStorageNode().SetCompressionParameter("gzip_fastest")

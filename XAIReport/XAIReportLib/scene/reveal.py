@@ -77,7 +77,7 @@ def region_at(case: LoadedResult, position: tuple[float, float, float] | None) -
     """Name of the atlas region at a place (RAS millimetres); None where there is none."""
     if case.atlas is None or position is None:
         return None
-    ijk = np.rint(np.linalg.inv(_ijk_to_ras(case.atlas)) @ [*position, 1.0])[:3].astype(int)
+    ijk = np.rint(np.linalg.inv(ijk_to_ras(case.atlas)) @ [*position, 1.0])[:3].astype(int)
     image = case.atlas.GetImageData()
     if any(not 0 <= index < length for index, length in zip(ijk, image.GetDimensions(), strict=True)):
         return None
@@ -97,7 +97,7 @@ def place_of(case: LoadedResult, mask: str, label: int | None = None) -> tuple[f
         return None
     kji = np.argwhere(inside)
     nearest = kji[np.argmin(((kji - kji.mean(axis=0)) ** 2).sum(axis=1))]
-    return tuple(float(v) for v in (_ijk_to_ras(case.volume) @ [*nearest[::-1], 1.0])[:3])
+    return tuple(float(v) for v in (ijk_to_ras(case.volume) @ [*nearest[::-1], 1.0])[:3])
 
 
 def peak_of(case: LoadedResult, method: str) -> tuple[float, float, float] | None:
@@ -114,7 +114,7 @@ def peak_of(case: LoadedResult, method: str) -> tuple[float, float, float] | Non
 
 def voxel_ml(volume: Any) -> float:
     """Millilitres of one voxel of a volume node."""
-    return float(abs(np.linalg.det(_ijk_to_ras(volume)[:3, :3])) / 1000)
+    return float(abs(np.linalg.det(ijk_to_ras(volume)[:3, :3])) / 1000)
 
 
 def go_to(scene: Any, position: tuple[float, float, float] | None) -> None:
@@ -127,7 +127,8 @@ def _layers(scene: Any) -> list[Any]:
     return [scene.GetNthNodeByClass(index, "vtkMRMLSliceCompositeNode") for index in range(count)]
 
 
-def _ijk_to_ras(volume: Any) -> np.ndarray:
+def ijk_to_ras(volume: Any) -> np.ndarray:
+    """4x4, voxel index of a volume node to RAS millimetres."""
     from vtkmodules.vtkCommonMath import vtkMatrix4x4
 
     matrix = vtkMatrix4x4()

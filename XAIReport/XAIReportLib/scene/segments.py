@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,27 +30,47 @@ def saliency_name(method: str) -> str:
     return f"Saliency mask {method}"
 
 
-def segmentation(scene: Any, contents: Contents, volume: Any, name: str) -> Any:
-    """The segmentation of a case, or None when there is nothing to segment."""
-    lesions = _numbered(contents.lesions)
-    if not lesions and not contents.saliency_masks:
-        return None
-    slicer = slicer_package()
-    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-    # Slicer's own DICOM SEG export needs both the geometry and the reference to the volume.
-    node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
-    node.SetNodeReferenceID(slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole(), volume.GetID())
-    node.GetSegmentation().SetSourceRepresentationName("Binary labelmap")
-    node.CreateDefaultDisplayNodes()
-    for number, color in lesions:
+def segmentation_steps(
+    scene: Any, contents: Contents, volume: Any, name: str, keep: Callable[[Any], None]
+) -> list[Callable[[], None]]:
+    """What makes the segmentation of a case, a segment at a time; nothing when there is nothing to segment.
+
+    Args:
+        volume: gives the image node once it is there.
+        keep: takes the segmentation node.
+    """
+    if not contents.lesion_numbers and not contents.saliency_masks:
+        return []
+    made: list[Any] = []
+
+    def node() -> None:
+        slicer = slicer_package()
+        made.append(scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name))
+        # Slicer's own DICOM SEG export needs both the geometry and the reference to the volume.
+        made[0].SetReferenceImageGeometryParameterFromVolumeNode(volume())
+        role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
+        made[0].SetNodeReferenceID(role, volume().GetID())
+        made[0].GetSegmentation().SetSourceRepresentationName("Binary labelmap")
+        made[0].CreateDefaultDisplayNodes()
+        keep(made[0])
+
+    def lesion(number: int) -> None:
         grid = GridImage(contents.lesions.voxels == number, contents.lesions.ijk_to_ras)
+        color = LESION_COLORS[min(number - 1, len(LESION_COLORS) - 1)]
         segment = _segment(lesion_name(number), grid, color, terminology.lesion_entry(_side(contents, number)))
-        _add(node, segment, f"lesion-{number}")
-    for index, (method, grid) in enumerate(contents.saliency_masks.items()):
+        _add(made[0], segment, f"lesion-{number}")
+
+    def mask(index: int, method: str) -> None:
         color = SALIENCY_COLORS[index % len(SALIENCY_COLORS)]
-        _add(node, _segment(saliency_name(method), grid, color, terminology.saliency_entry(method)), method)
-    _show_as_outlines(node)
-    return node
+        grid = contents.saliency_masks[method]
+        _add(made[0], _segment(saliency_name(method), grid, color, terminology.saliency_entry(method)), method)
+
+    return [
+        node,
+        *(partial(lesion, number) for number in contents.lesion_numbers),
+        *(partial(mask, index, method) for index, method in enumerate(contents.saliency_masks)),
+        lambda: _show_as_outlines(made[0]),
+    ]
 
 
 def segment_voxels(node: Any, identifier: str, reference: Any) -> np.ndarray:
@@ -129,11 +151,6 @@ def put_segment(node: Any, identifier: str, voxels: np.ndarray, reference: Any, 
     else:
         segment.SetLabelValue(1)
         segment.AddRepresentation("Binary labelmap", image)
-
-
-def _numbered(lesions: GridImage | None) -> list[tuple[int, tuple[float, float, float]]]:
-    labels = [] if lesions is None else [int(v) for v in np.unique(lesions.voxels) if v > 0]
-    return [(number, LESION_COLORS[min(number - 1, len(LESION_COLORS) - 1)]) for number in labels]
 
 
 def _side(contents: Contents, number: int) -> str | None:

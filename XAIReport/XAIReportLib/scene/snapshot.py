@@ -20,7 +20,9 @@ def snapshot(scene: Any) -> dict[str, dict[str, Any]]:
     for index in range(scene.GetNumberOfNodes()):
         node = scene.GetNthNode(index)
         ours = any(name.startswith("XAIReport.") for name in node.GetAttributeNames())
-        if not (ours or node.IsA("vtkMRMLSliceCompositeNode") or node.IsA("vtkMRMLColorLegendDisplayNode")) or not any(node.IsA(name) for name in _FACTS):
+        if not (ours or node.IsA("vtkMRMLSliceCompositeNode") or node.IsA("vtkMRMLColorLegendDisplayNode")) or not any(
+            node.IsA(name) for name in _FACTS
+        ):
             continue
         key = f"{node.GetClassName()} '{node.GetName()}'"
         if key in found:

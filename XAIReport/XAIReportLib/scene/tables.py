@@ -69,7 +69,9 @@ def lesion_points(scene: Any, contents: Contents, name: str) -> Any:
 
 def peak_points(scene: Any, contents: Contents, name: str) -> Any:
     """A labelled point at the highest value of each heat map; None without one. Hidden at first: they lie close together."""
-    peaks = {f"Peak {method}": peak(grid) for method, grid in contents.heatmaps.items() if grid.voxels.max() > 0}
+    peaks = {
+        f"Peak {method}": peak(grid) for method, grid in contents.heatmaps.items() if method in contents.saliency_masks
+    }
     node = _points(scene, name, peaks, (0.90, 0.62, 0.00))
     if node is not None:
         node.GetDisplayNode().SetVisibility(False)
@@ -109,7 +111,7 @@ def lesion_centroids(contents: Contents) -> dict[int, tuple[float, float, float]
         return {}
     stated = contents.findings.get("lesions") or []
     points = {}
-    for number in (int(v) for v in np.unique(contents.lesions.voxels) if v > 0):
+    for number in contents.lesion_numbers:
         position = stated[number - 1].get("centroid_ras_mm") if number <= len(stated) else None
         if position is None:
             kji = np.argwhere(contents.lesions.voxels == number).mean(axis=0)
