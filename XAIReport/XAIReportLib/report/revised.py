@@ -26,7 +26,7 @@ def revise(
 
     Args:
         labels: the reader's lesion labels on the case's grid.
-        changed: labels whose voxels differ from the model's; what was not changed is kept word for word.
+        changed: labels whose voxels differ from the model's, gone ones too; what was not changed is kept word for word.
         geometry, overlaps: of the changed lesions.
         masks: the saliency mask of each method, for its overlap with the lesions.
 
@@ -42,7 +42,7 @@ def revise(
         for n in numbers
     ]
     voxels = int((labels > 0).sum())
-    names = {f"lesion-{n}" for n in numbers}
+    removed = [name for name in before if name not in {f"lesion-{n}" for n in numbers}]
     content = findings.model_dump()
     content |= {
         "lesions": lesions,
@@ -50,12 +50,13 @@ def revise(
         "saliency": [
             {**entry, "dice_with_lesion": _dice(masks[entry["method"]], labels)} for entry in content["saliency"]
         ],
-        "reader_edit": {
-            "changed": [f"lesion-{n}" for n in numbers if n in changed],
-            "removed": [name for name in before if name not in names],
-            "model_total": content["lesion_total"],
-        },
     }
+    if changed:
+        content["reader_edit"] = {
+            "changed": [f"lesion-{n}" for n in numbers if n in changed],
+            "removed": removed,
+            "model_total": findings.lesion_total.model_dump(),
+        }
     try:
         return Findings.model_validate(content)
     except ValidationError as error:
