@@ -47,7 +47,6 @@ class Correction:
         self._workspace: Path | None = None
         self._busy = False
         self._timer = qt.QTimer()
-        self._timer.singleShot = True
         self._timer.timeout.connect(self._onRest)
         ui.correctButton.clicked.connect(self._onCorrect)
 
@@ -104,6 +103,7 @@ class Correction:
             self._timer.start(REST_MS)
 
     def _onRest(self, *_args: Any) -> None:
+        self._timer.stop()
         if self._busy or self._case is None:
             return  # the answer that is awaited looks again
         case, state = self._case, corrected.state_of(self._case)
