@@ -106,8 +106,12 @@ def test_the_live_percentile_is_no_edit_of_the_outline(a_review, wait_until):
     assert not a_review.panel.shown.correction.isPending
 
 
-def test_an_edit_that_cannot_be_measured_is_an_error_and_is_said_to_be_missing(open_panel, a_case, a_worker, wait_until):
-    widget = open_panel(a_worker('tell("error", id, message="The disk is full.", details="", kind="internal")\nask()\n'))
+def test_an_edit_that_cannot_be_measured_is_an_error_and_is_said_to_be_missing(
+    open_panel, a_case, a_worker, wait_until
+):
+    widget = open_panel(
+        a_worker('tell("error", id, message="The disk is full.", details="", kind="internal")\nask()\n')
+    )
     widget.logic.openResult(a_case, widget.panel)
     wait_until(lambda: not widget.logic.isOpening)
     before = widget.ui.narrativeText.toPlainText()
