@@ -91,7 +91,8 @@ def test_analyze_shows_progress_and_then_the_report(open_panel, a_volume, a_work
     assert ui.progressBar.isVisible()
     wait_until(lambda: not ui.progressBar.isVisible())
     assert "The model's suggestion is glioma." in ui.narrativeText.toPlainText()
-    assert str(result) in ui.folderLabel.text()
+    assert ui.folderLabel.text() == "Result folder: case-7"
+    assert ui.folderLabel.toolTip() == str(result)
     assert ui.analyzeButton.text() == "Analyze"
     assert not ui.progressBar.isVisible()
     assert not ui.errorFrame.isVisible()

@@ -110,10 +110,11 @@ class ShownCase:
 
     def _showWhereFrom(self) -> None:
         folder = folder_of(self.case) if self.case is not None else None
-        text = _("Result folder: {folder}").format(folder=folder) if folder is not None else ""
+        text = _("Result folder: {folder}").format(folder=folder.name) if folder is not None else ""
         if self.case is not None and folder is None:
             text = _("The result folder of this case is not at hand; load it to review or correct the case.")
         self._ui.folderLabel.text = text
+        self._ui.folderLabel.toolTip = str(folder or "")
         self._ui.folderLabel.visible = bool(text)
         device = self.case.volume.GetAttribute("XAIReport.device") if self.case is not None else None
         self._ui.deviceReasonLabel.text = _("last used: {device}").format(device=device) if device else ""

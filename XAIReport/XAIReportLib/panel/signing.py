@@ -101,7 +101,8 @@ class Signing:
             reason = (error.strerror or type(error).__name__).lower()
             text = _("The report cannot be written to {folder} ({reason}); choose another folder.")
             raise InputError(text.format(folder=place, reason=reason)) from error
-        self._ui.folderLabel.text = _("Exported to {folder}").format(folder=target)
+        self._ui.folderLabel.text = _("Exported to {folder}").format(folder=target.name)
+        self._ui.folderLabel.toolTip = str(target)
         self._ui.folderLabel.visible = True
 
     def _edited(self) -> bool:

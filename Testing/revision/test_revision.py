@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path[:0] = [str(Path(__file__).parent / name) for name in ("report", "panel")]
-
 from engine_results import write_engine_result
 from phantom_case import analysed_phantom, stored_as
 from scipy import ndimage
