@@ -19,6 +19,13 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
+SAMPLE_URL = "https://github.com/Slicer/SlicerTestingData/releases/download/SHA256/"
+SAMPLES = {
+    "MRBrainTumor1": "998cb522173839c78657f4bc0ea907cea09fd04e44601f17c82ea27927937b95",
+    "MRBrainTumor2": "1a64f3f422eb3d1c9b093d1a18da354b13bcf307907c66317e2463ee530b7a97",
+}
+DARK_BELOW = 128  # lightness of the window, 0 to 255
+
 
 class XAIReport(ScriptedLoadableModule):
     """What Slicer shows of the module in its menus and help."""
@@ -36,6 +43,26 @@ class XAIReport(ScriptedLoadableModule):
             '<a href="https://github.com/XAIReport/SlicerXAIReport">Documentation</a>'
         )
         parent.acknowledgementText = _("The model was trained on the brain tumour data set of Jun Cheng (CC BY 4.0).")
+        if slicer.app.palette().color(qt.QPalette.Window).lightness() < DARK_BELOW:
+            folder = Path(__file__).resolve().parent / "Resources" / "Icons"
+            parent.icon = qt.QIcon(str(folder / "XAIReport-dark.png"))
+        # The Sample Data module may come later than this one.
+        slicer.app.connect("startupCompleted()", registerSampleData)
+
+
+def registerSampleData():
+    """Offer, under XAIReport in the module Sample Data, two volumes that the model was made for."""
+    import SampleData
+
+    for name, sha256 in SAMPLES.items():
+        SampleData.SampleDataLogic.registerCustomSampleDataSource(
+            category="XAIReport",
+            sampleName=name,
+            uris=f"{SAMPLE_URL}{sha256}",
+            fileNames=f"{name}.nrrd",
+            nodeNames=name,
+            checksums=f"SHA256:{sha256}",
+        )
 
 
 @parameterNodeWrapper
@@ -274,7 +301,7 @@ class XAIReportTest(ScriptedLoadableModuleTest):
         slicer.mrmlScene.Clear()
 
     def runTest(self):
-        for test in (self.test_moduleLoads, self.test_parametersAreInTheScene):
+        for test in (self.test_moduleLoads, self.test_parametersAreInTheScene, self.test_choicesReachTheWidgets):
             self.setUp()
             test()
 
@@ -288,3 +315,11 @@ class XAIReportTest(ScriptedLoadableModuleTest):
         logic = XAIReportLogic()
         logic.getParameterNode().device = "cpu"
         self.assertEqual(XAIReportLogic().getParameterNode().device, "cpu")
+
+    def test_choicesReachTheWidgets(self):
+        ui = slicer.util.getModuleWidget("XAIReport").ui
+        XAIReportLogic().getParameterNode().opacity = 0.25
+        self.assertAlmostEqual(ui.opacitySlider.value, 0.25, places=3)
+        self.assertEqual(ui.outcomeLabel.text, "No result is shown yet.")
+        self.assertEqual(ui.regionsTable.rowCount, 0)
+        self.assertFalse(ui.exportButton.enabled)

@@ -23,6 +23,17 @@ class _Application:
         self.temporaryPath = str(folder / "temporary")
         self.defaultScenePath = str(folder / "documents")
 
+        self.connected: dict[str, Any] = {}
+
+    def connect(self, signal: str, slot: Any) -> None:
+        """PythonQt's connection by name; a test calls the slot itself."""
+        self.connected[signal] = slot
+
+    def palette(self) -> Any:
+        from PySide6 import QtGui
+
+        return QtGui.QGuiApplication.palette()
+
     def layoutManager(self) -> None:
         """None, as with --no-main-window."""
 
@@ -70,6 +81,7 @@ def install(folder: Path) -> Iterator[Host]:
         "ctk": _module("ctk", ctkCollapsibleButton=widgets.ctkCollapsibleButton),
         "slicer.i18n": _module("slicer.i18n", tr=scripted_modules.tr, translate=scripted_modules.translate),
         "slicer.packaging": packaging,
+        "SampleData": _module("SampleData", SampleDataLogic=scripted_modules.SampleDataLogic),
         "slicer.parameterNodeWrapper": _module(
             "slicer.parameterNodeWrapper",
             parameterNodeWrapper=parameter_nodes.parameterNodeWrapper,

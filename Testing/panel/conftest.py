@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -92,16 +91,9 @@ def a_worker(tmp_path: Path) -> Callable[[str], Callable[[], Any]]:
 
 @pytest.fixture
 def wait_until() -> Callable[..., None]:
-    from PySide6 import QtCore
+    from host.waiting import wait_until
 
-    def wait(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, "it did not happen"
-            QtCore.QCoreApplication.processEvents()
-            time.sleep(0.01)
-
-    return wait
+    return wait_until
 
 
 CHILD = """

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from result_folders import oblique, write_result
 
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("a_host")
 
 SUCCESS = """
@@ -46,6 +47,46 @@ def test_the_module_presents_itself():
     assert parent.title == "XAIReport"
     assert parent.categories == ["Neuroimaging"]
     assert "Not for diagnosis" in parent.helpText
+
+
+def test_sample_data_are_registered_when_slicer_has_started_with_their_own_hashes():
+    import re
+    from types import SimpleNamespace
+
+    import SampleData
+    import slicer
+
+    import XAIReport
+
+    XAIReport.XAIReport(SimpleNamespace(path=XAIReport.__file__))
+    SampleData.SampleDataLogic.registered.clear()
+    slicer.app.connected["startupCompleted()"]()
+    demo = (ROOT / "scripts" / "demo.py").read_text("utf-8")
+    assert [source["name"] for source in SampleData.SampleDataLogic.registered] == ["MRBrainTumor1", "MRBrainTumor2"]
+    for source in SampleData.SampleDataLogic.registered:
+        kind, digest = source["checksum"].split(":")
+        assert kind == "SHA256"
+        assert source["uri"].endswith(digest)
+        assert re.search(f'"{source["name"]}": "{digest}"', demo)
+
+
+def test_a_dark_window_gets_the_icon_for_it(monkeypatch):
+    from types import SimpleNamespace
+
+    import slicer
+    from PySide6 import QtGui
+
+    import XAIReport
+
+    icons = []
+    for color in ("#f0f0f0", "#202020"):
+        palette = QtGui.QPalette(QtGui.QColor(color))
+        monkeypatch.setattr(slicer.app, "palette", lambda chosen=palette: chosen, raising=False)
+        parent = SimpleNamespace(path=XAIReport.__file__, icon=None)
+        XAIReport.XAIReport(parent)
+        icons.append(parent.icon)
+    assert icons[0] is None
+    assert not icons[1].isNull()
 
 
 def test_research_use_only_is_in_view(open_panel):
