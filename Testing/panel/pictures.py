@@ -15,7 +15,8 @@ TITLES = ("Axial", "Sagittal", "Coronal")
 def picture(widget: Any, host: Any, path: Path, look_at: Any) -> None:
     """Save the panel, scrolled to the widget ``look_at``, and the three slice views."""
     widget.parent.resize(*PANEL)
-    QtCore.QCoreApplication.processEvents()
+    for _ in range(5):  # a label that has grown moves what is below it in several rounds
+        QtCore.QCoreApplication.processEvents()
     ui = widget.ui
     bar = ui.scrollArea.verticalScrollBar()
     bar.setValue(max(0, look_at.mapTo(ui.contentsWidget, QtCore.QPoint(0, 0)).y() - 8))
@@ -30,7 +31,7 @@ def picture(widget: Any, host: Any, path: Path, look_at: Any) -> None:
         image = QtGui.QImage(view.tobytes(), VIEW, VIEW, 3 * VIEW, QtGui.QImage.Format_RGB888)
         painter.drawImage(x, y, image)
         painter.setPen(QtGui.QColor("white"))
-        painter.drawText(x + 8, y + 20, f"{title}   R" if title != "Sagittal" else title)
+        painter.drawText(x + 8, y + 20, title if title == "Sagittal" else f"{title} (R: left edge)")
     painter.end()
     path.parent.mkdir(parents=True, exist_ok=True)
     assert canvas.save(str(path))
