@@ -196,16 +196,30 @@ def test_the_ui_file_names_only_parameters_and_widgets_that_exist():
     parameters = {s.target.id for s in node.body if isinstance(s, ast.AnnAssign)}
     bound = {p.find("string").text for p in tree.iter("property") if p.get("name") == "SlicerParameterName"}
     assert bound <= parameters
-    assert parameters - bound == {"bundle"}
+    assert parameters - bound == {"bundle", "heatMap"}  # their widgets offer what is there
     widgets = {w.get("name") for w in tree.iter("widget")}
-    used = set(re.findall(r"\bui\.(\w+)", (MODULE / "XAIReportLib" / "panel" / "review.py").read_text("utf-8")))
-    assert used <= widgets
+    for file in sorted((MODULE / "XAIReportLib" / "panel").glob("*.py")):
+        used = set(re.findall(r"\bui\.(\w+)", file.read_text("utf-8")))
+        assert used <= widgets, file.name
+
+
+def test_the_tab_order_names_every_control_once_and_in_the_order_of_the_panel():
+    tree = ET.parse(MODULE / "Resources" / "UI" / "XAIReport.ui")
+    controls = (*CONTROLS, "QLineEdit", "QTableWidget", "QTextBrowser", "ctkSliderWidget")
+    in_order = [
+        widget.get("name")
+        for widget in tree.iter("widget")
+        if widget.get("class") in controls and widget.get("class") != "QProgressBar"
+    ]
+    assert [stop.text for stop in tree.iter("tabstop")] == in_order
+
+
+CONTROLS = ("QComboBox", "qMRMLNodeComboBox", "QCheckBox", "QPushButton", "QPlainTextEdit", "QProgressBar")
 
 
 def test_controls_have_accessible_names_or_texts():
     tree = ET.parse(MODULE / "Resources" / "UI" / "XAIReport.ui")
-    controls = ("QComboBox", "qMRMLNodeComboBox", "QCheckBox", "QPushButton", "QPlainTextEdit", "QProgressBar")
     for widget in tree.iter("widget"):
-        if widget.get("class") in controls:
+        if widget.get("class") in (*CONTROLS, "QLineEdit", "QTableWidget", "QTextBrowser", "ctkSliderWidget"):
             properties = {p.get("name") for p in widget.findall("property")}
             assert properties & {"text", "accessibleName"}, widget.get("name")

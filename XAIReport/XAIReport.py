@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import Choice, parameterNodeWrapper
+from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -17,6 +18,13 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
+
+SAMPLE_URL = "https://github.com/Slicer/SlicerTestingData/releases/download/SHA256/"
+SAMPLES = {
+    "MRBrainTumor1": "998cb522173839c78657f4bc0ea907cea09fd04e44601f17c82ea27927937b95",
+    "MRBrainTumor2": "1a64f3f422eb3d1c9b093d1a18da354b13bcf307907c66317e2463ee530b7a97",
+}
+DARK_BELOW = 128  # lightness of the window, 0 to 255
 
 
 class XAIReport(ScriptedLoadableModule):
@@ -35,6 +43,26 @@ class XAIReport(ScriptedLoadableModule):
             '<a href="https://github.com/XAIReport/SlicerXAIReport">Documentation</a>'
         )
         parent.acknowledgementText = _("The model was trained on the brain tumour data set of Jun Cheng (CC BY 4.0).")
+        if slicer.app.palette().color(qt.QPalette.Window).lightness() < DARK_BELOW:
+            folder = Path(__file__).resolve().parent / "Resources" / "Icons"
+            parent.icon = qt.QIcon(str(folder / "XAIReport-dark.png"))
+        # The Sample Data module may come later than this one.
+        slicer.app.connect("startupCompleted()", registerSampleData)
+
+
+def registerSampleData():
+    """Offer, under XAIReport in the module Sample Data, two volumes that the model was made for."""
+    import SampleData
+
+    for name, sha256 in SAMPLES.items():
+        SampleData.SampleDataLogic.registerCustomSampleDataSource(
+            category="XAIReport",
+            sampleName=name,
+            uris=f"{SAMPLE_URL}{sha256}",
+            fileNames=f"{name}.nrrd",
+            nodeNames=name,
+            checksums=f"SHA256:{sha256}",
+        )
 
 
 @parameterNodeWrapper
@@ -47,6 +75,14 @@ class XAIReportParameterNode:
     gradcam: bool = True
     scorecam: bool = True
     device: Annotated[str, Choice(["auto", "cpu", "cuda"])] = "auto"
+    keepEarlier: bool = False
+    resultVolume: slicer.vtkMRMLScalarVolumeNode
+    heatMap: str = ""
+    opacity: Annotated[float, WithinRange(0, 1)] = 0.5
+    showLesion: bool = True
+    showMask: bool = True
+    showAtlas: bool = False
+    showLegend: bool = True
 
 
 class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -71,13 +107,16 @@ class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/XAIReport.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
         self.ui.volumeSelector.setMRMLScene(slicer.mrmlScene)
+        self.ui.resultSelector.setMRMLScene(slicer.mrmlScene)
         if self.logic is None:
             self.logic = XAIReportLogic()
         requirements = self.resourcePath("requirements.txt")
         self.panel = ReviewPanel(self.ui, self.logic, lambda: dependencies.ensure(requirements))
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
         self.initializeParameterNode()
 
     def enter(self):
@@ -89,6 +128,7 @@ class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def cleanup(self):
         self.removeObservers()
         self.setParameterNode(None)
+        self.panel.close()
         self.logic.close()
 
     def onReload(self):
@@ -105,6 +145,15 @@ class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneEndClose(self, _caller, _event):
         self.initializeParameterNode()
+
+    def onSceneEndImport(self, _caller, _event):
+        # The subject hierarchy finds its nodes in this same event, maybe later than this call.
+        qt.QTimer.singleShot(0, self.onSceneImported)
+
+    def onSceneImported(self):
+        if self._parameterNode is not None:
+            self.initializeParameterNode()
+            self.panel.sceneImported(slicer.mrmlScene)
 
     def initializeParameterNode(self):
         self.setParameterNode(self.logic.getParameterNode())
@@ -129,8 +178,9 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
     Example::
 
       logic = slicer.util.getModuleLogic("XAIReport")
-      loaded = logic.analyze(getNode("MRBrainTumor1"))
+      loaded = logic.analyze(getNode("MRBrainTumor1"), device="cpu")
       print(loaded.texts["report.txt"].GetText())
+      logic.analyzeAsync(getNode("MRBrainTumor2"), callback=print)
 
     :param makeClient: makes the client of the worker, for tests.
     """
@@ -140,6 +190,7 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
 
         ScriptedLoadableModuleLogic.__init__(self)
         self._run = AnalysisRun(makeClient or makeWorkerClient)
+        self._opening = None
 
     def getParameterNode(self):
         return XAIReportParameterNode(ScriptedLoadableModuleLogic.getParameterNode(self))
@@ -149,8 +200,16 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
         return self._run.isRunning
 
     @property
+    def isOpening(self):
+        return self._opening is not None and self._opening.isRunning
+
+    @property
     def elapsedSeconds(self):
         return self._run.elapsedSeconds
+
+    @property
+    def lastSeconds(self):
+        return self._run.lastSeconds
 
     def bundleNames(self):
         """Names of the installed model bundles."""
@@ -166,39 +225,72 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
         """Hand a volume to the worker and return at once; ``listener`` (panel.run.Listener) hears how it goes.
 
         :param output: folder in which the result folder is made; ``defaultOutput()`` unless given.
-        :param options: bundle, saliency, device, case_id, keep, force, as in XAIReportLib.analyze.
+        :param options: bundle, saliency, device, case_id, keep, force, as in XAIReportLib.analyze. A volume that is
+            analyzed again keeps its case id, so that the result takes the place of the earlier one or, with keep,
+            stands beside it.
         :raises InputError: the volume cannot be analyzed.
         """
-        from XAIReportLib.scene.export import export_volume
+        from XAIReportLib.scene.export import case_id_of, export_volume
 
-        parameters = {"output": str(output or self.defaultOutput()), **options}
+        parameters = {"output": str(output or self.defaultOutput()), "case_id": case_id_of(volumeNode), **options}
         self._run.start(lambda path: export_volume(volumeNode, path), parameters, listener)
 
-    def analyze(self, volumeNode, waitForCompletion=True, callback=None, **options):
-        """Analyze a volume and load its result into the scene; options as in ``startAnalysis``.
+    def analyze(self, volumeNode, **options):
+        """Analyze a volume and return its result, loaded into the scene (scene.cases.LoadedResult). Slicer's window
+        stays alive meanwhile; options as in ``startAnalysis``.
 
-        :param waitForCompletion: return the loaded result (scene.load.LoadedResult); False returns None at once.
-        :param callback: called with the loaded result, or with the exception that ended the analysis.
         :raises RuntimeError: the analysis failed or was cancelled.
         """
         from XAIReportLib.panel.run import Outcome
 
-        outcome = Outcome(self.loadResult, callback)
+        outcome = Outcome(self._loader(options))
         self.startAnalysis(volumeNode, outcome, **options)
-        return self._run.wait(outcome) if waitForCompletion else None
+        return self._run.wait(outcome)
 
-    def loadResult(self, folder):
-        """Put a finished result folder into the scene; returns its nodes (scene.load.LoadedResult)."""
+    def analyzeAsync(self, volumeNode, callback, **options):
+        """The same, returning at once.
+
+        :param callback: called with the loaded result, or with the exception that ended the analysis.
+        """
+        from XAIReportLib.panel.run import Outcome
+
+        self.startAnalysis(volumeNode, Outcome(self._loader(options), callback), **options)
+
+    def _loader(self, options):
+        return lambda folder: self.loadResult(folder, replace=not options.get("keep", False))
+
+    def ask(self, type, parameters, answer):
+        """Ask the worker for something short; ``answer`` is called with the last event (worker.protocol.Event)."""
+        self._run.ask(type, parameters, answer)
+
+    def loadResult(self, folder, replace=False):
+        """Put a finished result folder into the scene; returns its nodes (scene.cases.LoadedResult).
+
+        :param replace: take earlier results of the same case out of the scene.
+        """
+        from XAIReportLib.panel.opening import keep_folder
         from XAIReportLib.scene import load_result
 
-        return load_result(folder, slicer.mrmlScene)
+        loaded = load_result(folder, slicer.mrmlScene, replace)
+        keep_folder(loaded, folder)
+        return loaded
+
+    def openResult(self, folder, listener, replace=False):
+        """The same in small steps, returning at once; ``listener`` (panel.opening.OpeningListener) hears the end."""
+        from XAIReportLib.panel.opening import Opening
+
+        self._opening = Opening(folder, slicer.mrmlScene, replace, listener)
 
     def cancel(self):
-        """Stop a running analysis; the worker stays warm."""
+        """Stop a running analysis, or the opening of its result; the worker stays warm."""
+        if self.isOpening:
+            self._opening.abandon()
         self._run.cancel()
 
     def close(self):
         """End the worker."""
+        if self.isOpening:
+            self._opening.abandon()
         self._run.close()
 
 
@@ -209,7 +301,7 @@ class XAIReportTest(ScriptedLoadableModuleTest):
         slicer.mrmlScene.Clear()
 
     def runTest(self):
-        for test in (self.test_moduleLoads, self.test_parametersAreInTheScene):
+        for test in (self.test_moduleLoads, self.test_parametersAreInTheScene, self.test_choicesReachTheWidgets):
             self.setUp()
             test()
 
@@ -223,3 +315,11 @@ class XAIReportTest(ScriptedLoadableModuleTest):
         logic = XAIReportLogic()
         logic.getParameterNode().device = "cpu"
         self.assertEqual(XAIReportLogic().getParameterNode().device, "cpu")
+
+    def test_choicesReachTheWidgets(self):
+        ui = slicer.util.getModuleWidget("XAIReport").ui
+        XAIReportLogic().getParameterNode().opacity = 0.25
+        self.assertAlmostEqual(ui.opacitySlider.value, 0.25, places=3)
+        self.assertEqual(ui.outcomeLabel.text, "No result is shown yet.")
+        self.assertEqual(ui.regionsTable.rowCount, 0)
+        self.assertFalse(ui.exportButton.enabled)

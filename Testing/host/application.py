@@ -7,12 +7,13 @@ import sys
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 MODULE_FOLDER = Path(__file__).resolve().parents[2] / "XAIReport"
-STYLED = ("XAIReport", "XAIReportLib.panel.review", "XAIReportLib.panel.run")
+PANEL = MODULE_FOLDER / "XAIReportLib" / "panel"
+STYLED = ("XAIReport", *(f"XAIReportLib.panel.{path.stem}" for path in sorted(PANEL.glob("*.py"))))
 
 
 class _Application:
@@ -21,6 +22,17 @@ class _Application:
     def __init__(self, folder: Path) -> None:
         self.temporaryPath = str(folder / "temporary")
         self.defaultScenePath = str(folder / "documents")
+
+        self.connected: dict[str, Any] = {}
+
+    def connect(self, signal: str, slot: Any) -> None:
+        """PythonQt's connection by name; a test calls the slot itself."""
+        self.connected[signal] = slot
+
+    def palette(self) -> Any:
+        from PySide6 import QtGui
+
+        return QtGui.QGuiApplication.palette()
 
     def layoutManager(self) -> None:
         """None, as with --no-main-window."""
@@ -41,11 +53,14 @@ class _Application:
 
 @dataclass
 class Host:
-    """The running stand-in: the real scene, Slicer's packaging, and the folder that stands for the user's."""
+    """The running stand-in: the real scene, Slicer's packaging, the folder that stands for the user's, the modules
+    that were switched to, and the logics of the three slice views, which can draw."""
 
     scene: Any
     packaging: Any
     folder: Path
+    selected: list[str] = field(default_factory=list)
+    views: list[Any] = field(default_factory=list)
 
 
 @contextmanager
@@ -55,6 +70,7 @@ def install(folder: Path) -> Iterator[Host]:
     import slicer
     from PySide6 import QtWidgets
     from XAIReportLib.scene.session import private_session
+    from XAIReportLib.scene.views import add_slice_views
 
     from . import parameter_nodes, qt_names, scripted_modules, widgets
 
@@ -65,10 +81,12 @@ def install(folder: Path) -> Iterator[Host]:
         "ctk": _module("ctk", ctkCollapsibleButton=widgets.ctkCollapsibleButton),
         "slicer.i18n": _module("slicer.i18n", tr=scripted_modules.tr, translate=scripted_modules.translate),
         "slicer.packaging": packaging,
+        "SampleData": _module("SampleData", SampleDataLogic=scripted_modules.SampleDataLogic),
         "slicer.parameterNodeWrapper": _module(
             "slicer.parameterNodeWrapper",
             parameterNodeWrapper=parameter_nodes.parameterNodeWrapper,
             Choice=parameter_nodes.Choice,
+            WithinRange=parameter_nodes.WithinRange,
         ),
         "slicer.ScriptedLoadableModule": _module(
             "slicer.ScriptedLoadableModule",
@@ -84,10 +102,14 @@ def install(folder: Path) -> Iterator[Host]:
             "qMRMLWidget": widgets.qMRMLWidget,
             "qMRMLNodeComboBox": widgets.qMRMLNodeComboBox,
         }
-        with _changed(sys.modules, modules), _changed(vars(slicer), names), _changed(vars(slicer.util), _util()):
+        host = Host(session.scene, packaging, folder, views=add_slice_views(session))
+        crosshair = slicer.vtkMRMLCrosshairNode()
+        crosshair.SetCrosshairName("default")
+        session.scene.AddNode(crosshair)
+        with _changed(sys.modules, modules), _changed(vars(slicer), names), _changed(vars(slicer.util), _util(host)):
             sys.path.insert(0, str(MODULE_FOLDER))
             try:
-                yield Host(session.scene, packaging, folder)
+                yield host
             finally:
                 sys.path.remove(str(MODULE_FOLDER))
                 forget_module()
@@ -99,11 +121,12 @@ def forget_module() -> None:
         del sys.modules[name]
 
 
-def _util() -> dict[str, Any]:
+def _util(host: Host) -> dict[str, Any]:
     return {
         "modulePath": _module_path,
         "childWidgetVariables": _child_widget_variables,
         "reloadScriptedModule": _reload,
+        "selectModule": host.selected.append,
     }
 
 

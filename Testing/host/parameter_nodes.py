@@ -1,7 +1,7 @@
 """The module ``slicer.parameterNodeWrapper``: typed parameters kept in a node of the scene, bound to widgets.
 
-Knows the parameter types that the module uses (bool, str, Choice, MRML node) and, like the original, refuses others,
-refuses a widget that cannot hold a parameter's type, and refuses a .ui file that names an unknown parameter.
+Knows the parameter types that the module uses (bool, str, float, Choice, WithinRange, MRML node) and refuses others,
+like the original; refuses a widget that cannot hold a parameter's type, and refuses a .ui file that names an unknown parameter.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from PySide6 import QtCore, QtWidgets
 
-from .widgets import qMRMLNodeComboBox
+from .widgets import ctkSliderWidget, qMRMLNodeComboBox
 
 
 class Choice:
@@ -24,6 +24,15 @@ class Choice:
             raise ValueError(f"Value must be one of {self.choices}, got {value!r}")
 
 
+class WithinRange:
+    def __init__(self, minimum: float, maximum: float) -> None:
+        self.minimum, self.maximum = minimum, maximum
+
+    def validate(self, value: Any) -> None:
+        if not self.minimum <= value <= self.maximum:
+            raise ValueError(f"Value must be within [{self.minimum}, {self.maximum}], is {value}")
+
+
 class _Parameter:
     """One typed value, kept as text in the node (a node as a reference)."""
 
@@ -32,14 +41,17 @@ class _Parameter:
         arguments = typing.get_args(annotated)
         self.kind, notes = (arguments[0], arguments[1:]) if arguments else (annotated, ())
         self.choice = next((note for note in notes if isinstance(note, Choice)), None)
+        self.range = next((note for note in notes if isinstance(note, WithinRange)), None)
         self.is_node = hasattr(self.kind, "GetNodeTagName") or self.kind.__name__.startswith("vtkMRML")
-        if not self.is_node and self.kind not in (bool, str):
+        if not self.is_node and self.kind not in (bool, str, float):
             raise Exception(f"Unable to create serializer for member {name}")
 
     def read(self, node: Any) -> Any:
         if self.is_node:
             return node.GetNodeReference(self.name)
         text = node.GetParameter(self.name)
+        if self.kind is float:
+            return float(text)
         return text == "True" if self.kind is bool else text
 
     def write(self, node: Any, value: Any) -> None:
@@ -48,10 +60,10 @@ class _Parameter:
                 raise TypeError(f"{self.name} must be a {self.kind.__name__}")
             node.SetNodeReferenceID(self.name, value.GetID() if value is not None else None)
             return
-        if not isinstance(value, self.kind):
+        if not isinstance(value, (float, int) if self.kind is float else self.kind):
             raise TypeError(f"{self.name} must be a {self.kind.__name__}, got {value!r}")
-        if self.choice:
-            self.choice.validate(value)
+        for rule in filter(None, (self.choice, self.range)):
+            rule.validate(value)
         node.SetParameter(self.name, str(value))
 
     def is_in(self, node: Any) -> bool:
@@ -73,6 +85,10 @@ class _Binding:
             self._signal = widget.currentIndexChanged
             self.read = lambda: choices[widget.currentIndex()]
             self.write = lambda value: widget.setCurrentIndex(choices.index(value))
+        elif isinstance(widget, ctkSliderWidget) and parameter.kind is float:
+            if parameter.range:
+                widget.minimum, widget.maximum = parameter.range.minimum, parameter.range.maximum
+            self._signal, self.read, self.write = widget.valueChanged, lambda: widget.value, widget.setValue
         elif isinstance(widget, qMRMLNodeComboBox) and parameter.is_node:
             self._signal, self.read, self.write = widget.currentNodeChanged, widget.currentNode, widget.setCurrentNode
         else:

@@ -1,11 +1,11 @@
-# ruff: noqa: ARG001, ARG002 - signatures are the originals'
+# ruff: noqa: ARG001, ARG002, ARG004 - signatures are the originals'
 """The modules ``slicer.ScriptedLoadableModule``, ``slicer.i18n`` and ``slicer.packaging``."""
 
 from __future__ import annotations
 
 import unittest
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import slicer
 from PySide6 import QtWidgets
@@ -80,6 +80,29 @@ def tr(text: str, context: str | None = None) -> str:
 
 def translate(context: str, text: str) -> str:
     return text
+
+
+class SampleDataLogic:
+    """SampleData.SampleDataLogic, remembering what was registered."""
+
+    registered: ClassVar[list[dict[str, Any]]] = []
+
+    @staticmethod
+    def registerCustomSampleDataSource(
+        category: str = "Custom",
+        sampleName: str | None = None,
+        uris: Any = None,
+        fileNames: Any = None,
+        nodeNames: Any = None,
+        customDownloader: Any = None,
+        thumbnailFileName: str | None = None,
+        loadFileTypes: Any = None,
+        loadFileProperties: Any = None,
+        checksums: Any = None,
+    ) -> None:
+        SampleDataLogic.registered.append(
+            {"category": category, "name": sampleName, "uri": uris, "checksum": checksums}
+        )
 
 
 class Packaging:

@@ -62,6 +62,58 @@ class ctkCollapsibleButton(QtWidgets.QWidget):
     collapsed = QtCore.Property(bool, _get_collapsed, _set_collapsed)
 
 
+class ctkSliderWidget(QtWidgets.QWidget):
+    """A slider with a spin box, for a decimal value."""
+
+    valueChanged = QtCore.Signal(float)
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._slider = QtWidgets.QSlider(QtCore.Qt.Horizontal, self)
+        self._box = QtWidgets.QDoubleSpinBox(self)
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._slider)
+        layout.addWidget(self._box)
+        self.setFocusProxy(self._slider)
+        self._box.valueChanged.connect(self._on_box)
+        self._slider.valueChanged.connect(lambda step: self._box.setValue(self._box.minimum() + step * self._step()))
+        self._settle()
+
+    def setValue(self, value: float) -> None:
+        self._box.setValue(value)
+
+    def _on_box(self, value: float) -> None:
+        self._slider.blockSignals(True)
+        self._slider.setValue(round((value - self._box.minimum()) / self._step()))
+        self._slider.blockSignals(False)
+        self.valueChanged.emit(value)
+
+    def _step(self) -> float:
+        return self._box.singleStep()
+
+    def _settle(self) -> None:
+        self._slider.blockSignals(True)
+        self._slider.setRange(0, round((self._box.maximum() - self._box.minimum()) / self._step()))
+        self._slider.blockSignals(False)
+        self._on_box(self._box.value())
+
+    def _changed(setter: str) -> Any:
+        def set_(self: Any, value: Any) -> None:
+            getattr(self._box, setter)(value)
+            self._settle()
+
+        return set_
+
+    value = QtCore.Property(float, lambda self: self._box.value(), setValue)
+    minimum = QtCore.Property(float, lambda self: self._box.minimum(), _changed("setMinimum"))
+    maximum = QtCore.Property(float, lambda self: self._box.maximum(), _changed("setMaximum"))
+    singleStep = QtCore.Property(float, lambda self: self._box.singleStep(), _changed("setSingleStep"))
+    decimals = QtCore.Property(int, lambda self: self._box.decimals(), _changed("setDecimals"))
+    suffix = QtCore.Property(str, lambda self: self._box.suffix(), _changed("setSuffix"))
+    pageStep = QtCore.Property(float, lambda self: self._slider.pageStep() * self._step(), lambda *_: None)
+
+
 class qMRMLNodeComboBox(QtWidgets.QWidget):
     """Nodes of the scene that have one of ``nodeTypes``; follows the scene as nodes come and go."""
 
@@ -73,6 +125,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         self._tags: list[int] = []
         self._ids: list[str] = []
         self._node_types: list[str] = []
+        self._attributes: list[tuple[str, str, str | None]] = []
         self._none_enabled = False
         self._combo = QtWidgets.QComboBox(self)
         layout = QtWidgets.QVBoxLayout(self)
@@ -111,9 +164,21 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         self.setCurrentNodeID(node.GetID() if node is not None else "")
 
     def setCurrentNodeID(self, node_id: str) -> None:
+        if node_id not in self._ids:
+            self._refill()  # the original looks at a node's attributes whenever they change
         self._combo.setCurrentIndex(
             self._ids.index(node_id) if node_id in self._ids else 0 if self._none_enabled else -1
         )
+
+    def addAttribute(self, nodeType: str, attributeName: str, attributeValue: str | None = None) -> None:
+        """Offer nodes of the type only with this attribute (of this value)."""
+        self._attributes.append((nodeType, attributeName, attributeValue))
+        self._refill()
+
+    def _offers(self, node: Any) -> bool:
+        wanted = [(n, v) for kind, n, v in self._attributes if node.IsA(kind)]
+        told = [(node.GetAttribute(n), v) for n, v in wanted]
+        return all(got is not None and (v is None or got == v) for got, v in told)
 
     def _refill(self) -> None:
         before = self.currentNodeID() if self._ids else ""
@@ -124,6 +189,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
             nodes += [found.GetItemAsObject(i) for i in range(found.GetNumberOfItems())]
         # showChildNodeTypes is false: exactly these classes; a hidden node is not offered.
         nodes = [n for n in nodes if n.GetClassName() in self._node_types and not n.GetHideFromEditors()]
+        nodes = [n for n in nodes if self._offers(n)]
         self._combo.blockSignals(True)
         self._combo.clear()
         self._ids = [""] if self._none_enabled else []
@@ -154,7 +220,9 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
 class UiLoader(QtUiTools.QUiLoader):
     """qt.QUiLoader, which in Slicer knows the widgets of CTK and Slicer; an unknown class is an error."""
 
-    CLASSES: ClassVar = {cls.__name__: cls for cls in (qMRMLWidget, ctkCollapsibleButton, qMRMLNodeComboBox)}
+    CLASSES: ClassVar = {
+        cls.__name__: cls for cls in (qMRMLWidget, ctkCollapsibleButton, ctkSliderWidget, qMRMLNodeComboBox)
+    }
 
     def createWidget(self, class_name: str, parent: Any = None, name: str = "") -> Any:
         if class_name in self.CLASSES:

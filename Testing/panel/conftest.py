@@ -1,18 +1,19 @@
+# ruff: noqa: ARG001 - a fixture that only has to be there
 """Fixtures of the panel tests: the module in a stand-in Slicer with real Qt, real MRML and a real child process."""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 TESTING = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTING), str(TESTING / "scene")]
+sys.path[:0] = [str(TESTING), str(TESTING / "scene"), str(TESTING / "report"), str(TESTING / "panel")]
 
 
 @pytest.fixture
@@ -31,6 +32,39 @@ def a_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     with install(tmp_path) as host:
         yield host
+
+
+@pytest.fixture
+def open_panel(a_host: Any) -> Iterator[Callable[..., Any]]:
+    """Opens the module's widget, as large as it is in Slicer."""
+    opened = []
+
+    def open_(make_client: Any = None) -> Any:
+        import XAIReport
+
+        logic = XAIReport.XAIReportLogic(make_client)
+        logic.bundleNames = lambda: ["brain_tumor_mri"]
+        widget = XAIReport.XAIReportWidget(logic=logic)
+        widget.parent.resize(520, 1000)
+        opened.append(widget)
+        return widget
+
+    yield open_
+    for widget in opened:
+        widget.cleanup()
+        widget.parent.deleteLater()
+
+
+@pytest.fixture
+def choose_folder(a_host: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Says which folder the person picks in the dialogue that opens next. (A patch of the Qt class itself would stay: it
+    has one set of names for each property style.)"""
+    import qt
+
+    def choose(folder: Path) -> None:
+        monkeypatch.setattr(qt, "QFileDialog", SimpleNamespace(getExistingDirectory=lambda *_: str(folder)))
+
+    return choose
 
 
 @pytest.fixture
@@ -57,16 +91,9 @@ def a_worker(tmp_path: Path) -> Callable[[str], Callable[[], Any]]:
 
 @pytest.fixture
 def wait_until() -> Callable[..., None]:
-    from PySide6 import QtCore
+    from host.waiting import wait_until
 
-    def wait(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, "it did not happen"
-            QtCore.QCoreApplication.processEvents()
-            time.sleep(0.01)
-
-    return wait
+    return wait_until
 
 
 CHILD = """

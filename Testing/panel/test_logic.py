@@ -42,7 +42,7 @@ def test_analyze_without_waiting_calls_back(a_logic, a_volume, a_worker, tmp_pat
     result = write_result(tmp_path / "case-7", oblique())
     heard: list[Any] = []
     logic = a_logic(a_worker(RESULT.format(folder=str(result))))
-    assert logic.analyze(a_volume, waitForCompletion=False, callback=heard.append) is None
+    assert logic.analyzeAsync(a_volume, heard.append) is None
     wait_until(lambda: heard)
     assert heard[0].case_id == "case-7"
 
@@ -55,7 +55,7 @@ def test_a_failed_analysis_raises_the_workers_sentence(a_logic, a_volume, a_work
 
 def test_a_second_analysis_while_one_runs_is_refused(a_logic, a_volume, a_worker):
     logic = a_logic(a_worker("ask()\n"))
-    logic.analyze(a_volume, waitForCompletion=False)
+    logic.analyzeAsync(a_volume, print)
     with pytest.raises(RuntimeError, match="An analysis is running"):
         logic.analyze(a_volume)
 
@@ -63,7 +63,7 @@ def test_a_second_analysis_while_one_runs_is_refused(a_logic, a_volume, a_worker
 def test_close_ends_a_running_analysis(a_logic, a_volume, a_worker):
     heard: list[Any] = []
     logic = a_logic(a_worker("ask()\n"))
-    logic.analyze(a_volume, waitForCompletion=False, callback=heard.append)
+    logic.analyzeAsync(a_volume, heard.append)
     logic.close()
     assert "cancelled" in str(heard[0])
     assert not logic.isRunning

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from result_folders import oblique, write_result
 
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("a_host")
 
 SUCCESS = """
@@ -31,25 +32,6 @@ ask()
 """
 
 
-@pytest.fixture
-def open_panel():
-    opened = []
-
-    def open_(make_client: Any = None) -> Any:
-        import XAIReport
-
-        logic = XAIReport.XAIReportLogic(make_client)
-        logic.bundleNames = lambda: ["brain_tumor_mri"]
-        widget = XAIReport.XAIReportWidget(logic=logic)
-        opened.append(widget)
-        return widget
-
-    yield open_
-    for widget in opened:
-        widget.cleanup()
-        widget.parent.deleteLater()
-
-
 def selected(widget: Any, volume: Any) -> Any:
     widget.ui.volumeSelector.setCurrentNode(volume)
     return widget.ui
@@ -65,6 +47,46 @@ def test_the_module_presents_itself():
     assert parent.title == "XAIReport"
     assert parent.categories == ["Neuroimaging"]
     assert "Not for diagnosis" in parent.helpText
+
+
+def test_sample_data_are_registered_when_slicer_has_started_with_their_own_hashes():
+    import re
+    from types import SimpleNamespace
+
+    import SampleData
+    import slicer
+
+    import XAIReport
+
+    XAIReport.XAIReport(SimpleNamespace(path=XAIReport.__file__))
+    SampleData.SampleDataLogic.registered.clear()
+    slicer.app.connected["startupCompleted()"]()
+    demo = (ROOT / "scripts" / "demo.py").read_text("utf-8")
+    assert [source["name"] for source in SampleData.SampleDataLogic.registered] == ["MRBrainTumor1", "MRBrainTumor2"]
+    for source in SampleData.SampleDataLogic.registered:
+        kind, digest = source["checksum"].split(":")
+        assert kind == "SHA256"
+        assert source["uri"].endswith(digest)
+        assert re.search(f'"{source["name"]}": "{digest}"', demo)
+
+
+def test_a_dark_window_gets_the_icon_for_it(monkeypatch):
+    from types import SimpleNamespace
+
+    import slicer
+    from PySide6 import QtGui
+
+    import XAIReport
+
+    icons = []
+    for color in ("#f0f0f0", "#202020"):
+        palette = QtGui.QPalette(QtGui.QColor(color))
+        monkeypatch.setattr(slicer.app, "palette", lambda chosen=palette: chosen, raising=False)
+        parent = SimpleNamespace(path=XAIReport.__file__, icon=None)
+        XAIReport.XAIReport(parent)
+        icons.append(parent.icon)
+    assert icons[0] is None
+    assert not icons[1].isNull()
 
 
 def test_research_use_only_is_in_view(open_panel):
@@ -108,9 +130,10 @@ def test_analyze_shows_progress_and_then_the_report(open_panel, a_volume, a_work
     assert ui.stageLabel.text().startswith("Computing heat maps: scorecam, channel 12 of 24 (0:0")
     assert 30 < ui.progressBar.value() < 70
     assert ui.progressBar.isVisible()
-    wait_until(lambda: not widget.logic.isRunning)
-    assert ui.narrativeText.toPlainText() == "The model's suggestion is glioma."
-    assert str(result) in ui.folderLabel.text()
+    wait_until(lambda: not ui.progressBar.isVisible())
+    assert "The model's suggestion is glioma." in ui.narrativeText.toPlainText()
+    assert ui.folderLabel.text() == "Result folder: case-7"
+    assert ui.folderLabel.toolTip() == str(result)
     assert ui.analyzeButton.text() == "Analyze"
     assert not ui.progressBar.isVisible()
     assert not ui.errorFrame.isVisible()
@@ -120,7 +143,7 @@ def test_the_result_is_in_the_live_scene(open_panel, a_volume, a_worker, wait_un
     result = write_result(tmp_path / "results" / "case-7", oblique())
     widget = open_panel(a_worker(SUCCESS.format(folder=str(result))))
     selected(widget, a_volume).analyzeButton.click()
-    wait_until(lambda: not widget.logic.isRunning)
+    wait_until(widget.ui.narrativeText.toPlainText)
     assert a_volume.GetScene().GetFirstNodeByName("case-7 heat map gradcam++") is not None
     assert widget.ui.volumeSelector.currentNode().GetName() == "Patient Name"
 
@@ -210,7 +233,7 @@ if not os.path.exists({str(flag)!r}):
     assert "SIGKILL" in ui.errorLabel.text()
     ui.analyzeButton.click()
     assert not ui.errorFrame.isVisible()
-    wait_until(lambda: not widget.logic.isRunning)
+    wait_until(ui.narrativeText.toPlainText)
     assert "glioma" in ui.narrativeText.toPlainText()
 
 
@@ -218,7 +241,7 @@ def test_a_result_that_cannot_be_opened_is_an_error(open_panel, a_volume, a_work
     widget = open_panel(a_worker(SUCCESS.format(folder=str(tmp_path / "gone"))))
     ui = selected(widget, a_volume)
     ui.analyzeButton.click()
-    wait_until(lambda: not widget.logic.isRunning)
+    wait_until(ui.errorFrame.isVisible)
     assert "no result folder" in ui.errorLabel.text()
     assert ui.errorFrame.isVisible()
 
@@ -233,13 +256,12 @@ def test_a_volume_under_a_transform_is_refused_with_the_reason(open_panel, a_vol
     assert not widget.logic.isRunning
 
 
-def test_load_result_folder_opens_a_finished_result(open_panel, tmp_path, monkeypatch):
-    from PySide6 import QtWidgets
-
+def test_load_result_folder_opens_a_finished_result(open_panel, tmp_path, choose_folder, wait_until):
     result = write_result(tmp_path / "results" / "case-7", oblique())
-    monkeypatch.setattr(QtWidgets.QFileDialog, "getExistingDirectory", staticmethod(lambda *_: str(result)))
+    choose_folder(result)
     ui = open_panel().ui
     ui.loadResultButton.click()
+    wait_until(ui.narrativeText.toPlainText)
     assert "glioma" in ui.narrativeText.toPlainText()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -28,15 +27,24 @@ def test_progress_never_goes_back_and_ends_whole():
 def test_the_elapsed_time_is_in_minutes_and_seconds():
     from XAIReportLib.panel import stages
 
-    assert stages.sentence("anatomy", "", 75.9, str) == "Finding atlas positions (1:15)"
-    assert stages.sentence("predict", "slice 3", 4.0, str) == "Running the model: slice 3 (0:04)"
+    assert stages.sentence("anatomy", "", 75.9, None, str) == "Finding atlas positions (1:15)"
+    assert stages.sentence("predict", "slice 3", 4.0, 40.0, str) == "Running the model: slice 3 (0:04 of about 0:40)"
+
+
+def test_the_expected_time_is_the_last_ones_until_this_one_tells():
+    from XAIReportLib.panel import stages
+
+    assert stages.expected_seconds(5.0, 0.1, None) is None
+    assert stages.expected_seconds(5.0, 0.1, 40.0) == 40.0
+    assert stages.expected_seconds(50.0, 0.1, 40.0) is None
+    assert stages.expected_seconds(30.0, 0.5, 40.0) == 60.0
 
 
 def test_a_narrative_is_a_line_for_each_sentence_and_a_gap_between_sections():
-    from XAIReportLib.panel.review import narrativeText
+    from XAIReportLib.panel.report import narrativeText
 
     sentences = [{"text": "A.", "section": "one"}, {"text": "B.", "section": "one"}, {"text": "C.", "section": "two"}]
-    assert narrativeText(json.dumps({"sentences": sentences})) == "A.\nB.\n\nC."
+    assert narrativeText(sentences) == "A.\nB.\n\nC."
 
 
 def test_nothing_is_missing_where_everything_is_installed(a_host):

@@ -23,7 +23,7 @@ def test_everything_is_under_one_folder_named_for_the_case(a_session, a_result):
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(a_session.scene)
     assert hierarchy.GetItemName(loaded.folder_item) == "XAIReport case-7"
     nodes = loaded.all_nodes()
-    assert len(nodes) == hierarchy.GetNumberOfItemChildren(loaded.folder_item) == 11
+    assert len(nodes) == hierarchy.GetNumberOfItemChildren(loaded.folder_item) == 13
     for node in nodes:
         assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) == loaded.folder_item
 

@@ -19,7 +19,7 @@ from XAIReportLib.anatomy.registration import register, template_edges, warp
 from XAIReportLib.case import Case
 from XAIReportLib.results import Anatomy, MaskGeometry
 
-__all__ = ["locate"]
+__all__ = ["described", "locate"]
 
 LESION = "lesion-"  # how the names of the segmented abnormalities begin
 
@@ -45,8 +45,7 @@ def locate(
     registration = register(case, lesion, cancelled)
     matrix = registration.patient_to_mni
     geometry = {name: measure(name, mask, case, matrix) for name, mask in masks.items()}
-    if case.affine is not None:
-        geometry |= {name: _described(geometry[name], masks[name], case) for name in masks if name.startswith(LESION)}
+    geometry |= {name: described(geometry[name], masks[name], case) for name in masks if name.startswith(LESION)}
     if matrix is None:
         return Anatomy(registration, HARVARD_OXFORD, LICENCE, None, (), ()), geometry
     tell(0.6, "bringing the atlas to the patient")
@@ -71,7 +70,10 @@ def locate(
     return Anatomy(registration, atlas.name, atlas.licence, labels, present, tuple(rows), edges), geometry
 
 
-def _described(place: MaskGeometry, mask: np.ndarray, case: Case) -> MaskGeometry:
+def described(place: MaskGeometry, mask: np.ndarray, case: Case) -> MaskGeometry:
+    """``place`` with size and shape; a picture without geometry has none."""
+    if case.affine is None:
+        return place
     return replace(place, descriptors=describe(mask > 0, case.affine, place.left_percent))
 
 

@@ -1,10 +1,8 @@
-"""What the person sees and presses: input, Analyze and Cancel, progress, the last error, the report."""
+"""What the person sees and presses: input, Analyze and Cancel, progress, the last error, and the result that is shown."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import qt
@@ -12,12 +10,14 @@ from slicer.i18n import tr as _
 
 from XAIReportLib.case import InputError
 from XAIReportLib.panel import stages
+from XAIReportLib.panel.shown_case import ShownCase
+from XAIReportLib.scene.cases import IMAGE, ROLE, LoadedResult, cases_in
 
 METHODS = {"gradcamPlusPlus": "gradcam++", "gradcam": "gradcam", "scorecam": "scorecam"}
 
 
 class ReviewPanel:
-    """Connects the widgets of XAIReport.ui with the logic. Is the listener of the logic's analyses.
+    """Connects the widgets of XAIReport.ui with the logic. Is the listener of the logic's analyses and openings.
 
     :param ui: the named widgets.
     :param logic: XAIReportLogic.
@@ -27,9 +27,11 @@ class ReviewPanel:
     def __init__(self, ui: Any, logic: Any, ensureDependencies: Callable[[], None]) -> None:
         self._ui, self._logic, self._ensureDependencies = ui, logic, ensureDependencies
         self._parameters: Any = None
-        self._stage, self._stageMessage = "", ""
+        self._stage, self._stageMessage, self._done = "", "", 0.0
         self._clock = qt.QTimer()
         self._clock.timeout.connect(self._showElapsed)
+        ui.resultSelector.addAttribute("vtkMRMLScalarVolumeNode", ROLE, IMAGE)
+        self.shown = ShownCase(ui, logic.ask, ensureDependencies, self._failed)
         ui.bundleSelector.addItems(logic.bundleNames())
         ui.analyzeButton.clicked.connect(self._onAnalyzeOrCancel)
         ui.loadResultButton.clicked.connect(self._onLoadResult)
@@ -39,24 +41,40 @@ class ReviewPanel:
         self._showIdle()
 
     def setParameters(self, parameters: Any) -> None:
-        """Show the parameter node's values; None while there is no scene."""
+        """Show the parameter node's values and its result; None while there is no scene."""
         self._parameters = parameters
         if parameters is not None:
             index = self._ui.bundleSelector.findText(parameters.bundle)
             if index >= 0:
                 self._ui.bundleSelector.currentIndex = index
             self._onBundle()
+        self.shown.setParameters(parameters)
         self.update()
 
+    def sceneImported(self, scene: Any) -> None:
+        """A scene was opened: show the result that it was saved with, or the last one it holds."""
+        cases = cases_in(scene)
+        if self._parameters is not None and self._parameters.resultVolume is None and cases:
+            self._parameters.resultVolume = cases[-1].volume
+
     def update(self) -> None:
-        """Say whether Analyze can be pressed and, if not, why."""
+        """Follow the parameters; say whether Analyze can be pressed and, if not, why."""
+        if self._parameters is not None:
+            self.shown.follow(self._parameters)
         button = self._ui.analyzeButton
-        if self._logic.isRunning:
+        busy = self._logic.isRunning or self._logic.isOpening
+        self._ui.loadResultButton.enabled = not busy
+        if busy:
             button.text, button.enabled, button.toolTip = _("Cancel"), True, _("Stop the running analysis.")
             return
         reason = self._whyNot()
         button.text, button.enabled = _("Analyze"), not reason
         button.toolTip = reason or _("Run the model on the volume, in a process of its own.")
+
+    def close(self) -> None:
+        """Follow nothing any more."""
+        self._clock.stop()
+        self.shown.close()
 
     def _whyNot(self) -> str:
         if self._parameters is None or self._parameters.inputVolume is None:
@@ -75,8 +93,14 @@ class ReviewPanel:
             self._parameters.bundle = self._ui.bundleSelector.currentText
 
     def _onAnalyzeOrCancel(self, *_args: Any) -> None:
+        if self._logic.isOpening:
+            self._logic.cancel()
+            self.analysisCancelled()
+            return
         if self._logic.isRunning:
             self._ui.analyzeButton.enabled = False
+            self._ui.stageLabel.text = _("Stopping…")
+            self._clock.stop()
             self._logic.cancel()
             return
         self._hideError()
@@ -84,9 +108,9 @@ class ReviewPanel:
             self._ensureDependencies()
             chosen = self._parameters
             options = {"bundle": chosen.bundle, "saliency": self._methods(), "device": chosen.device}
-            self._logic.startAnalysis(chosen.inputVolume, self, **options)
+            self._logic.startAnalysis(chosen.inputVolume, self, keep=chosen.keepEarlier, **options)
         except Exception as error:  # whatever it was: it stays readable in the panel
-            self.analysisFailed(str(error), "" if isinstance(error, InputError) else _traceback())
+            self._failed(error)
             return
         self._ui.progressBar.value, self._ui.progressBar.visible = 0, True
         self.analysisProgressed("read", 0.0, "")
@@ -107,16 +131,16 @@ class ReviewPanel:
     # The listener of an analysis.
 
     def analysisProgressed(self, stage: str, fraction: float, message: str) -> None:
-        self._stage, self._stageMessage = stage, message
-        self._ui.progressBar.value = round(100 * stages.overall(stage, fraction))
+        self._stage, self._stageMessage, self._done = stage, message, stages.overall(stage, fraction)
+        self._ui.progressBar.value = round(100 * self._done)
         self._showElapsed()
 
     def analysisFinished(self, folder: str) -> None:
-        self._showIdle()
         self._open(folder)
 
     def analysisFailed(self, message: str, details: str) -> None:
-        self._showIdle()
+        if not (self._logic.isRunning or self._logic.isOpening):  # or something else failed meanwhile
+            self._showIdle()
         self._ui.errorLabel.text = message
         self._ui.detailsText.plainText = details
         self._ui.detailsButton.checked = False
@@ -128,18 +152,41 @@ class ReviewPanel:
         self._showIdle()
         self._ui.stageLabel.text = _("Cancelled.")
 
+    # The listener of an opening.
+
+    def openingProgressed(self, fraction: float) -> None:
+        self._ui.progressBar.value = round(100 * stages.overall("open", fraction))
+
+    def opened(self, loaded: LoadedResult) -> None:
+        self._showIdle()
+        if self._parameters is not None:
+            self._parameters.resultVolume = loaded.volume
+            self._parameters.showLesion = self._parameters.showMask = True
+            self.update()
+
+    def openingFailed(self, error: BaseException) -> None:
+        self._failed(error)
+
     def _open(self, folder: str) -> None:
-        try:
-            loaded = self._logic.loadResult(folder)
-        except Exception as error:
-            self.analysisFailed(str(error), "" if isinstance(error, InputError) else _traceback())
-            return
-        self._ui.narrativeText.plainText = narrativeText(loaded.texts["narrative.json"].GetText())
-        self._ui.folderLabel.text = _("Result folder: {folder}").format(folder=Path(folder))
+        self._clock.stop()
+        self._ui.progressBar.visible = True
+        self._ui.progressBar.value = round(100 * stages.overall("open", 0.0))
+        self._ui.stageLabel.text = _("Opening the result…")
+        replace = self._parameters is None or not self._parameters.keepEarlier
+        self._logic.openResult(folder, self, replace)
+        self.update()
+
+    def _failed(self, error: BaseException) -> None:
+        import traceback
+
+        details = "" if isinstance(error, InputError) else "".join(traceback.format_exception(error))
+        self.analysisFailed(str(error), details)
 
     def _showElapsed(self, *_args: Any) -> None:
         if self._logic.isRunning:
-            self._ui.stageLabel.text = stages.sentence(self._stage, self._stageMessage, self._logic.elapsedSeconds, _tr)
+            elapsed = self._logic.elapsedSeconds
+            expected = stages.expected_seconds(elapsed, self._done, self._logic.lastSeconds)
+            self._ui.stageLabel.text = stages.sentence(self._stage, self._stageMessage, elapsed, expected, _tr)
 
     def _showIdle(self) -> None:
         self._clock.stop()
@@ -151,22 +198,5 @@ class ReviewPanel:
         self._ui.errorFrame.visible = False
 
 
-def narrativeText(document: str) -> str:
-    """The sentences of a narrative, a line for each, an empty line between its sections."""
-    lines, section = [], None
-    for sentence in json.loads(document)["sentences"]:
-        if lines and sentence.get("section") != section:
-            lines.append("")
-        section = sentence.get("section")
-        lines.append(sentence["text"])
-    return "\n".join(lines)
-
-
 def _tr(text: str) -> str:
     return _(text)
-
-
-def _traceback() -> str:
-    import traceback
-
-    return traceback.format_exc()

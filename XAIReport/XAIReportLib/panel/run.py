@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import qt
 
+from XAIReportLib.panel.background import YIELD_S
+
 POLL_INTERVAL_MS = 100
 WAIT_INTERVAL_S = 0.03
 
@@ -46,7 +48,9 @@ class AnalysisRun:
         self._listener: Listener | None = None
         self._workspace: Path | None = None
         self._started = 0.0
+        self._lastSeconds: float | None = None
         self._log: list[str] = []
+        self._asked: dict[str, Callable[[Any], None]] = {}
         self._timer = qt.QTimer()
         self._timer.timeout.connect(self._onTimer)
 
@@ -58,6 +62,11 @@ class AnalysisRun:
     def elapsedSeconds(self) -> float:
         """Since the running analysis was started."""
         return time.monotonic() - self._started if self.isRunning else 0.0
+
+    @property
+    def lastSeconds(self) -> float | None:
+        """How long the last finished analysis took."""
+        return self._lastSeconds
 
     def start(self, writeVolume: Callable[[Path], None], parameters: dict[str, Any], listener: Listener) -> None:
         """Hand a volume to the worker; returns at once.
@@ -82,6 +91,16 @@ class AnalysisRun:
         self._listener, self._started, self._log = listener, time.monotonic(), []
         self._timer.start(POLL_INTERVAL_MS)
 
+    def ask(self, type: str, parameters: dict[str, Any], answer: Callable[[Any], None]) -> None:
+        """Ask the worker for something short; it waits for its turn behind a running analysis.
+
+        :param answer: called with the last event of the request (worker.protocol.Event).
+        """
+        if self._client is None:
+            self._client = self._makeClient()
+        self._asked[self._client.submit(type, **parameters)] = answer
+        self._timer.start(POLL_INTERVAL_MS)
+
     def cancel(self) -> None:
         """Ask for the end of the running analysis; the listener hears when it has ended."""
         if self._client is not None and self._request is not None:
@@ -90,8 +109,10 @@ class AnalysisRun:
     def close(self) -> None:
         """End the worker; a running analysis ends as cancelled. The next ``start`` makes a new worker."""
         client, self._client = self._client, None
+        self._asked = {}
         if client is not None:
             client.close()
+        self._timer.stop()
         if self.isRunning:
             self._end().analysisCancelled()
 
@@ -111,11 +132,15 @@ class AnalysisRun:
     def poll(self) -> None:
         """Take the worker's news and pass it on. Never blocks."""
         for event in self._client.poll() if self._client is not None else ():
-            if self._request is None or event.id != self._request:
-                continue
-            self._handle(event)
+            if event.is_last and event.id in self._asked:
+                self._asked.pop(event.id)(event)
+            elif self._request is not None and event.id == self._request:
+                self._handle(event)
+        if self._request is None and not self._asked:
+            self._timer.stop()
 
     def _onTimer(self, *_args: Any) -> None:
+        time.sleep(YIELD_S)  # the client's threads read from the worker meanwhile
         self.poll()
 
     def _handle(self, event: Any) -> None:
@@ -125,6 +150,7 @@ class AnalysisRun:
         elif event.type == "log":
             self._log.append(data.get("text", ""))
         elif event.type == "result":
+            self._lastSeconds = self.elapsedSeconds
             self._end().analysisFinished(data["folder"])
         elif event.type == "cancelled":
             self._end().analysisCancelled()
@@ -136,7 +162,6 @@ class AnalysisRun:
         """The run is over before its listener hears so, so that it can start the next one."""
         listener = self._listener
         self._request, self._listener = None, None
-        self._timer.stop()
         self._removeWorkspace()
         return listener
 

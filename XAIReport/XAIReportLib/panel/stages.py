@@ -12,9 +12,13 @@ SHARES = {
     "counterfactuals": 0.05,
     "anatomy": 0.20,
     "report": 0.10,
-    "write": 0.04,
+    "write": 0.03,
     "scene": 0.01,
+    "open": 0.01,
 }
+
+# Before this share is done, the time so far says little about the whole.
+_TELLING_SHARE = 0.4
 
 
 def overall(stage: str, fraction: float) -> float:
@@ -29,8 +33,17 @@ def overall(stage: str, fraction: float) -> float:
     return min(1.0, done + SHARES[stage] * min(max(fraction, 0.0), 1.0))
 
 
-def sentence(stage: str, message: str, elapsed_s: float, translated: Callable[[str], str]) -> str:
-    """One line such as "Drawing heat maps: gradcam++ (0:12)"."""
+def expected_seconds(elapsed_s: float, done: float, last_s: float | None) -> float | None:
+    """How long the whole analysis will take: as the last one did, later as this one goes; None while nobody can know."""
+    if done >= _TELLING_SHARE:
+        return elapsed_s / done
+    return last_s if last_s is not None and last_s > elapsed_s else None
+
+
+def sentence(
+    stage: str, message: str, elapsed_s: float, expected_s: float | None, translated: Callable[[str], str]
+) -> str:
+    """One line such as "Computing heat maps: scorecam (0:12 of about 0:40)"."""
     names = {
         "read": translated("Reading the volume"),
         "predict": translated("Running the model"),
@@ -39,8 +52,14 @@ def sentence(stage: str, message: str, elapsed_s: float, translated: Callable[[s
         "anatomy": translated("Finding atlas positions"),
         "report": translated("Writing the report"),
         "write": translated("Saving the result"),
-        "scene": translated("Opening the result"),
+        "scene": translated("Making the scene"),
     }
-    minutes, seconds = divmod(int(elapsed_s), 60)
     name = names.get(stage, stage)
-    return f"{name}: {message} ({minutes}:{seconds:02d})" if message else f"{name} ({minutes}:{seconds:02d})"
+    time = _clock(elapsed_s)
+    if expected_s is not None:
+        time = translated("{elapsed} of about {expected}").format(elapsed=time, expected=_clock(expected_s))
+    return f"{name}: {message} ({time})" if message else f"{name} ({time})"
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

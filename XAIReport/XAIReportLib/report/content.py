@@ -161,6 +161,7 @@ def _facts(findings: Findings) -> tuple[tuple[str, str, str], ...]:
         if total.count:
             place = place_text(findings.lesions[0])
             covers = place if total.count == 1 else f"{total.count} in all, the largest: {place}"
+        covers += ", edited by the reader" if findings.reader_edit is not None else ""
         facts.append(("Segmented abnormality", size if total.count else "none", covers))
         verdict = registration.verdict.replace("_", " ")
         covers = "regions may be named" if registration.verdict == "good" else "regions are approximate"

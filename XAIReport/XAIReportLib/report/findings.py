@@ -30,6 +30,7 @@ from .wording import RESEARCH_USE, known_classes, method_name
 __all__ = ["Findings", "FindingsError", "build", "load", "rounded_to_sum"]
 
 SCORE_DIGITS, VOLUME_DIGITS, MILLIMETRE_DIGITS, PERCENT_DIGITS, SPACING_DIGITS = 4, 2, 1, 1, 3
+MATRIX_DIGITS = 6
 _MIDLINE_SHARE = 0.9  # as for MaskGeometry.side: below it, a mask lies on both sides
 
 
@@ -383,8 +384,14 @@ def _anatomy(anatomy: Anatomy | None) -> dict[str, Any]:
         return {"registration": registration, "atlas": "", "licence": ""}
     done = anatomy.registration
     checks = {name: _number(value, SCORE_DIGITS) if np.isfinite(value) else None for name, value in done.checks.items()}
+    matrix = None if done.patient_to_mni is None else np.asarray(done.patient_to_mni, dtype=float).round(MATRIX_DIGITS)
     return {
-        "registration": {"verdict": done.verdict, "reason": done.reason, "checks": checks},
+        "registration": {
+            "verdict": done.verdict,
+            "reason": done.reason,
+            "checks": checks,
+            "patient_to_mni": None if matrix is None else tuple(tuple(row) for row in matrix.tolist()),
+        },
         "atlas": anatomy.atlas,
         "licence": anatomy.licence,
     }

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 from . import wording
 from .changes import changes
 from .grounding import check_sentence
 from .passages import LEFT_OUT, Passage, confidence, impression, limits, status, technique
 from .places import anatomy, evidence, findings_of
+from .pointers import resolve
 from .schema import Findings, Part
 
 __all__ = ["SECTIONS", "LeftOut", "Narrative", "Sentence", "checked", "resolve", "write"]
@@ -107,20 +108,3 @@ def _sentences(findings: Findings) -> Iterator[Sentence]:
 
 def _replacement(passage: Passage) -> str:
     return passage.instead or LEFT_OUT
-
-
-def resolve(document: Any, pointer: str) -> Any:
-    """What a JSON pointer points at.
-
-    Raises:
-        KeyError: it points at nothing.
-    """
-    if pointer and not pointer.startswith("/"):
-        raise KeyError(f"{pointer!r} is no JSON pointer")
-    for step in pointer.split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
-        try:
-            document = document[int(key)] if isinstance(document, list | tuple) else document[key]
-        except (KeyError, IndexError, ValueError, TypeError) as error:
-            raise KeyError(f"{pointer!r} points at nothing") from error
-    return document

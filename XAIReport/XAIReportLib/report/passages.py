@@ -102,6 +102,9 @@ def impression(findings: Findings) -> Iterator[Passage]:
         yield Passage("The model abstains: no class is suggested.", (outcome,))
     else:
         yield Passage("No class is suggested: the model was not made for this case.", (outcome,))
+    if findings.reader_edit is not None:
+        text = "This rests on the model's own outlines, as they were before the reader's edit."
+        yield Passage(text, (outcome, at("reader_edit")))
     if prediction.outcome != "not_applicable":  # there the reason already stands before anything else
         yield _reason(findings)
 

@@ -31,8 +31,11 @@ def findings_of(findings: Findings) -> Iterator[Passage]:
     outcome = at("prediction", "outcome")
     if findings.prediction.outcome == "not_applicable":
         return
+    if findings.reader_edit is not None:
+        yield from _reader_edit(findings)
     if not findings.lesions:
-        yield Passage(NO_LESION, (outcome, at("lesions")))
+        if findings.reader_edit is None or not findings.reader_edit.removed:
+            yield Passage(NO_LESION, (outcome, at("lesions")))
         return
     total, place = findings.lesion_total, at("lesion_total")
     if total.count == 1:
@@ -47,6 +50,22 @@ def findings_of(findings: Findings) -> Iterator[Passage]:
     yield from measures.apart(findings)
     if total.count > _DESCRIBED:
         yield Passage(TABLE_HOLDS, (at("lesions"),))
+
+
+def _reader_edit(findings: Findings) -> Iterator[Passage]:
+    """What the reader did to the model's outlines; sizes and places after it were measured anew."""
+    edit = findings.reader_edit
+    for names, place, what in ((edit.changed, "changed", "edited by the reader"), (edit.removed, "removed", "removed")):
+        numbers = joined([name.removeprefix("lesion-") for name in names])
+        if names:
+            who = " by the reader" if what == "removed" else ""
+            verb = "were" if len(names) > 1 else "was"
+            subject = "Segmented abnormalities" if len(names) > 1 else "Segmented abnormality"
+            text = f"{subject} {numbers} {verb} {what}{who}."
+            yield Passage(text, (at("reader_edit", place),))
+    model = edit.model_total
+    size = volume_text(model.volume_ml) if model.volume_ml is not None else f"{model.voxels} pixels"
+    yield Passage(f"Before the edit the model's own outlines measured {size}.", (at("reader_edit", "model_total"),))
 
 
 def _lesion(lesion: Lesion, index: int) -> Passage:
@@ -66,7 +85,8 @@ def _lesion(lesion: Lesion, index: int) -> Passage:
 
 
 def called(lesion: Lesion) -> str:
-    return f"Segmented abnormality {lesion.name.removeprefix('lesion-')}"
+    edited = " (edited by the reader)" if lesion.edited_by_reader else ""
+    return f"Segmented abnormality {lesion.name.removeprefix('lesion-')}{edited}"
 
 
 def _place(lesion: Lesion) -> str:
@@ -151,7 +171,7 @@ def evidence(findings: Findings) -> Iterator[Passage]:
     if findings.saliency_check is not None:
         yield heat_map_check(findings.saliency_check)
     for index, saliency in enumerate(findings.saliency):
-        yield _heat_map(saliency, index)
+        yield _heat_map(saliency, index, findings.reader_edit is not None)
         if saliency.mask_voxels:
             approximate = findings.anatomy.registration.verdict == "limited"
             subject = f"The mask of {method_name(saliency.method)}"
@@ -170,19 +190,20 @@ def heat_map_check(check: SaliencyCheckPart) -> Passage:
     return Passage(text, (at("saliency_check", "relied_on"), at("saliency_check", "failed"), *figures))
 
 
-def _heat_map(saliency: Saliency, index: int) -> Passage:
+def _heat_map(saliency: Saliency, index: int, edited: bool) -> Passage:
     keys = ["method", "target", "mask_voxels", "mask_volume_ml", "percentile", "dice_with_lesion"]
     places = tuple(at("saliency", index, key) for key in keys)
     subject = f"{method_name(saliency.method)} for {class_name(saliency.target)}"
     if not saliency.mask_voxels:
         return Passage(f"{subject}: nothing remains above the threshold, so the map shows no place.", places)
     size = f"{saliency.mask_voxels} pixels" if saliency.mask_volume_ml is None else volume_text(saliency.mask_volume_ml)
+    segmentation = "the segmentation edited by the reader" if edited else "the segmentation"
     if saliency.dice_with_lesion is None:
         agreement = "there is no segmented abnormality to compare it with"
     elif saliency.dice_with_lesion == 0:
-        agreement = f"it does not overlap with the segmentation (Dice {score_text(0.0)})"
+        agreement = f"it does not overlap with {segmentation} (Dice {score_text(0.0)})"
     else:
-        agreement = f"its overlap with the segmentation is Dice {score_text(saliency.dice_with_lesion)}"
+        agreement = f"its overlap with {segmentation} is Dice {score_text(saliency.dice_with_lesion)}"
     return Passage(
         f"{subject}: the mask cut at percentile {saliency.percentile:.1f} measures {size}; {agreement}.", places
     )

@@ -22,6 +22,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 NotNegative = Annotated[float, Field(ge=0)]
 Position = tuple[float, float, float]
+Row = tuple[float, float, float, float]
 Outcome = Literal["class_suggested", "no_lesion_found", "abstained", "not_applicable"]
 Verdict = Literal["good", "limited", "failed", "not_possible"]
 Side = Literal["left", "right", "midline"]
@@ -173,13 +174,15 @@ class Measures(Part):
 
 
 class Lesion(Extent):
-    """One segmented abnormality; ``name`` is "lesion-1" for the largest, and so on. ``measures``: with geometry only."""
+    """One segmented abnormality; ``name`` is "lesion-1" for the largest, and so on, as the model outlined them. ``measures``: with
+    geometry only."""
 
     name: str
     voxels: Annotated[int, Field(ge=1)]
     volume_ml: NotNegative | None
     regions: tuple[LesionRegion, ...]
     measures: Measures | None = None
+    edited_by_reader: bool = False
 
 
 class LesionTotal(Part):
@@ -189,6 +192,15 @@ class LesionTotal(Part):
     voxels: Annotated[int, Field(ge=0)]
     volume_ml: NotNegative | None
     largest_distance_mm: NotNegative | None = None
+
+
+class ReaderEdit(Part):
+    """What a reader changed in the model's outlines. ``changed``: names of the lesions that differ from the model's or
+    are new; ``removed``: names of the model's lesions that are gone; ``model_total``: what the model had outlined."""
+
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    model_total: LesionTotal
 
 
 class Saliency(Extent):
@@ -280,11 +292,13 @@ class Counterfactual(Part):
 
 
 class RegistrationPart(Part):
-    """How far the atlas can be trusted; a check is null where it could not be computed."""
+    """How far the atlas can be trusted; a check is null where it could not be computed. ``patient_to_mni``: 4 x 4, RAS
+    millimetres of the patient to those of MNI152; null where no region may be named."""
 
     verdict: Verdict
     reason: str
     checks: dict[str, float | None]
+    patient_to_mni: tuple[Row, Row, Row, Row] | None = None
 
 
 class AnatomyPart(Part):
@@ -309,10 +323,12 @@ class Findings(Part):
     anatomy: AnatomyPart
     warnings: tuple[str, ...]
     disclaimers: tuple[str, ...]
+    reader_edit: ReaderEdit | None = None
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Findings:
-        if self.prediction.outcome in ("no_lesion_found", "not_applicable") and self.lesions:
+        outlined_by_model = bool(self.lesions) and self.reader_edit is None
+        if self.prediction.outcome in ("no_lesion_found", "not_applicable") and outlined_by_model:
             raise ValueError(f"outcome {self.prediction.outcome} goes with an empty list of lesions")
         if self.lesion_total.count != len(self.lesions):
             raise ValueError("lesion_total.count differs from the number of lesions")

@@ -6,7 +6,8 @@ writes ``scene.mrb`` and compares it, re-opened, with what was written (``snapsh
 """
 
 from .archive import SceneIncomplete, write_mrb
-from .load import LoadedResult, load_result
+from .cases import LoadedResult
+from .load import load_result
 from .session import SceneUnavailable
 
 __all__ = ["LoadedResult", "SceneIncomplete", "SceneUnavailable", "load_result", "write_mrb"]

@@ -9,16 +9,19 @@ import csv
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from XAIReportLib.case import InputError
+from XAIReportLib.case import InputError, head_mask
 from XAIReportLib.folder import ResultFolder, read_result
 
 TEXT_FILES = ("report.txt", "findings.json", "narrative.json")
+# Window from the head's own values: the lowest percent is air left at its edge, the highest half percent vessels.
+_WINDOW_PERCENTILES = (1.0, 99.5)
+_LONG_AXIS = 128
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -46,7 +49,9 @@ class Contents:
     Attributes:
         heatmaps: float32 by method.  saliency_masks: uint8 by method.
         lesions: int16 component labels, None without a lesion mask.
+        lesion_numbers: the labels that are there.
         regions: header and rows of ``regions.csv``.
+        window: lowest and highest image value to show.
         has_geometry: False for a picture, whose grid is a nominal 1 mm.
     """
 
@@ -56,13 +61,15 @@ class Contents:
     heatmaps: dict[str, GridImage]
     saliency_masks: dict[str, GridImage]
     lesions: GridImage | None
+    lesion_numbers: tuple[int, ...]
     atlas: GridImage | None
     atlas_colors: tuple[AtlasColor, ...]
     regions: tuple[list[str], list[list[str]]]
     findings: dict[str, Any]
     texts: dict[str, str]
     run: dict[str, Any]
-    has_geometry: bool = field(default=True)
+    window: tuple[float, float]
+    has_geometry: bool = True
 
 
 def read_contents(folder: str | Path) -> Contents:
@@ -72,23 +79,45 @@ def read_contents(folder: str | Path) -> Contents:
         InputError: it is not a finished result folder, or a file of it cannot be read.
     """
     result = read_result(folder)
+    image = read_grid(result.image, None)
+    lesions = read_grid(result.lesion, np.int16) if result.lesion else None
     contents = Contents(
         folder=result.path,
         case_id=str(result.findings.get("case_id") or result.path.name),
-        image=read_grid(result.image, None),
+        image=image,
         heatmaps={method: read_grid(path, np.float32) for method, path in result.heatmaps.items()},
         saliency_masks={method: read_grid(path, np.uint8) for method, path in result.masks.items()},
-        lesions=read_grid(result.lesion, np.int16) if result.lesion else None,
+        lesions=lesions,
+        lesion_numbers=tuple(int(v) for v in np.unique(lesions.voxels) if v > 0) if lesions else (),
         atlas=read_grid(result.atlas, np.int16) if result.atlas else None,
         atlas_colors=_color_table(result.atlas_colours) if result.atlas_colours else (),
-        regions=_table(result.reports["csv"]),
+        regions=read_table(result.reports["csv"]),
         findings=result.findings,
         texts={name: (result.path / name).read_text(encoding="utf-8") for name in TEXT_FILES},
         run=result.run,
+        window=_window(image.voxels),
         has_geometry=_has_geometry(result),
     )
     _same_grid(contents)
     return contents
+
+
+def _window(values: np.ndarray) -> tuple[float, float]:
+    # Every second voxel of a long axis: the percentiles stay, and the head is found in a fraction of the time.
+    values = values[tuple(slice(None, None, 2 if length > _LONG_AXIS else 1) for length in values.shape)]
+    low, high = np.percentile(_inside_of_head(values), _WINDOW_PERCENTILES)
+    return float(low), float(max(high, low + 1e-6))
+
+
+def _inside_of_head(values: np.ndarray) -> np.ndarray:
+    """Values of the head without its outer shell, where a voxel is half air; all values when nothing is left."""
+    from scipy import ndimage
+
+    head = np.transpose(head_mask(np.transpose(values)))
+    # A slice axis of one or few voxels has no shell to lose.
+    reach = [3 if length > 8 else 1 for length in values.shape]
+    inner = values[ndimage.binary_erosion(head, np.ones(reach), iterations=2)]
+    return inner if inner.size else values
 
 
 def _has_geometry(result: ResultFolder) -> bool:
@@ -160,7 +189,8 @@ def _same_grid(contents: Contents) -> None:
             )
 
 
-def _table(path: Path) -> tuple[list[str], list[list[str]]]:
+def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of ``regions.csv``."""
     with path.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.reader(stream))
     return (rows[0], rows[1:]) if rows else ([], [])

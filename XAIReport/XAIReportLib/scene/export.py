@@ -5,9 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from XAIReportLib.case import InputError
+from XAIReportLib.case import InputError, new_case_id
 
+from .cases import ATTRIBUTE_PREFIX, HEAT_MAP, ROLE
 from .session import slicer_package
+
+
+def case_id_of(node: Any) -> str:
+    """The random case id of a volume, the same whenever it is analysed: kept in the node, saved with the scene."""
+    name = f"{ATTRIBUTE_PREFIX}AnalysedAs"
+    if not node.GetAttribute(name):
+        node.SetAttribute(name, node.GetAttribute(f"{ATTRIBUTE_PREFIX}CaseID") or new_case_id())
+    return node.GetAttribute(name)
 
 
 def export_volume(node: Any, path: Path) -> None:
@@ -17,6 +26,8 @@ def export_volume(node: Any, path: Path) -> None:
         InputError: there is no image in the node, it is moved by a transform, or it cannot be written.
     """
     name = node.GetName()
+    if node.GetAttribute(ROLE) == HEAT_MAP:
+        raise InputError(f"The volume '{name}' is a heat map of an earlier result; select the image.")
     if node.GetImageData() is None or node.GetImageData().GetNumberOfPoints() == 0:
         raise InputError(f"The volume '{name}' holds no image; load one.")
     # A transform moves what is seen, not the voxels: the heat maps would lie elsewhere.

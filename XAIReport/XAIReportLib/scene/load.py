@@ -2,81 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from . import nodes, segments, tables, views
+from . import nodes, scores, segments, tables, views
+from .cases import ATTRIBUTE_PREFIX, LoadedResult, cases_in, mark, remove_case
 from .contents import Contents, read_contents
 from .session import live_scene, slicer_package
 
 _TEXT_NAMES = {"report.txt": "Report", "findings.json": "Findings", "narrative.json": "Narrative"}
-ATTRIBUTE_PREFIX = "XAIReport."
 
 
-@dataclass
-class LoadedResult:
-    """The nodes that a result folder became; a part that the folder does not have is None or empty.
-
-    ``focus`` is where the views go: the centroid of the largest abnormality, RAS millimetres.
-    """
-
-    case_id: str
-    folder_item: int
-    volume: Any
-    heatmaps: dict[str, Any] = field(default_factory=dict)
-    segmentation: Any = None
-    atlas: Any = None
-    regions: Any = None
-    points: Any = None
-    texts: dict[str, Any] = field(default_factory=dict)
-    focus: tuple[float, float, float] | None = None
-
-    def all_nodes(self) -> list[Any]:
-        """Every node of the case that a person sees, in the order of the subject hierarchy."""
-        single = [self.segmentation, self.atlas, self.regions, self.points]
-        parts = [self.volume, *self.heatmaps.values(), *single, *self.texts.values()]
-        return [node for node in parts if node is not None]
-
-
-def load_result(folder: str | Path, scene: Any = None) -> LoadedResult:
+def load_result(folder: str | Path, scene: Any = None, replace: bool = False) -> LoadedResult:
     """Put a result folder into ``scene`` (default: the open scene of Slicer) and show it in the slice views.
+
+    Args:
+        replace: take earlier results of the same case id out of the scene when the new one is complete.
 
     Raises:
         SceneUnavailable: no scene was given and this is not a running Slicer.
         InputError: the folder is not a finished result; the scene is untouched.
     """
     scene = live_scene() if scene is None else scene
-    contents = read_contents(folder)
-    with _complete_or_absent(scene):
-        loaded = _make_nodes(scene, contents)
-    loaded.focus = next(iter(tables.lesion_centroids(contents).values()), None)
+    steps = loading(read_contents(folder), scene, replace)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def loading(contents: Contents, scene: Any, replace: bool = False) -> Generator[float, None, LoadedResult]:
+    """The same in steps of a fraction of a second, so that a window stays alive between them; yields the share done.
+
+    When a step fails, or the generator is closed before its end, no node of the case stays behind.
+    """
+    earlier = [case for case in cases_in(scene) if replace and case.case_id == contents.case_id]
+    loaded = LoadedResult(contents.case_id, 0, None)
+    steps = list(_steps(scene, contents, loaded))
+    own: set[str] = set()
+    try:
+        for index, step in enumerate(steps):
+            own |= _added_by(step, scene)
+            yield (index + 1) / len(steps)
+    except BaseException:
+        for node_id in own:
+            node = scene.GetNodeByID(node_id)
+            if node is not None and not node.IsA("vtkMRMLSubjectHierarchyNode"):
+                scene.RemoveNode(node)
+        raise
+    for case in earlier:
+        remove_case(scene, case)
     views.show(scene, loaded.volume, next(iter(loaded.heatmaps.values()), None))
     views.go_to(scene, loaded.focus)
     return loaded
 
 
-def _make_nodes(scene: Any, contents: Contents) -> LoadedResult:
+def _added_by(step: Callable[[], None], scene: Any) -> set[str]:
+    """Ids of the nodes that a step adds; when it fails it takes them away itself."""
+    before = _ids(scene)
+    slicer = slicer_package()
+    scene.StartState(slicer.vtkMRMLScene.BatchProcessState)
+    try:
+        step()
+    except BaseException:
+        for node_id in _ids(scene) - before:
+            node = scene.GetNodeByID(node_id)
+            if node is not None and not node.IsA("vtkMRMLSubjectHierarchyNode"):
+                scene.RemoveNode(node)
+        raise
+    finally:
+        scene.EndState(slicer.vtkMRMLScene.BatchProcessState)
+    return _ids(scene) - before
+
+
+def _ids(scene: Any) -> set[str]:
+    return {scene.GetNthNode(index).GetID() for index in range(scene.GetNumberOfNodes())}
+
+
+def _steps(scene: Any, contents: Contents, loaded: LoadedResult) -> Iterator[Callable[[], None]]:
     case = contents.case_id
-    loaded = LoadedResult(case, 0, nodes.image_volume(scene, contents, f"{case} image"))
-    for method, grid in contents.heatmaps.items():
+
+    def image() -> None:
+        loaded.volume = nodes.image_volume(scene, contents, f"{case} image")
+
+    def heat_map(method: str) -> None:
+        grid, first = contents.heatmaps[method], not loaded.heatmaps
         cut = nodes.heat_map_cut(grid, contents.saliency_masks.get(method))
-        loaded.heatmaps[method] = nodes.heat_map_volume(scene, grid, f"{case} heat map {method}", cut)
-    loaded.segmentation = segments.segmentation(scene, contents, loaded.volume, f"{case} segmentation")
-    if contents.atlas is not None:
-        loaded.atlas = nodes.atlas_volume(scene, contents.atlas, f"{case} atlas", contents.atlas_colors)
-    loaded.regions = tables.region_table(scene, contents, f"{case} regions")
-    loaded.points = tables.lesion_points(scene, contents, f"{case} abnormalities")
-    for file_name, content in contents.texts.items():
-        loaded.texts[file_name] = tables.text(scene, content, f"{case} {_TEXT_NAMES[file_name].lower()}")
-    for node in loaded.all_nodes():
-        _set_provenance(node, contents)
-    for method, node in loaded.heatmaps.items():
-        node.SetAttribute(f"{ATTRIBUTE_PREFIX}Method", method)
-    loaded.folder_item = _gather(scene, loaded)
-    return loaded
+        loaded.heatmaps[method] = nodes.heat_map_volume(scene, grid, f"{case} heat map {method}", cut, first)
+
+    def keep(segmentation: Any) -> None:
+        loaded.segmentation = segmentation
+
+    def atlas() -> None:
+        if contents.atlas is not None:
+            loaded.atlas = nodes.atlas_volume(scene, contents.atlas, f"{case} atlas", contents.atlas_colors)
+
+    def words() -> None:
+        loaded.regions = tables.region_table(scene, contents.regions, f"{case} regions")
+        loaded.points = tables.lesion_points(scene, contents, f"{case} abnormalities")
+        loaded.peaks = tables.peak_points(scene, contents, f"{case} saliency peaks")
+        loaded.scores = scores.chart(scene, contents.findings, f"{case} model scores")
+        for file_name, content in contents.texts.items():
+            loaded.texts[file_name] = tables.text(scene, content, f"{case} {_TEXT_NAMES[file_name].lower()}")
+        loaded.focus = next(iter(tables.lesion_centroids(contents).values()), None)
+
+    def gather() -> None:
+        for node in loaded.all_nodes():
+            _set_provenance(node, contents)
+        mark(loaded)
+        loaded.folder_item = _gather(scene, loaded)
+
+    yield image
+    yield from (partial(heat_map, method) for method in contents.heatmaps)
+    yield from segments.segmentation_steps(scene, contents, lambda: loaded.volume, f"{case} segmentation", keep)
+    yield from (atlas, words, gather)
 
 
 def _gather(scene: Any, loaded: LoadedResult) -> int:
@@ -121,21 +163,3 @@ def flat_provenance(run: dict[str, Any], prefix: str = "") -> dict[str, str]:
 
 def _is_path(value: Any) -> bool:
     return isinstance(value, str) and (PurePosixPath(value).is_absolute() or PureWindowsPath(value).is_absolute())
-
-
-@contextmanager
-def _complete_or_absent(scene: Any) -> Iterator[None]:
-    """Take away every node that the block added when it fails: a half-made case must not stay behind."""
-    before = {scene.GetNthNode(index).GetID() for index in range(scene.GetNumberOfNodes())}
-    slicer = slicer_package()
-    scene.StartState(slicer.vtkMRMLScene.BatchProcessState)
-    try:
-        yield
-    except BaseException:
-        for index in reversed(range(scene.GetNumberOfNodes())):
-            node = scene.GetNthNode(index)
-            if node is not None and node.GetID() not in before and not node.IsA("vtkMRMLSubjectHierarchyNode"):
-                scene.RemoveNode(node)
-        raise
-    finally:
-        scene.EndState(slicer.vtkMRMLScene.BatchProcessState)

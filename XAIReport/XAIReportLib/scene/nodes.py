@@ -6,48 +6,34 @@ from typing import Any
 
 import numpy as np
 
-from XAIReportLib.case import head_mask
-
 from . import colors
 from .contents import AtlasColor, Contents, GridImage
+from .session import slicer_package
 
-# Window from the head's own values: the lowest percent is air left at its edge, the highest half percent vessels.
-_WINDOW_PERCENTILES = (1.0, 99.5)
+LEGEND_TITLE = "share of the map's maximum"
 
 
 def image_volume(scene: Any, contents: Contents, name: str) -> Any:
     """The analysed image, windowed by the percentiles of the head."""
     node = _volume(scene, "vtkMRMLScalarVolumeNode", name, contents.image)
-    values = contents.image.voxels
-    low, high = np.percentile(_inside_of_head(values), _WINDOW_PERCENTILES)
     display = node.GetDisplayNode()
-    display.SetAutoWindowLevel(False)
-    display.SetWindowLevelMinMax(float(low), float(max(high, low + 1e-6)))
+    display.SetWindowLevelMinMax(*contents.window)
     display.SetInterpolate(True)
     return node
 
 
-def _inside_of_head(values: np.ndarray) -> np.ndarray:
-    """Values of the head without its outer shell, where a voxel is half air; all values when nothing is left."""
-    from scipy import ndimage
-
-    head = np.transpose(head_mask(np.transpose(values)))
-    # A slice axis of one or few voxels has no shell to lose.
-    reach = [3 if length > 8 else 1 for length in values.shape]
-    inner = values[ndimage.binary_erosion(head, np.ones(reach), iterations=2)]
-    return inner if inner.size else values
-
-
-def heat_map_volume(scene: Any, heatmap: GridImage, name: str, cut: float) -> Any:
-    """A heat map in [0, 1], shown from ``cut`` upwards."""
+def heat_map_volume(scene: Any, heatmap: GridImage, name: str, cut: float, legend: bool) -> Any:
+    """A heat map in [0, 1], shown from ``cut`` upwards; its colour legend is visible when ``legend`` says so."""
     node = _volume(scene, "vtkMRMLScalarVolumeNode", name, heatmap)
     display = node.GetDisplayNode()
     display.SetAndObserveColorNodeID(colors.heat_map_table(scene).GetID())
-    display.SetAutoWindowLevel(False)
     display.SetWindowLevelMinMax(0.0, 1.0)
-    display.SetAutoThreshold(False)
     display.SetThreshold(float(cut), 1.0)
     display.SetApplyThreshold(True)
+    scale = slicer_package().vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
+    scale.SetName(f"{name} legend")
+    scale.SetTitleText(LEGEND_TITLE)
+    scale.SetVisibility(legend)
     return node
 
 
@@ -78,10 +64,17 @@ def vtk_matrix(matrix: np.ndarray) -> Any:
 
 def fill_image(image: Any, voxels: np.ndarray) -> None:
     """Copy an array (k, j, i) into a vtkImageData, which keeps no hold on it."""
-    from vtkmodules.util.numpy_support import get_vtk_array_type, vtk_to_numpy
+    from vtkmodules.util.numpy_support import get_vtk_array_type
 
     image.SetDimensions(*reversed(voxels.shape))
     image.AllocateScalars(get_vtk_array_type(voxels.dtype), 1)
+    write_voxels(image, voxels)
+
+
+def write_voxels(image: Any, voxels: np.ndarray) -> None:
+    """Copy an array (k, j, i) over the voxels of a vtkImageData of the same size and type."""
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+
     vtk_to_numpy(image.GetPointData().GetScalars()).reshape(voxels.shape)[:] = voxels
 
 
@@ -97,10 +90,14 @@ def _volume(scene: Any, node_class: str, name: str, grid: GridImage) -> Any:
 
     node = scene.AddNewNodeByClass(node_class, name)
     node.SetIJKToRASMatrix(vtk_matrix(grid.ijk_to_ras))
+    # Display first, and nothing automatic: for an image that is there, window and threshold would be searched for long.
+    node.CreateDefaultDisplayNodes()
+    if node.IsA("vtkMRMLScalarVolumeNode") and not node.IsA("vtkMRMLLabelMapVolumeNode"):
+        node.GetDisplayNode().SetAutoWindowLevel(False)
+        node.GetDisplayNode().SetAutoThreshold(False)
     image = vtkImageData()
     fill_image(image, grid.voxels)
     node.SetAndObserveImageData(image)
-    node.CreateDefaultDisplayNodes()
     # The fastest gzip level: the default level takes five times as long for a float volume and saves a few percent.
     node.AddDefaultStorageNode()
     node.GetStorageNode().SetCompressionParameter("gzip_fastest")

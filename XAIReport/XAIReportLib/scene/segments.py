@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from . import terminology
 from .contents import Contents, GridImage
-from .nodes import fill_image, vtk_matrix
+from .nodes import fill_image, image_array, vtk_matrix, write_voxels
 from .session import slicer_package
 
 # Okabe and Ito's colours, told apart in every kind of colour vision; none of them lies on the heat map's scale.
 LESION_COLORS = ((0.34, 0.71, 0.91), (0.00, 0.45, 0.70))
 SALIENCY_COLORS = ((0.00, 0.62, 0.45), (0.80, 0.47, 0.65), (0.60, 0.60, 0.60))
+
+
+_LESION_ID = re.compile(r"lesion-[1-9]\d*")
 
 
 def lesion_name(number: int) -> str:
@@ -24,32 +30,127 @@ def saliency_name(method: str) -> str:
     return f"Saliency mask {method}"
 
 
-def segmentation(scene: Any, contents: Contents, volume: Any, name: str) -> Any:
-    """The segmentation of a case, or None when there is nothing to segment."""
-    lesions = _numbered(contents.lesions)
-    if not lesions and not contents.saliency_masks:
-        return None
-    slicer = slicer_package()
-    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-    # Slicer's own DICOM SEG export needs both the geometry and the reference to the volume.
-    node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
-    node.SetNodeReferenceID(slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole(), volume.GetID())
-    node.GetSegmentation().SetSourceRepresentationName("Binary labelmap")
-    node.CreateDefaultDisplayNodes()
-    for number, color in lesions:
+def segmentation_steps(
+    scene: Any, contents: Contents, volume: Any, name: str, keep: Callable[[Any], None]
+) -> list[Callable[[], None]]:
+    """What makes the segmentation of a case, a segment at a time; nothing when there is nothing to segment.
+
+    Args:
+        volume: gives the image node once it is there.
+        keep: takes the segmentation node.
+    """
+    if not contents.lesion_numbers and not contents.saliency_masks:
+        return []
+    made: list[Any] = []
+
+    def node() -> None:
+        slicer = slicer_package()
+        made.append(scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name))
+        # Slicer's own DICOM SEG export needs both the geometry and the reference to the volume.
+        made[0].SetReferenceImageGeometryParameterFromVolumeNode(volume())
+        role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
+        made[0].SetNodeReferenceID(role, volume().GetID())
+        made[0].GetSegmentation().SetSourceRepresentationName("Binary labelmap")
+        made[0].CreateDefaultDisplayNodes()
+        keep(made[0])
+
+    def lesion(number: int) -> None:
         grid = GridImage(contents.lesions.voxels == number, contents.lesions.ijk_to_ras)
+        color = LESION_COLORS[min(number - 1, len(LESION_COLORS) - 1)]
         segment = _segment(lesion_name(number), grid, color, terminology.lesion_entry(_side(contents, number)))
-        _add(node, segment, f"lesion-{number}")
-    for index, (method, grid) in enumerate(contents.saliency_masks.items()):
+        _add(made[0], segment, f"lesion-{number}")
+
+    def mask(index: int, method: str) -> None:
         color = SALIENCY_COLORS[index % len(SALIENCY_COLORS)]
-        _add(node, _segment(saliency_name(method), grid, color, terminology.saliency_entry(method)), method)
-    _show_as_outlines(node)
-    return node
+        grid = contents.saliency_masks[method]
+        _add(made[0], _segment(saliency_name(method), grid, color, terminology.saliency_entry(method)), method)
+
+    return [
+        node,
+        *(partial(lesion, number) for number in contents.lesion_numbers),
+        *(partial(mask, index, method) for index, method in enumerate(contents.saliency_masks)),
+        lambda: _show_as_outlines(made[0]),
+    ]
 
 
-def _numbered(lesions: GridImage | None) -> list[tuple[int, tuple[float, float, float]]]:
-    labels = [] if lesions is None else [int(v) for v in np.unique(lesions.voxels) if v > 0]
-    return [(number, LESION_COLORS[min(number - 1, len(LESION_COLORS) - 1)]) for number in labels]
+def segment_voxels(node: Any, identifier: str, reference: Any) -> np.ndarray:
+    """A segment as bool voxels (k, j, i) on the grid of the volume node ``reference``, however it was edited or saved."""
+    inside = np.zeros(tuple(reversed(reference.GetImageData().GetDimensions())), dtype=bool)
+    segment = node.GetSegmentation().GetSegment(identifier)
+    labelmap = segment.GetRepresentation("Binary labelmap") if segment is not None else None
+    if labelmap is None or labelmap.IsEmpty():
+        return inside
+    grid = _reference_image(reference)
+    value = segment.GetLabelValue()
+    slicer = slicer_package()
+    if not slicer.vtkOrientedImageDataResample.DoGeometriesMatchIgnoreOrigin(labelmap, grid) or not _same_origin(
+        labelmap, grid
+    ):
+        resampled = slicer.vtkOrientedImageData()
+        slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
+            labelmap, grid, resampled, False, False
+        )
+        labelmap = resampled
+    i0, i1, j0, j1, k0, k1 = labelmap.GetExtent()
+    box = np.s_[max(k0, 0) : k1 + 1, max(j0, 0) : j1 + 1, max(i0, 0) : i1 + 1]
+    target = inside[box]
+    part = image_array(labelmap)[max(-k0, 0) :, max(-j0, 0) :, max(-i0, 0) :]
+    target[:] = part[tuple(slice(0, n) for n in target.shape)] == value
+    return inside
+
+
+def lesion_labels(node: Any, reference: Any) -> np.ndarray:
+    """The segments lesion-1, lesion-2, ... as uint8 labels on the grid of ``reference``; the smaller number wins."""
+    labels = np.zeros(tuple(reversed(reference.GetImageData().GetDimensions())), dtype=np.uint8)
+    for identifier in reversed(lesion_ids(node)):
+        labels[segment_voxels(node, identifier, reference)] = int(identifier.removeprefix("lesion-"))
+    return labels
+
+
+def lesion_ids(node: Any) -> list[str]:
+    """Ids of the lesion segments, in the order of their numbers."""
+    segmentation = node.GetSegmentation()
+    found = [segmentation.GetNthSegmentID(index) for index in range(segmentation.GetNumberOfSegments())]
+    return sorted((name for name in found if _LESION_ID.fullmatch(name)), key=lambda name: int(name.split("-")[1]))
+
+
+def _reference_image(volume: Any) -> Any:
+    from vtkmodules.vtkCommonMath import vtkMatrix4x4
+
+    image = slicer_package().vtkOrientedImageData()
+    image.SetExtent(volume.GetImageData().GetExtent())
+    matrix = vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(matrix)
+    image.SetImageToWorldMatrix(matrix)
+    return image
+
+
+def _same_origin(one: Any, other: Any) -> bool:
+    return bool(np.allclose(one.GetOrigin(), other.GetOrigin(), atol=1e-3))
+
+
+def put_segment(node: Any, identifier: str, voxels: np.ndarray, reference: Any, color: Any, entry: str) -> None:
+    """Make or replace a segment: uint8 voxels (k, j, i) on the grid of ``reference``."""
+    segmentation = node.GetSegmentation()
+    segment = segmentation.GetSegment(identifier)
+    if segment is not None and segmentation.IsSharedBinaryLabelmap(identifier):
+        segmentation.SeparateSegmentLabelmap(identifier)
+    image = segment.GetRepresentation("Binary labelmap") if segment is not None else None
+    if image is not None and tuple(reversed(image.GetDimensions())) == voxels.shape and segment.GetLabelValue() == 1:
+        write_voxels(image, voxels)
+        image.Modified()
+        return
+    image = _reference_image(reference)
+    fill_image(image, voxels)
+    if segment is None:
+        segment = slicer_package().vtkSegment()
+        segment.SetColor(*color)
+        segment.SetTerminology(entry)
+        segment.AddRepresentation("Binary labelmap", image)
+        _add(node, segment, identifier)
+    else:
+        segment.SetLabelValue(1)
+        segment.AddRepresentation("Binary labelmap", image)
 
 
 def _side(contents: Contents, number: int) -> str | None:

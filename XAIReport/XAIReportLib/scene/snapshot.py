@@ -20,7 +20,9 @@ def snapshot(scene: Any) -> dict[str, dict[str, Any]]:
     for index in range(scene.GetNumberOfNodes()):
         node = scene.GetNthNode(index)
         ours = any(name.startswith("XAIReport.") for name in node.GetAttributeNames())
-        if not (ours or node.IsA("vtkMRMLSliceCompositeNode")) or not any(node.IsA(name) for name in _FACTS):
+        if not (ours or node.IsA("vtkMRMLSliceCompositeNode") or node.IsA("vtkMRMLColorLegendDisplayNode")) or not any(
+            node.IsA(name) for name in _FACTS
+        ):
             continue
         key = f"{node.GetClassName()} '{node.GetName()}'"
         if key in found:
@@ -129,6 +131,17 @@ def _points(node: Any) -> dict[str, Any]:
     return {"points": points}
 
 
+def _chart(node: Any) -> dict[str, Any]:
+    series = [node.GetNthPlotSeriesNode(index) for index in range(node.GetNumberOfPlotSeriesNodes())]
+    tables = [one.GetTableNode().GetName() if one.GetTableNode() else None for one in series]
+    return {"title": node.GetTitle(), "series": [one.GetName() for one in series], "tables": tables}
+
+
+def _legend(node: Any) -> dict[str, Any]:
+    owner = node.GetDisplayableNode()
+    return {"title": node.GetTitleText(), "visible": bool(node.GetVisibility()), "of": owner and owner.GetName()}
+
+
 def _layers(node: Any) -> dict[str, Any]:
     scene = node.GetScene()
     layers = {"background": node.GetBackgroundVolumeID(), "foreground": node.GetForegroundVolumeID()}
@@ -181,5 +194,7 @@ _FACTS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "vtkMRMLTextNode": _text,
     "vtkMRMLMarkupsNode": _points,
     "vtkMRMLColorTableNode": _colors,
+    "vtkMRMLPlotChartNode": _chart,
+    "vtkMRMLColorLegendDisplayNode": _legend,
     "vtkMRMLSliceCompositeNode": _layers,
 }

@@ -6,22 +6,27 @@ from typing import Any
 
 import numpy as np
 
-from .contents import Contents
+from .contents import Contents, GridImage
 
 
-def region_table(scene: Any, contents: Contents, name: str) -> Any:
+def region_table(scene: Any, regions: tuple[list[str], list[list[str]]], name: str) -> Any:
     """``regions.csv`` with typed columns: whole numbers, numbers (an empty cell is NaN) or text."""
-    header, rows = contents.regions
-    if not header:
+    if not regions[0]:
         return None
     node = scene.AddNewNodeByClass("vtkMRMLTableNode", name)
+    fill_table(node, *regions)
+    return node
+
+
+def fill_table(node: Any, header: list[str], rows: list[list[str]]) -> None:
+    """Give a table node these columns instead of its own."""
+    node.RemoveAllColumns()
     for index, title in enumerate(header):
         column = _column([row[index] if index < len(row) else "" for row in rows])
         column.SetName(title)
         node.AddColumn(column)
     node.SetUseColumnTitleAsColumnHeader(True)
     node.SetLocked(True)
-    return node
 
 
 def _column(cells: list[str]) -> Any:
@@ -58,19 +63,46 @@ def text(scene: Any, content: str, name: str) -> Any:
 
 def lesion_points(scene: Any, contents: Contents, name: str) -> Any:
     """A labelled point at the centroid of each segmented abnormality; None without one."""
-    points = lesion_centroids(contents)
+    centroids = lesion_centroids(contents)
+    return _points(scene, name, {f"Abnormality {n}": p for n, p in centroids.items()}, (0.34, 0.71, 0.91))
+
+
+def peak_points(scene: Any, contents: Contents, name: str) -> Any:
+    """A labelled point at the highest value of each heat map; None without one. Hidden at first: they lie close together."""
+    peaks = {
+        f"Peak {method}": peak(grid) for method, grid in contents.heatmaps.items() if method in contents.saliency_masks
+    }
+    node = _points(scene, name, peaks, (0.90, 0.62, 0.00))
+    if node is not None:
+        node.GetDisplayNode().SetVisibility(False)
+    return node
+
+
+def peak(grid: GridImage) -> tuple[float, float, float]:
+    """Where a map is highest, RAS millimetres; the first of several equal voxels."""
+    kji = np.unravel_index(int(grid.voxels.argmax()), grid.voxels.shape)
+    return tuple(float(v) for v in (grid.ijk_to_ras @ [*kji[::-1], 1.0])[:3])
+
+
+def _points(scene: Any, name: str, points: dict[str, Any], color: tuple[float, float, float]) -> Any:
     if not points:
         return None
     node = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", name)
     node.CreateDefaultDisplayNodes()
-    for number, position in points.items():
-        node.AddControlPoint(*position, f"Abnormality {number}")
+    fill_points(node, points)
     node.SetLocked(True)
     display = node.GetDisplayNode()
-    display.SetSelectedColor(0.34, 0.71, 0.91)
+    display.SetSelectedColor(*color)
     display.SetGlyphScale(1.5)
     display.SetTextScale(3.0)
     return node
+
+
+def fill_points(node: Any, points: dict[str, Any]) -> None:
+    """Give a markups node these labelled points (RAS millimetres) instead of its own."""
+    node.RemoveAllControlPoints()
+    for label, position in points.items():
+        node.AddControlPoint(*position, label)
 
 
 def lesion_centroids(contents: Contents) -> dict[int, tuple[float, float, float]]:
@@ -79,7 +111,7 @@ def lesion_centroids(contents: Contents) -> dict[int, tuple[float, float, float]
         return {}
     stated = contents.findings.get("lesions") or []
     points = {}
-    for number in (int(v) for v in np.unique(contents.lesions.voxels) if v > 0):
+    for number in contents.lesion_numbers:
         position = stated[number - 1].get("centroid_ras_mm") if number <= len(stated) else None
         if position is None:
             kji = np.argwhere(contents.lesions.voxels == number).mean(axis=0)

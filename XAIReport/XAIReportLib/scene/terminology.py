@@ -10,6 +10,11 @@ _CONTEXT = "Segmentation category and type - DICOM master list"
 _REGION_CONTEXT = "Anatomic codes - DICOM master list"
 
 
+def load_dictionaries() -> None:
+    """Import pydicom's dictionaries, which takes a fifth of a second: before the window has to wait for a segment."""
+    import pydicom.sr.codedict  # noqa: F401
+
+
 def lesion_entry(side: str | None) -> str:
     """A segmented abnormality of the brain: "Lesion" of CID 7159, which names no entity, and the side if known."""
     from pydicom.sr.codedict import codes

@@ -84,11 +84,37 @@ def describe_bundle(channel: Channel, parameters: dict[str, Any]) -> dict[str, A
     return {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256}
 
 
+def prepare_revision(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+    from XAIReportLib import revision
+
+    revision.prepare()
+    return {}
+
+
+def revise(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    """A reader's edit of the outlines: what rests on them into ``output``, or the whole report beside the result."""
+    import numpy as np
+
+    from XAIReportLib import revision
+
+    labels, affine = np.load(parameters["labels"], allow_pickle=False), np.array(parameters["affine"])
+    if parameters.get("whole"):
+        channel.progress("report", 0.0, "drawing the corrected report")
+        return {"folder": str(revision.write_corrected(parameters["folder"], labels, affine))}
+    return {"folder": str(revision.revise(parameters["folder"], labels, affine, parameters["output"]))}
+
+
 def ping(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - a handler's signature
     return {"pong": True, "python": sys.version.split()[0]}
 
 
-HANDLERS: dict[str, Handler] = {"analyze": analyze, "bundle": describe_bundle, "ping": ping}
+HANDLERS: dict[str, Handler] = {
+    "analyze": analyze,
+    "prepare_revision": prepare_revision,
+    "revise": revise,
+    "bundle": describe_bundle,
+    "ping": ping,
+}
 
 
 def serve(handlers: Mapping[str, Handler] = HANDLERS) -> int:

@@ -1,0 +1,110 @@
+"""The way of a radiologist through the module, with real clicks: load, Analyze, percentile, region, sentence, correction,
+review and export. Walked by a test, and by ``scripts/screenshots.py`` for the pictures of the README."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PySide6 import QtCore, QtTest
+from scipy import ndimage
+
+
+@dataclass
+class Walk:
+    """What the walk needs.
+
+    ``wait``: lets Qt's events run until a condition holds; ``picture``: called with a name and the widget to look at;
+    ``choose_folder``: answers the next dialogue; ``export_to``: an empty folder.
+    """
+
+    widget: Any
+    volume: Any
+    wait: Callable[..., None]
+    picture: Callable[[str, Any], None]
+    choose_folder: Callable[[Path], None]
+    export_to: Path
+
+    def to_the_result(self) -> None:
+        ui = self.widget.ui
+        ui.volumeSelector.setCurrentNode(self.volume)
+        self.picture("1-volume", ui.inputButton)
+        ui.analyzeButton.click()
+        assert ui.analyzeButton.text() == "Cancel"
+        self.wait(lambda: "Computing heat maps" in ui.stageLabel.text() or not self.widget.logic.isRunning, 500)
+        self.picture("2-analysis", ui.inputButton)
+        self.wait(lambda: not self.widget.logic.isRunning and not self.widget.logic.isOpening, 500)
+        assert not ui.errorFrame.isVisible(), ui.errorLabel.text() + ui.detailsText.toPlainText()
+        self.wait(ui.percentileSlider.isEnabled, 60)
+        self.picture("3-result", ui.predictionButton)
+
+    def percentile(self) -> None:
+        ui = self.widget.ui
+        stated = ui.percentileSlider.value
+        ui.percentileSlider.setValue(min(stated + 1.5, 99.5))
+        assert "Set by the reader" in ui.percentileStateLabel.text()
+        self.picture("4-percentile", ui.evidenceButton)
+
+    def region(self) -> str:
+        """Click the largest named region of the first abnormality; returns its name."""
+        table = self.widget.ui.regionsTable
+        lines = [
+            line
+            for line in range(table.rowCount())
+            if table.item(line, 0).text() == "Abnormality 1" and "white matter" not in table.item(line, 1).text()
+        ]
+        line = max(lines, key=lambda n: float(table.item(n, 3).text()))
+        self._click_row(line)
+        self.picture("5-region", self.widget.ui.regionsButton)
+        return table.item(line, 1).text()
+
+    def _click_row(self, line: int) -> None:
+        table = self.widget.ui.regionsTable
+        table.scrollToItem(table.item(line, 0))
+        place = table.visualItemRect(table.item(line, 1)).center()
+        QtTest.QTest.mouseClick(table.viewport(), QtCore.Qt.LeftButton, pos=place)
+
+    def sentence(self, words: str) -> None:
+        browser = self.widget.ui.narrativeText
+        cursor = browser.document().find(words)
+        assert not cursor.isNull(), words
+        cursor.setPosition(cursor.selectionStart() + 2)
+        browser.setTextCursor(cursor)
+        browser.ensureCursorVisible()
+        QtTest.QTest.mouseClick(browser.viewport(), QtCore.Qt.LeftButton, pos=browser.cursorRect().center())
+        assert self.widget.ui.restsOnLabel.text().startswith("Rests on: ")
+        self.picture("6-sentence", self.widget.ui.reportButton)
+
+    def correct(self) -> float:
+        """Grow the first outline by two voxels, as with the Segment Editor; returns its volume in millilitres."""
+        import slicer
+        from XAIReportLib.scene.nodes import fill_image, vtk_matrix
+        from XAIReportLib.scene.reveal import ijk_to_ras, voxel_ml
+        from XAIReportLib.scene.segments import segment_voxels
+
+        ui, case = self.widget.ui, self.widget.panel.shown.case
+        ui.correctButton.click()
+        voxels = ndimage.binary_dilation(segment_voxels(case.segmentation, "lesion-1", case.volume), iterations=2)
+        labelmap = slicer.vtkOrientedImageData()
+        fill_image(labelmap, voxels.astype(np.uint8))
+        labelmap.SetImageToWorldMatrix(vtk_matrix(ijk_to_ras(case.volume)))
+        logic = slicer.vtkSlicerSegmentationsModuleLogic
+        logic.SetBinaryLabelmapToSegment(labelmap, case.segmentation, "lesion-1", logic.MODE_REPLACE)
+        self.wait(lambda: "(edited by the reader)" in ui.narrativeText.toPlainText(), 150)
+        self.picture("7-correction", ui.reportButton)
+        return float(voxels.sum() * voxel_ml(case.volume))
+
+    def sign_and_export(self) -> Path:
+        ui = self.widget.ui
+        ui.reviewerEdit.setText("Example Reader")
+        ui.reviewButton.click()
+        self.wait(lambda: ui.reviewLabel.text().startswith("Reviewed by Example Reader"), 150)
+        self.choose_folder(self.export_to)
+        ui.exportButton.click()
+        self.wait(lambda: ui.folderLabel.text().startswith("Exported to"), 150)
+        self.picture("8-export", ui.reviewLabel)
+        (exported,) = self.export_to.iterdir()
+        return exported

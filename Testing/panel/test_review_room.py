@@ -1,0 +1,299 @@
+"""The review of a result: what is said, what is shown, and what leads from the one to the other, by real clicks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from engine_results import centre_ras, write_engine_result
+from phantom_case import analysed_phantom
+from PySide6 import QtCore, QtGui, QtTest, QtWidgets
+
+pytestmark = pytest.mark.usefixtures("a_host")
+
+
+@pytest.fixture
+def a_case(tmp_path: Path) -> Path:
+    return write_engine_result(tmp_path / "results" / "phantom-7f3a")
+
+
+@pytest.fixture
+def a_review(open_panel, a_case, wait_until, choose_folder) -> Any:
+    """The panel with the phantom's result, opened by the button."""
+    widget = open_panel()
+    choose_folder(a_case)
+    widget.ui.loadResultButton.click()
+    wait_until(widget.ui.percentileSlider.isEnabled)
+    return widget
+
+
+def case_of(widget: Any) -> Any:
+    return widget.panel.shown.case
+
+
+def click_sentence(ui: Any, words: str) -> None:
+    """A mouse click on a sentence of the report."""
+    browser = ui.narrativeText
+    cursor = browser.document().find(words)
+    assert not cursor.isNull(), words
+    cursor.setPosition(cursor.selectionStart() + 2)
+    browser.setTextCursor(cursor)
+    browser.ensureCursorVisible()
+    place = browser.cursorRect().center()
+    assert browser.anchorAt(place).startswith("sentence:")
+    QtTest.QTest.mouseClick(browser.viewport(), QtCore.Qt.LeftButton, pos=place)
+
+
+def click_row(table: Any, *texts: str) -> None:
+    for line in range(table.rowCount()):
+        if all(any(text == table.item(line, c).text() for c in range(table.columnCount())) for text in texts):
+            table.scrollToItem(table.item(line, 0))
+            QtTest.QTest.mouseClick(
+                table.viewport(), QtCore.Qt.LeftButton, pos=table.visualItemRect(table.item(line, 1)).center()
+            )
+            return
+    raise AssertionError(texts)
+
+
+def slices_at(scene: Any) -> np.ndarray:
+    """Where the three slice views cross, RAS millimetres."""
+    place = np.zeros(3)
+    for name, axis in (("Red", 2), ("Yellow", 0), ("Green", 1)):
+        place[axis] = scene.GetNodeByID(f"vtkMRMLSliceNode{name}").GetSliceToRAS().GetElement(axis, 3)
+    return place
+
+
+def layers(scene: Any) -> Any:
+    return scene.GetNodeByID("vtkMRMLSliceCompositeNodeRed")
+
+
+def test_the_prediction_is_said_in_words_with_bars_and_warnings_on_top(a_review):
+    ui = a_review.ui
+    assert ui.outcomeLabel.text().startswith("The model's suggestion is glioma")
+    assert "Slices are three millimetres thick" in ui.warningsLabel.text()
+    assert ui.warningsFrame.isVisible()
+    bars = ui.scoresWidget.findChildren(QtWidgets.QProgressBar)
+    assert [bar.value() for bar in bars] == [891, 83, 26]
+    assert "cannot be set aside" in ui.confidenceLabel.text()
+    assert "entropy" in ui.confidenceLabel.text()
+    assert ui.warningsFrame.mapTo(a_review.parent, QtCore.QPoint()).y() < (
+        ui.outcomeLabel.mapTo(a_review.parent, QtCore.QPoint()).y()
+    )
+
+
+def test_research_use_stays_in_view_when_the_panel_is_scrolled(a_review):
+    ui = a_review.ui
+    bar = ui.scrollArea.verticalScrollBar()
+    assert bar.maximum() > 0
+    bar.setValue(bar.maximum())
+    place = ui.researchUseLabel.mapTo(a_review.parent, QtCore.QPoint())
+    assert a_review.parent.rect().contains(place)
+    assert not ui.researchUseLabel.visibleRegion().isEmpty()
+
+
+def test_the_device_that_was_used_is_said_with_its_reason(a_review):
+    assert "CPU: PyTorch was built without CUDA" in a_review.ui.deviceReasonLabel.text()
+
+
+def test_another_heat_map_lies_over_the_image_with_its_legend_and_its_mask(a_review, a_host):
+    import slicer
+
+    ui, case = a_review.ui, case_of(a_review)
+    ui.heatMapSelector.setCurrentIndex(ui.heatMapSelector.findText("ScoreCAM"))
+    assert layers(a_host.scene).GetForegroundVolumeID() == case.heatmaps["scorecam"].GetID()
+    legends = {m: slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(node) for m, node in case.heatmaps.items()}
+    assert {method: bool(legend.GetVisibility()) for method, legend in legends.items()} == {
+        "gradcam++": False,
+        "scorecam": True,
+    }
+    display = case.segmentation.GetDisplayNode()
+    assert display.GetSegmentVisibility("scorecam")
+    assert not display.GetSegmentVisibility("gradcam++")
+    assert "ScoreCAM for glioma" in ui.evidenceLabel.text()
+    ui.heatMapSelector.setCurrentIndex(ui.heatMapSelector.findText("none"))
+    assert layers(a_host.scene).GetForegroundVolumeID() is None
+
+
+def test_opacity_outlines_atlas_and_legend_follow_their_controls(a_review, a_host):
+    ui, case = a_review.ui, case_of(a_review)
+    ui.opacitySlider.setValue(0.2)
+    assert layers(a_host.scene).GetForegroundOpacity() == pytest.approx(0.2)
+    display = case.segmentation.GetDisplayNode()
+    ui.showLesionCheckBox.click()
+    ui.showMaskCheckBox.click()
+    assert not display.GetSegmentVisibility("lesion-1")
+    assert not display.GetSegmentVisibility("gradcam++")
+    assert layers(a_host.scene).GetLabelVolumeID() is None
+    ui.showAtlasCheckBox.click()
+    assert layers(a_host.scene).GetLabelVolumeID() == case.atlas.GetID()
+
+
+def test_the_percentile_is_cut_live_and_the_mask_of_the_report_stays(a_review):
+    from XAIReportLib.scene.segments import segment_voxels
+
+    ui, case, analysed = a_review.ui, case_of(a_review), analysed_phantom()
+    before = segment_voxels(case.segmentation, "gradcam++", case.volume)
+    for percentile in (90.0, 99.0):
+        ui.percentileSlider.setValue(percentile)
+        heat = np.transpose(analysed.heatmaps[0].values)
+        head = np.transpose(analysed.case.head)
+        inside = segment_voxels(case.segmentation, "gradcam++-reader", case.volume)
+        assert not (inside & ~head).any()
+        assert inside.sum() == pytest.approx(head.sum() * (100 - percentile) / 100, rel=0.05)
+        assert heat[inside].min() >= heat[head & ~inside].max()
+        assert f"Set by the reader: percentile {percentile:.1f}" in ui.percentileStateLabel.text()
+    np.testing.assert_array_equal(segment_voxels(case.segmentation, "gradcam++", case.volume), before)
+    display = case.segmentation.GetDisplayNode()
+    assert display.GetSegmentVisibility("gradcam++-reader")
+    assert not display.GetSegmentVisibility("gradcam++")
+    ui.percentileResetButton.click()
+    assert case.segmentation.GetSegmentation().GetSegment("gradcam++-reader") is None
+    assert display.GetSegmentVisibility("gradcam++")
+    assert ui.percentileStateLabel.text().startswith("Mask of the report: percentile 97.5")
+
+
+def test_the_region_under_the_cursor_is_named(a_review, a_host):
+    ui, analysed = a_review.ui, analysed_phantom()
+    cursor = a_host.scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+    i, j, k = np.argwhere(analysed.anatomy.labels == 1)[50]
+    cursor.SetCursorPositionRAS((analysed.case.affine @ [i, j, k, 1])[:3])
+    assert ui.cursorLabel.text() == "Left Frontal Pole"
+    cursor.SetCursorPositionRAS((500, 500, 500))
+    assert ui.cursorLabel.text() == "–"
+
+
+def test_a_click_on_a_region_leads_all_views_there_and_marks_it(a_review, a_host):
+    ui, case, analysed = a_review.ui, case_of(a_review), analysed_phantom()
+    click_row(ui.regionsTable, "Abnormality 2", "right Inferior Temporal Gyrus, temporooccipital part")
+    there = (analysed.prediction.lesion_labels == 2) & (analysed.anatomy.labels == 3)
+    np.testing.assert_allclose(slices_at(a_host.scene), centre_ras(analysed, there), atol=3.0)
+    i, j, k = np.rint(np.linalg.inv(analysed.case.affine) @ [*slices_at(a_host.scene), 1])[:3].astype(int)
+    assert there[i, j, k]
+    assert layers(a_host.scene).GetLabelVolumeID() == case.atlas.GetID()
+    colors = case.atlas.GetDisplayNode().GetColorNode()
+    alphas = [colors.GetLookupTable().GetTableValue(label)[3] for label in (1, 2, 3, 4)]
+    assert alphas == [0, 0, 1, 0]
+
+
+def test_the_table_sorts_by_number_when_its_header_is_clicked(a_review):
+    table = a_review.ui.regionsTable
+    header = table.horizontalHeader()
+    place = QtCore.QPoint(header.sectionViewportPosition(3) + 5, header.height() // 2)
+    columns = []
+    for _ in range(2):
+        QtTest.QTest.mouseClick(header.viewport(), QtCore.Qt.LeftButton, pos=place)
+        columns.append([float(table.item(line, 3).text()) for line in range(table.rowCount())])
+    assert columns[0] == sorted(columns[0]) or columns[0] == sorted(columns[0], reverse=True)
+    assert columns[1] == columns[0][::-1]
+
+
+def test_a_click_on_a_sentence_shows_its_evidence(a_review, a_host):
+    ui, case, analysed = a_review.ui, case_of(a_review), analysed_phantom()
+    click_sentence(ui, "Segmented abnormality 2:")
+    np.testing.assert_allclose(
+        slices_at(a_host.scene), centre_ras(analysed, analysed.prediction.lesion_labels == 2), atol=2.0
+    )
+    assert "lesions/1/volume_ml = " in ui.restsOnLabel.text()
+    click_sentence(ui, "ScoreCAM for glioma")
+    assert layers(a_host.scene).GetForegroundVolumeID() == case.heatmaps["scorecam"].GetID()
+    np.testing.assert_allclose(slices_at(a_host.scene), (-22, 15, 8), atol=3.0)
+    click_sentence(ui, "Segmented abnormality 1 projects onto")
+    (row,) = {item.row() for item in ui.regionsTable.selectedItems()}
+    assert ui.regionsTable.item(row, 0).text() == "Abnormality 1"
+    assert layers(a_host.scene).GetLabelVolumeID() == case.atlas.GetID()
+    click_sentence(ui, "The image was registered")
+    assert ui.showAtlasCheckBox.isChecked()
+
+
+def test_copy_puts_the_sentences_on_the_clipboard(a_review):
+    a_review.ui.copyButton.click()
+    text = QtGui.QGuiApplication.clipboard().text()
+    assert "Research use only. Not for diagnosis." in text
+    assert "Segmented abnormality 1:" in text
+
+
+def test_export_copies_the_documents(a_review, a_case, tmp_path, choose_folder):
+    (tmp_path / "out").mkdir()
+    choose_folder(tmp_path / "out")
+    a_review.ui.exportButton.click()
+    a_review.ui.exportButton.click()
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["phantom-7f3a-report", "phantom-7f3a-report-2"]
+    for name in ("report.html", "report.pdf", "findings.json"):
+        copied = tmp_path / "out" / "phantom-7f3a-report" / name
+        assert copied.read_bytes() == (a_case / name).read_bytes()
+
+
+def test_a_review_is_signed_with_name_and_time_and_holds_for_these_findings_only(a_review, a_case):
+    ui = a_review.ui
+    assert ui.reviewLabel.text() == "Not reviewed yet."
+    assert not ui.reviewButton.isEnabled()
+    ui.reviewerEdit.setText("  Dr. Ada  Reader ")
+    ui.reviewButton.click()
+    assert ui.reviewLabel.text().startswith("Reviewed by Dr. Ada Reader, 20")
+    review = json.loads((a_case / "review.json").read_text("utf-8"))
+    assert review["reviewer"] == "Dr. Ada Reader"
+    case_of(a_review).texts["findings.json"].SetText('{"case_id": "phantom-7f3a"}')
+    a_review.panel.shown.show(case_of(a_review))
+    assert "these are not reviewed" in ui.reviewLabel.text()
+
+
+def test_an_opened_scene_fills_the_panel_again(a_review, a_host, tmp_path, wait_until):
+    ui = a_review.ui
+    ui.percentileSlider.setValue(92.0)
+    ui.opacitySlider.setValue(0.3)
+    ui.heatMapSelector.setCurrentIndex(ui.heatMapSelector.findText("ScoreCAM"))
+    sentences = ui.narrativeText.toPlainText()
+    bundle = tmp_path / "saved.mrb"
+    assert a_host.scene.WriteToMRB(str(bundle), None, None)
+    a_host.scene.Clear(False)
+    assert ui.narrativeText.toPlainText() == ""
+    assert ui.outcomeLabel.text() == "No result is shown yet."
+    assert a_host.scene.ReadFromMRB(str(bundle), True, None)
+    wait_until(ui.percentileSlider.isEnabled)
+    assert ui.narrativeText.toPlainText() == sentences
+    assert ui.heatMapSelector.currentText() == "ScoreCAM"
+    assert ui.opacitySlider.value == pytest.approx(0.3)
+    assert ui.regionsTable.rowCount() > 0
+    ui.heatMapSelector.setCurrentIndex(ui.heatMapSelector.findText("Grad-CAM++"))
+    wait_until(ui.percentileSlider.isEnabled)
+    assert ui.percentileSlider.value == pytest.approx(92.0)
+    assert not ui.errorFrame.isVisible()
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_result_that_is_opened_again_replaces_the_earlier_one_or_stands_beside_it(a_review, a_host, wait_until, keep):
+    from XAIReportLib.scene.cases import cases_in
+
+    count = a_host.scene.GetNumberOfNodes()
+    if keep:
+        a_review.ui.keepCheckBox.click()
+    a_review.ui.loadResultButton.click()
+    wait_until(lambda: not a_review.logic.isOpening)
+    assert len(cases_in(a_host.scene)) == (2 if keep else 1)
+    assert a_review.ui.resultSelector.currentNode() is cases_in(a_host.scene)[-1].volume
+    if not keep:
+        assert a_host.scene.GetNumberOfNodes() == count
+
+
+def test_what_a_later_version_adds_or_leaves_out_does_no_harm(open_panel, a_case, wait_until):
+    for name, change in (("findings.json", {"later": {"deep": [1, {"x": None}]}}), ("narrative.json", {"later": 1})):
+        document = json.loads((a_case / name).read_text("utf-8")) | change
+        if name == "narrative.json":
+            document["sentences"].append(
+                {"text": "Something new.", "section": "later_section", "evidence": ["/later/deep/9"]}
+            )
+        else:
+            document["saliency"][0].pop("percentile")
+            document["prediction"].pop("class_set")
+        (a_case / name).write_text(json.dumps(document), "utf-8")
+    widget = open_panel()
+    widget.logic.openResult(a_case, widget.panel)
+    wait_until(lambda: not widget.logic.isOpening)
+    ui = widget.ui
+    assert not ui.errorFrame.isVisible()
+    assert "Later section" in ui.narrativeText.toPlainText()
+    click_sentence(ui, "Something new.")
+    assert not ui.percentileSlider.isEnabled()

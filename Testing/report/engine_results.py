@@ -1,0 +1,33 @@
+"""A finished result folder as the engine writes it, of a head made of numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from phantom_case import Analysed, analysed_phantom
+from XAIReportLib.arrays import write_arrays
+from XAIReportLib.report import documents, narrative
+
+RUN = {"device": "CPU: PyTorch was built without CUDA", "seed": 0, "bundle": {"name": "brain_tumor_mri"}}
+
+
+def write_engine_result(folder: Path, analysed: Analysed | None = None) -> Path:
+    """The phantom of the report tests: two lesions, two heat maps, an atlas; written by the engine's own functions."""
+    analysed = analysed or analysed_phantom()
+    folder.mkdir(parents=True)
+    write_arrays(folder, analysed.case, analysed.prediction, analysed.heatmaps, analysed.masks, analysed.anatomy)
+    found = analysed.findings()
+    (folder / "run.json").write_text(json.dumps(RUN), encoding="utf-8")
+    documents.write(folder, found, narrative.write(found), [], RUN)
+    return folder
+
+
+def lesion_volume_ml(analysed: Analysed, number: int) -> float:
+    return float((analysed.prediction.lesion_labels == number).sum() * analysed.case.voxel_ml)
+
+
+def centre_ras(analysed: Analysed, inside: np.ndarray) -> np.ndarray:
+    affine = analysed.case.affine
+    return affine[:3, :3] @ np.argwhere(inside).mean(axis=0) + affine[:3, 3]

@@ -1,0 +1,143 @@
+"""A reader's correction: what rests on the outline is measured anew and says so, all else stays as the model left it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine_results import write_engine_result
+from phantom_case import analysed_phantom, stored_as
+from scipy import ndimage
+from XAIReportLib.case import InputError
+from XAIReportLib.revision import CORRECTED, revise, write_corrected
+
+
+@pytest.fixture
+def a_case(tmp_path: Path) -> Path:
+    return write_engine_result(tmp_path / "phantom-7f3a")
+
+
+def read(folder: Path, name: str) -> dict:
+    return json.loads((folder / f"{name}.json").read_text("utf-8"))
+
+
+def texts(folder: Path) -> str:
+    return "\n".join(sentence["text"] for sentence in read(folder, "narrative")["sentences"])
+
+
+def grown(labels: np.ndarray) -> np.ndarray:
+    """The first lesion one voxel wider, the second as it was."""
+    first = ndimage.binary_dilation(labels == 1)
+    return np.where(labels == 2, 2, first).astype(np.uint8)
+
+
+@pytest.mark.parametrize("axes", ["RAS", "LPS", "AIR"])
+def test_volume_place_and_overlap_are_those_of_the_edited_outline(tmp_path, axes):
+    analysed = stored_as(analysed_phantom(), axes)
+    folder = write_engine_result(tmp_path / "phantom-7f3a", analysed)
+    labels = grown(analysed.prediction.lesion_labels)
+    out = revise(folder, labels, analysed.case.affine, tmp_path / "out")
+    first, second = read(out, "findings")["lesions"]
+    assert first["edited_by_reader"]
+    assert first["volume_ml"] == pytest.approx((labels == 1).sum() * analysed.case.voxel_ml, abs=0.006)
+    centre = analysed.case.affine[:3, :3] @ np.argwhere(labels == 1).mean(axis=0) + analysed.case.affine[:3, 3]
+    np.testing.assert_allclose(first["centroid_ras_mm"], centre, atol=0.06)
+    assert first["side"] == "left"
+    assert sum(region["percent_of_lesion"] for region in first["regions"]) == pytest.approx(100)
+    assert not second["edited_by_reader"]
+    before = read(folder, "findings")
+    assert second == before["lesions"][1]
+    mask = analysed.masks[0].values > 0
+    dice = 2 * (mask & (labels > 0)).sum() / (mask.sum() + (labels > 0).sum())
+    assert read(out, "findings")["saliency"][0]["dice_with_lesion"] == pytest.approx(dice, abs=1e-4)
+
+
+def test_every_sentence_about_the_outline_says_that_it_was_edited(a_case, tmp_path):
+    analysed = analysed_phantom()
+    out = revise(a_case, grown(analysed.prediction.lesion_labels), analysed.case.affine, tmp_path / "out")
+    before = {s["text"] for s in read(a_case, "narrative")["sentences"]}
+    new = [s["text"] for s in read(out, "narrative")["sentences"] if s["text"] not in before]
+    assert len(new) >= 5
+    for text in new:
+        assert "edit" in text or "in all" in text, text
+    assert "Segmented abnormality 1 (edited by the reader): " in texts(out)
+    assert "the model's own outlines, as they were before the reader's edit" in texts(out)
+
+
+def test_what_the_model_said_stays_as_it_was(a_case, tmp_path):
+    analysed = analysed_phantom()
+    files = {path: path.read_bytes() for path in a_case.rglob("*") if path.is_file()}
+    out = revise(a_case, grown(analysed.prediction.lesion_labels), analysed.case.affine, tmp_path / "out")
+    assert {path: path.read_bytes() for path in a_case.rglob("*") if path.is_file()} == files
+    before, after = read(a_case, "findings"), read(out, "findings")
+    for part in ("prediction", "model", "image", "anatomy", "warnings", "disclaimers"):
+        assert after[part] == before[part]
+    assert after["reader_edit"]["model_total"] == before["lesion_total"]
+
+
+def test_an_outline_that_was_put_back_is_no_edit(a_case, tmp_path):
+    analysed = analysed_phantom()
+    out = revise(a_case, analysed.prediction.lesion_labels, analysed.case.affine, tmp_path / "out")
+    assert (out / "findings.json").read_bytes() == (a_case / "findings.json").read_bytes()
+    assert (out / "narrative.json").read_bytes() == (a_case / "narrative.json").read_bytes()
+
+
+def test_a_lesion_that_the_reader_removed_is_not_called_unseen_by_the_model(a_case, tmp_path):
+    analysed = analysed_phantom()
+    out = revise(a_case, np.zeros_like(analysed.prediction.lesion_labels), analysed.case.affine, tmp_path / "out")
+    assert read(out, "findings")["lesions"] == []
+    assert read(out, "findings")["reader_edit"]["removed"] == ["lesion-1", "lesion-2"]
+    assert "were removed by the reader" in texts(out)
+    assert "No lesion found by this model" not in texts(out)
+
+
+def test_a_lesion_that_the_model_did_not_find_can_be_drawn(tmp_path):
+    analysed = analysed_phantom()
+    labels = (analysed.prediction.lesion_labels == 1).astype(np.uint8)
+    nothing = replace(
+        analysed.prediction, outcome="no_lesion_found", label=None, scores={}, class_set=(), lesion_labels=0 * labels
+    )
+    empty = replace(analysed, prediction=nothing, heatmaps=(), masks=(), geometry={})
+    empty = replace(empty, anatomy=replace(empty.anatomy, overlaps=()))
+    folder = write_engine_result(tmp_path / "phantom-7f3a", empty)
+    out = revise(folder, labels, analysed.case.affine, tmp_path / "out")
+    assert read(out, "findings")["prediction"]["outcome"] == "no_lesion_found"
+    assert [lesion["name"] for lesion in read(out, "findings")["lesions"]] == ["lesion-1"]
+    assert "Segmented abnormality 1 was edited by the reader." in texts(out)
+    assert "No lesion found by this model on this series; this does not exclude one." in texts(out)
+
+
+def test_axes_that_run_the_other_way_are_turned_and_other_grids_refused(a_case, tmp_path):
+    analysed = analysed_phantom()
+    labels, affine = grown(analysed.prediction.lesion_labels), analysed.case.affine
+    turned = affine.copy()
+    turned[:3, 3] += turned[:3, 2] * (labels.shape[2] - 1)
+    turned[:3, 2] *= -1
+    one = revise(a_case, labels, affine, tmp_path / "one")
+    other = revise(a_case, labels[:, :, ::-1], turned, tmp_path / "other")
+    assert (one / "findings.json").read_bytes() == (other / "findings.json").read_bytes()
+    moved = affine.copy()
+    moved[0, 3] += 1.5
+    for wrong_labels, wrong_affine in ((labels, moved), (labels[:-1], affine)):
+        with pytest.raises(InputError, match="not on the grid"):
+            revise(a_case, wrong_labels, wrong_affine, tmp_path / "wrong")
+    assert not (tmp_path / "wrong").exists()
+
+
+def test_the_whole_corrected_report_is_beside_the_result(a_case):
+    import nibabel
+
+    analysed = analysed_phantom()
+    labels = grown(analysed.prediction.lesion_labels)
+    folder = write_corrected(a_case, labels, analysed.case.affine)
+    assert folder == a_case / CORRECTED
+    np.testing.assert_array_equal(np.asarray(nibabel.load(folder / "masks" / "lesion.nii.gz").dataobj), labels)
+    report = (folder / "report.html").read_text("utf-8")
+    assert "edited by the reader" in report
+    assert (folder / "figures" / "lesion.png").is_file()
+    assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert read(folder, "run")["corrected_by_reader"] is True
+    assert not list(a_case.glob(".corrected*"))

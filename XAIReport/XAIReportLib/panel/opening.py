@@ -1,0 +1,93 @@
+"""Opens a result folder into the live scene while the window stays alive: read in a thread, nodes made in small steps."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, Protocol
+
+import qt
+
+from XAIReportLib.panel.background import Background
+from XAIReportLib.scene.cases import FOLDER, LoadedResult
+from XAIReportLib.scene.contents import Contents, read_contents
+from XAIReportLib.scene.load import loading
+from XAIReportLib.scene.terminology import load_dictionaries
+
+
+class OpeningListener(Protocol):
+    """Is told how the opening goes; exactly one of the last two ends it, unless it was abandoned."""
+
+    def openingProgressed(self, fraction: float) -> None: ...
+    def opened(self, loaded: LoadedResult) -> None: ...
+    def openingFailed(self, error: BaseException) -> None: ...
+
+
+class Opening:
+    """One result folder on its way into the scene.
+
+    :param replace: take earlier results of the same case out of the scene.
+    """
+
+    def __init__(self, folder: str | Path, scene: Any, replace: bool, listener: OpeningListener) -> None:
+        self._folder, self._scene, self._replace, self._listener = Path(folder), scene, replace, listener
+        self._steps: Generator[float, None, LoadedResult] | None = None
+        self._timer = qt.QTimer()
+        self._timer.timeout.connect(self._step)
+        self.isRunning = True
+        self._reading = Background(self._contents, self._read)
+
+    def abandon(self) -> None:
+        """Stop; no node of the case stays in the scene, and the listener hears nothing more."""
+        self.isRunning = False
+        self._reading.abandon()
+        self._timer.stop()
+        if self._steps is not None:
+            self._steps.close()
+
+    def _contents(self) -> Contents:
+        load_dictionaries()
+        return read_contents(self._folder)
+
+    def _read(self, contents: Contents | None, error: BaseException | None) -> None:
+        if contents is None:
+            self.isRunning = False
+            self._listener.openingFailed(error or RuntimeError(f"{self._folder} could not be read."))
+            return
+        self._steps = loading(contents, self._scene, self._replace)
+        self._timer.start(0)
+
+    def _step(self, *_args: Any) -> None:
+        assert self._steps is not None
+        try:
+            done = next(self._steps)
+        except StopIteration as end:
+            self._end()
+            keep_folder(end.value, self._folder)
+            self._listener.opened(end.value)
+        except Exception as error:  # the scene is as before
+            self._end()
+            self._listener.openingFailed(error)
+        else:
+            self._listener.openingProgressed(done)
+
+    def _end(self) -> None:
+        self.isRunning = False
+        self._timer.stop()
+
+
+def keep_folder(loaded: LoadedResult, folder: str | Path) -> None:
+    """Where the case came from, for reviews and corrections; only in the live scene, never in ``scene.mrb``."""
+    loaded.volume.SetAttribute(FOLDER, str(Path(folder).absolute()))
+
+
+def folder_of(case: LoadedResult) -> Path | None:
+    """The result folder of a case, if it is still there: where it was opened from, or where its scene lies."""
+    told = case.volume.GetAttribute(FOLDER)
+    scene_file = case.volume.GetScene().GetURL()
+    for place in (told, str(Path(scene_file).parent) if scene_file else None):
+        if place and (Path(place) / "findings.json").is_file() and (Path(place) / "run.json").is_file():
+            findings = (Path(place) / "findings.json").read_text(encoding="utf-8")
+            if f'"{case.case_id}"' in findings:
+                return Path(place)
+    return None

@@ -1,0 +1,111 @@
+"""The section "Regions": which atlas regions each mask projects onto; a click leads there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+
+from XAIReportLib.report.wording import method_name, region_name
+
+OTHER_LOBE = "other"
+
+
+class RegionsSection:
+    """:param onRegion: called with mask ("lesion-1" or a method), name and side of the region that was chosen."""
+
+    def __init__(self, ui: Any, onRegion: Callable[[str, str, str | None], None]) -> None:
+        self._ui, self._onRegion = ui, onRegion
+        self._rows: list[tuple[str, dict[str, Any]]] = []
+        titles = (_("Mask"), _("Region"), _("ml"), _("% of mask"), _("% of region"))
+        ui.regionsTable.columnCount = len(titles)
+        ui.regionsTable.setHorizontalHeaderLabels(list(titles))
+        ui.regionsTable.verticalHeader().visible = False
+        header = ui.regionsTable.horizontalHeader()
+        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        header.setSectionResizeMode(1, qt.QHeaderView.Stretch)
+        ui.regionsTable.itemSelectionChanged.connect(self._onSelection)
+
+    def show(self, findings: dict[str, Any]) -> None:
+        """The rows of every mask of the findings; the chosen row stays chosen when it is still there."""
+        chosen = self._chosen()
+        lesions = [
+            (entry.get("name", ""), row)
+            for entry in findings.get("lesions") or ()
+            for row in entry.get("regions") or ()
+        ]
+        maps = [
+            (entry.get("method", ""), row)
+            for entry in findings.get("saliency") or ()
+            for row in entry.get("regions") or ()
+        ]
+        self._rows = lesions + maps
+        table = self._ui.regionsTable
+        table.blockSignals(True)
+        table.sortingEnabled = False  # or rows would move while they are filled
+        table.rowCount = len(self._rows)
+        for index, (mask, row) in enumerate(self._rows):
+            share = row.get("percent_of_lesion", row.get("percent_of_mask"))
+            cells = (_called(mask), _region(row), row.get("overlap_ml"), share, row.get("percent_of_region"))
+            for column, value in enumerate(cells):
+                item = qt.QTableWidgetItem()
+                if value is not None:
+                    item.setData(qt.Qt.DisplayRole, value)
+                item.setData(qt.Qt.UserRole, index)
+                item.setToolTip(str(value) if isinstance(value, str) else "")
+                if not isinstance(value, str):
+                    item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
+                table.setItem(index, column, item)
+        table.sortingEnabled = True
+        if chosen is not None:
+            self._select(*chosen)
+        table.blockSignals(False)
+        anatomy = findings.get("anatomy") or {}
+        verdict = (anatomy.get("registration") or {}).get("verdict", "")
+        self._ui.regionsLabel.text = {
+            "good": _("Atlas positions of an average head; function was not assessed."),
+            "limited": _("The registration is of limited quality: regions are approximate. Function was not assessed."),
+        }.get(verdict, _("No region is named: there is no registration to the atlas.") if findings else "")
+
+    def select(self, mask: str, name: str, side: str | None) -> None:
+        """Mark the row of a region, without leading there again."""
+        self._ui.regionsTable.blockSignals(True)
+        self._select(mask, name, side)
+        self._ui.regionsTable.blockSignals(False)
+
+    def _select(self, mask: str, name: str, side: str | None) -> None:
+        table = self._ui.regionsTable
+        table.clearSelection()
+        for line in range(len(self._rows)):
+            owner, row = self._rows[table.item(line, 0).data(qt.Qt.UserRole)]
+            if (owner, row.get("name"), row.get("side")) == (mask, name, side):
+                table.selectRow(line)
+                table.scrollToItem(table.item(line, 0))
+                return
+
+    def _chosen(self) -> tuple[str, str, str | None] | None:
+        chosen = self._ui.regionsTable.selectedItems()
+        if not chosen:
+            return None
+        mask, row = self._rows[chosen[0].data(qt.Qt.UserRole)]
+        return mask, row.get("name", ""), row.get("side")
+
+    def _onSelection(self, *_args: Any) -> None:
+        chosen = self._chosen()
+        if chosen is not None:
+            self._onRegion(*chosen)
+
+
+def _called(mask: str) -> str:
+    number = mask.removeprefix("lesion-")
+    return _("Abnormality {number}").format(number=number) if number != mask else method_name(mask)
+
+
+def _region(row: dict[str, Any]) -> str:
+    if row.get("lobe") == OTHER_LOBE and row.get("nearest"):
+        return _("{name}, nearest: {nearest} ({distance} mm)").format(
+            name=row.get("name", ""), nearest=row["nearest"], distance=row.get("nearest_mm")
+        )
+    return region_name(row.get("name", ""), row.get("side"))

@@ -1,0 +1,120 @@
+"""The result that is shown: its sections, and what leads from one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from slicer.i18n import tr as _
+
+from XAIReportLib.panel.correction import Correction
+from XAIReportLib.panel.evidence import EvidenceSection
+from XAIReportLib.panel.opening import folder_of
+from XAIReportLib.panel.prediction import PredictionSection
+from XAIReportLib.panel.regions import RegionsSection
+from XAIReportLib.panel.report import ReportSection
+from XAIReportLib.panel.signing import Signing
+from XAIReportLib.panel.statements import Target
+from XAIReportLib.scene import reveal
+from XAIReportLib.scene.cases import LoadedResult, case_of
+
+
+class ShownCase:
+    """Fills the sections from the nodes of one case, and shows what a person clicks.
+
+    :param ui: the named widgets.
+    :param ask: XAIReportLogic.ask.
+    :param prepare: called before the worker is needed for a correction.
+    :param onError: called with what went wrong.
+    """
+
+    def __init__(
+        self,
+        ui: Any,
+        ask: Callable[..., None],
+        prepare: Callable[[], None],
+        onError: Callable[[BaseException], None],
+    ) -> None:
+        self._ui = ui
+        self.case: LoadedResult | None = None
+        self.findings: dict[str, Any] = {}
+        self.prediction = PredictionSection(ui)
+        self.evidence = EvidenceSection(ui)
+        self.regions = RegionsSection(ui, self.goToRegion)
+        self.report = ReportSection(ui, self.goTo)
+        self.correction = Correction(ui, ask, prepare, lambda: self.show(self.case), onError)
+        self.signing = Signing(ui, ask, self.correction, onError)
+        self.show(None)
+
+    def setParameters(self, parameters: Any) -> None:
+        self.evidence.setParameters(parameters)
+        self.follow(parameters)
+
+    def follow(self, parameters: Any) -> None:
+        """Show the case that the parameter node names, and bring its other choices to the scene."""
+        volume = parameters.resultVolume if parameters is not None else None
+        if volume is not (self.case.volume if self.case is not None else None):
+            self.show(case_of(volume.GetScene(), volume) if volume is not None else None)
+        else:
+            self.evidence.apply()
+
+    def show(self, case: LoadedResult | None) -> None:
+        """Fill all sections; None empties them."""
+        self.case = case
+        self.findings = case.document("findings.json") if case is not None else {}
+        narrative = case.document("narrative.json") if case is not None else {}
+        self.prediction.show(self.findings, narrative)
+        self.evidence.show(case, self.findings, narrative)
+        self.regions.show(self.findings)
+        self.report.show(self.findings, narrative)
+        self.correction.show(case)
+        self.signing.show(case)
+        self._showWhereFrom()
+
+    def close(self) -> None:
+        self.case = None
+        self.evidence.close()
+        self.correction.show(None)
+
+    def goToRegion(self, mask: str, name: str, side: str | None) -> None:
+        """Bring all slice views to what a mask has of a region, and mark the region."""
+        if self.case is None:
+            return
+        self.evidence.choose(mask)
+        label = reveal.region_label(self.case, name, side)
+        self.evidence.highlight(label)
+        reveal.go_to(self.case.volume.GetScene(), reveal.place_of(self.case, mask, label or reveal.NO_REGION))
+
+    def goTo(self, target: Target) -> None:
+        """Show what a sentence points at: a region, a heat map at its peak, a segment, the atlas, the scores."""
+        if self.case is None:
+            return
+        scene = self.case.volume.GetScene()
+        if target.mask and target.region:
+            self.goToRegion(target.mask, *target.region)
+            self.regions.select(target.mask, *target.region)
+            return
+        self.evidence.highlight(None)
+        if target.mask in self.case.heatmaps:
+            self.evidence.choose(target.mask)
+            self._ui.showMaskCheckBox.checked = True
+            reveal.go_to(scene, reveal.peak_of(self.case, target.mask))
+        elif target.mask:
+            self._ui.showLesionCheckBox.checked = True
+            reveal.go_to(scene, reveal.place_of(self.case, target.mask))
+        elif target.atlas and self.case.atlas is not None:
+            self._ui.showAtlasCheckBox.checked = True
+        elif target.prediction:
+            self._ui.predictionButton.collapsed = False
+            self._ui.scrollArea.ensureWidgetVisible(self._ui.outcomeLabel)
+
+    def _showWhereFrom(self) -> None:
+        folder = folder_of(self.case) if self.case is not None else None
+        text = _("Result folder: {folder}").format(folder=folder.name) if folder is not None else ""
+        if self.case is not None and folder is None:
+            text = _("The result folder of this case is not at hand; load it to review or correct the case.")
+        self._ui.folderLabel.text = text
+        self._ui.folderLabel.toolTip = str(folder or "")
+        self._ui.folderLabel.visible = bool(text)
+        device = self.case.volume.GetAttribute("XAIReport.device") if self.case is not None else None
+        self._ui.deviceReasonLabel.text = _("last used: {device}").format(device=device) if device else ""

@@ -1,0 +1,157 @@
+"""The reader's name under a report, and the report handed on: review.json, and copies of the documents."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+
+from XAIReportLib.case import InputError
+from XAIReportLib.panel.correction import Correction
+from XAIReportLib.panel.opening import folder_of
+from XAIReportLib.reviews import FILE_NAME as REVIEW
+from XAIReportLib.reviews import read_review, write_review
+from XAIReportLib.scene.cases import LoadedResult
+
+DOCUMENTS = (
+    "report.html",
+    "report.pdf",
+    "report.txt",
+    "regions.csv",
+    "findings.json",
+    "narrative.json",
+    "run.json",
+)
+
+
+class Signing:
+    """The buttons "Mark as reviewed" and "Export…".
+
+    :param ask: XAIReportLogic.ask; draws the report of a corrected case.
+    :param correction: the reader's edits.
+    :param onError: called with what went wrong.
+    """
+
+    def __init__(
+        self, ui: Any, ask: Callable[..., None], correction: Correction, onError: Callable[[BaseException], None]
+    ) -> None:
+        self._ui, self._ask, self._correction, self._onError = ui, ask, correction, onError
+        self._case: LoadedResult | None = None
+        ui.reviewButton.clicked.connect(self._onReview)
+        ui.exportButton.clicked.connect(self._onExport)
+        ui.reviewerEdit.textChanged.connect(self._update)
+
+    def show(self, case: LoadedResult | None) -> None:
+        """Say who has reviewed this case."""
+        self._case = case
+        self._update()
+        self._ui.reviewLabel.text = self._state()
+        self._ui.reviewLabel.visible = bool(self._ui.reviewLabel.text)
+
+    def _update(self, *_args: Any) -> None:
+        here = self._case is not None and folder_of(self._case) is not None
+        self._ui.reviewButton.enabled = here and bool(self._ui.reviewerEdit.text.strip())
+        self._ui.exportButton.enabled = here
+
+    def _state(self) -> str:
+        folder = folder_of(self._case) if self._case is not None else None
+        if self._case is None or folder is None:
+            return ""
+        try:
+            review = read_review(folder)
+        except InputError as error:
+            return str(error)
+        if review is None:
+            return _("Not reviewed yet.")
+        when = datetime.fromisoformat(review.reviewed_at).strftime("%Y-%m-%d %H:%M UTC")
+        if not review.is_of(self._findings()):
+            return _("{name} reviewed other findings of this case ({time}); these are not reviewed.").format(
+                name=review.reviewer, time=when
+            )
+        corrected = _(", with the outline corrected by the reader") if review.corrected else ""
+        return _("Reviewed by {name}, {time}{corrected}.").format(name=review.reviewer, time=when, corrected=corrected)
+
+    def _findings(self) -> str:
+        return self._case.texts["findings.json"].GetText()
+
+    def _onReview(self, *_args: Any) -> None:
+        self._withCurrentReport(self._sign)
+
+    def _sign(self, _documents: Path) -> None:
+        folder = folder_of(self._case)
+        assert folder is not None
+        write_review(folder, self._ui.reviewerEdit.text, self._findings(), self._edited())
+        self.show(self._case)
+
+    def _onExport(self, *_args: Any) -> None:
+        chosen = qt.QFileDialog.getExistingDirectory(self._ui.exportButton, _("Folder for the report"), "")
+        if chosen:
+            self._withCurrentReport(lambda documents: self._export(documents, Path(chosen)))
+
+    def _export(self, documents: Path, place: Path) -> None:
+        try:
+            target = export(self._case, documents, place)
+        except OSError as error:
+            reason = (error.strerror or type(error).__name__).lower()
+            text = _("The report cannot be written to {folder} ({reason}); choose another folder.")
+            raise InputError(text.format(folder=place, reason=reason)) from error
+        self._ui.folderLabel.text = _("Exported to {folder}").format(folder=target.name)
+        self._ui.folderLabel.toolTip = str(target)
+        self._ui.folderLabel.visible = True
+
+    def _edited(self) -> bool:
+        return bool(self._case.document("findings.json").get("reader_edit"))
+
+    def _withCurrentReport(self, use: Callable[[Path], None]) -> None:
+        """Hand ``use`` the folder of the documents as they are shown; those of a corrected case are drawn first."""
+        try:
+            folder = folder_of(self._case)
+            if folder is None:
+                raise InputError(_("The result folder of this case is not at hand; load it first."))
+            if self._correction.isPending:
+                raise InputError(_("The last edit is still being measured; try again when it is done."))
+            if not self._edited():
+                use(folder)
+                return
+            self._ui.reviewLabel.text, self._ui.reviewLabel.visible = _("Drawing the corrected report…"), True
+            self._ui.reviewButton.enabled = self._ui.exportButton.enabled = False
+            parameters = {"folder": str(folder), "whole": True, **self._correction.labels()}
+            self._ask("revise", parameters, lambda event: self._drawn(event, use))
+        except Exception as error:  # said in the panel
+            self._onError(error)
+
+    def _drawn(self, event: Any, use: Callable[[Path], None]) -> None:
+        self.show(self._case)
+        try:
+            if event.type != "result":
+                raise RuntimeError(event.data.get("message") or _("The corrected report was not drawn."))
+            use(Path(event.data["folder"]))
+        except Exception as error:  # said in the panel
+            self._onError(error)
+
+
+def export(case: LoadedResult, documents: Path, place: Path) -> Path:
+    """Copy the documents of a case from ``documents`` into a new folder in ``place``, whole or not at all.
+
+    Raises OSError when it cannot be written.
+    """
+    target, number = place / f"{case.case_id}-report", 2
+    while target.exists():
+        target, number = place / f"{case.case_id}-report-{number}", number + 1
+    folder = folder_of(case)
+    with tempfile.TemporaryDirectory(prefix=".report-", dir=place) as workspace:
+        partial = Path(workspace) / "report"
+        partial.mkdir()
+        for name in DOCUMENTS:
+            if (documents / name).is_file():
+                shutil.copyfile(documents / name, partial / name)
+        if folder is not None and (folder / REVIEW).is_file():
+            shutil.copyfile(folder / REVIEW, partial / REVIEW)
+        partial.rename(target)
+    return target

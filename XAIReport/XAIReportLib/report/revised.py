@@ -1,0 +1,71 @@
+"""Findings after a reader's edit of the outlines: what rests on them measured anew, all else as the model left it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from pydantic import ValidationError
+
+from ..case import Case
+from ..results import MaskGeometry, RegionOverlap
+from . import findings as original
+from .findings import Findings, FindingsError
+
+
+def revise(
+    findings: Findings,
+    case: Case,
+    labels: np.ndarray,
+    changed: Sequence[int],
+    geometry: Mapping[str, MaskGeometry],
+    overlaps: Sequence[RegionOverlap],
+    masks: Mapping[str, np.ndarray],
+) -> Findings:
+    """The findings of the model, with the reader's lesions.
+
+    Args:
+        labels: the reader's lesion labels on the case's grid.
+        changed: labels whose voxels differ from the model's, gone ones too; what was not changed is kept word for word.
+        geometry, overlaps: of the changed lesions.
+        masks: the saliency mask of each method, for its overlap with the lesions.
+
+    Raises:
+        FindingsError: the results contradict each other.
+    """
+    before = {lesion.name: lesion for lesion in findings.lesions}
+    numbers = [int(n) for n in range(1, int(labels.max(initial=0)) + 1) if (labels == n).any()]
+    lesions = [
+        {**original._lesion(case, f"lesion-{n}", labels == n, geometry, overlaps), "edited_by_reader": True}
+        if n in changed
+        else before[f"lesion-{n}"].model_dump()
+        for n in numbers
+    ]
+    voxels = int((labels > 0).sum())
+    removed = [name for name in before if name not in {f"lesion-{n}" for n in numbers}]
+    content = findings.model_dump()
+    content |= {
+        "lesions": lesions,
+        "lesion_total": {"count": len(lesions), "voxels": voxels, "volume_ml": original._volume(case, voxels)},
+        "saliency": [
+            {**entry, "dice_with_lesion": _dice(masks[entry["method"]], labels)} for entry in content["saliency"]
+        ],
+    }
+    if changed:
+        content["reader_edit"] = {
+            "changed": [f"lesion-{n}" for n in numbers if n in changed],
+            "removed": removed,
+            "model_total": findings.lesion_total.model_dump(),
+        }
+    try:
+        return Findings.model_validate(content)
+    except ValidationError as error:
+        raise FindingsError(f"The edited case {case.case_id} cannot be reported: {original._first(error)}.") from error
+
+
+def _dice(mask: np.ndarray, labels: np.ndarray) -> float | None:
+    marked, lesion = mask > 0, labels > 0
+    if not marked.any() or not lesion.any():
+        return None
+    dice = 2 * int((marked & lesion).sum()) / (int(marked.sum()) + int(lesion.sum()))
+    return original._number(dice, original.SCORE_DIGITS)

@@ -1,0 +1,185 @@
+"""A reader's correction of the outlines: measured, located and worded by the same functions as the analysis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from XAIReportLib.case import Case, InputError, head_mask
+from XAIReportLib.folder import ResultFolder, complete_or_absent, read_result
+from XAIReportLib.report import documents, findings, narrative, revised
+from XAIReportLib.report.schema import Findings
+from XAIReportLib.results import AtlasRegion, RegionOverlap
+
+CORRECTED = "corrected"
+
+
+def revise(folder: str | Path, labels: np.ndarray, affine: np.ndarray, output: str | Path) -> Path:
+    """Write findings.json, narrative.json and regions.csv of a result with edited outlines into ``output``.
+
+    The result itself stays as the model left it.
+
+    Args:
+        folder: a finished result folder.
+        labels: lesion labels (0 none, 1, 2, ...), axes (i, j, k); affine: their place, RAS millimetres.
+
+    Raises:
+        InputError: the folder is no result, or the labels are not on the grid of its image.
+    """
+    result = read_result(folder)
+    found = _revised(result, labels, affine)[0]
+    output = Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    for name, text in {
+        "findings.json": found.to_json(),
+        "narrative.json": narrative.checked(narrative.write(found), found).to_json(),
+        "regions.csv": documents.regions_csv(found),
+    }.items():
+        (output / name).write_text(text, encoding="utf-8", newline="\n")
+    return output
+
+
+def write_corrected(folder: str | Path, labels: np.ndarray, affine: np.ndarray) -> Path:
+    """Write the whole report of a result with edited outlines, its pictures drawn anew, into ``corrected`` inside the
+    result folder: complete or absent. Returns that folder; raises InputError as ``revise``."""
+    from XAIReportLib.arrays import write_arrays
+    from XAIReportLib.report import figures
+
+    result = read_result(folder)
+    found, case, labels = _revised(result, labels, affine)
+    image = _array(result.image).astype(np.float32)
+    case = replace(case, image=image, head=head_mask(image))
+    prediction, heatmaps, masks, anatomy = _as_analysed(result, found, labels)
+    run = {**result.run, "corrected_by_reader": found.reader_edit is not None}
+    with complete_or_absent(result.path / CORRECTED) as partial:
+        drawn = figures.draw(partial, case, prediction, heatmaps, masks, anatomy, found)
+        write_arrays(partial, case, prediction, (), (), None)
+        (partial / "image.nii.gz").unlink()  # as in the result itself
+        (partial / "lesion_probability.nii.gz").unlink(missing_ok=True)
+        documents.write(partial, found, narrative.checked(narrative.write(found), found), drawn, run)
+        (partial / "run.json").write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return result.path / CORRECTED
+
+
+def prepare() -> None:
+    """Load what a revision needs, so that the first one is as quick as the next."""
+    from XAIReportLib.anatomy import regions, registration  # noqa: F401
+    from XAIReportLib.anatomy.atlas import load_atlas
+
+    load_atlas()
+
+
+def _revised(result: ResultFolder, labels: np.ndarray, affine: np.ndarray) -> tuple[Findings, Case, np.ndarray]:
+    found = findings.load(result.path / "findings.json")
+    before, grid = _array(result.lesion), _affine(result.image)
+    shape = before.shape
+    labels = _onto_grid(np.asarray(labels), np.asarray(affine, dtype=float), shape, grid)
+    nothing = np.broadcast_to(np.float32(0), shape)
+    case = Case(found.case_id, nothing, grid if found.image.has_geometry else None, nothing.astype(bool))
+    numbers = range(1, int(max(before.max(), labels.max())) + 1)
+    changed = [n for n in numbers if ((before == n) != (labels == n)).any()]
+    edited = {f"lesion-{n}": labels == n for n in changed if (labels == n).any()}
+    geometry, overlaps = _located(result, found, case, edited)
+    masks = {method: _array(path) for method, path in result.masks.items()}
+    return revised.revise(found, case, labels, changed, geometry, overlaps, masks), case, labels
+
+
+def _located(
+    result: ResultFolder, found: Findings, case: Case, edited: Mapping[str, np.ndarray]
+) -> tuple[dict[str, Any], list[RegionOverlap]]:
+    from XAIReportLib.anatomy import described
+    from XAIReportLib.anatomy.atlas import load_atlas
+    from XAIReportLib.anatomy.regions import measure, overlaps
+
+    registration = found.anatomy.registration
+    matrix = None if registration.patient_to_mni is None else np.array(registration.patient_to_mni)
+    if matrix is None and registration.verdict in ("good", "limited"):
+        raise InputError(f"The result {result.path.name} does not hold its registration; analyse the case again.")
+    geometry = {name: described(measure(name, mask, case, matrix), mask, case) for name, mask in edited.items()}
+    if matrix is None or result.atlas is None or not edited:
+        return geometry, []
+    atlas, labels = load_atlas(), _array(result.atlas)
+    regions = {region.label: region for region in atlas.regions}
+    sizes = np.bincount(labels.ravel(), minlength=len(regions) + 1)
+    rows = []
+    for name, mask in edited.items():
+        probability = _probability(atlas, case, mask, matrix)
+        rows += overlaps(name, mask, case, labels, probability, regions, sizes)
+    return geometry, rows
+
+
+def _probability(atlas: Any, case: Case, mask: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The atlas's probability on the case's grid, brought there only in the box around a mask."""
+    from XAIReportLib.anatomy.registration import warp
+
+    index = np.argwhere(mask)
+    low, high = index.min(axis=0), index.max(axis=0) + 1
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    affine = case.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ low
+    part = Case(case.case_id, case.image[box], affine, case.head[box])
+    probability = np.zeros(mask.shape, atlas.probability.dtype)
+    probability[box] = warp(atlas.probability, atlas.affine, part, matrix)
+    return probability
+
+
+def _as_analysed(result: ResultFolder, found: Findings, labels: np.ndarray) -> tuple[Any, tuple, tuple, Any]:
+    """What the road had handed to the figures, read back, with the edited lesions."""
+    from XAIReportLib.results import Anatomy, Heatmap, Prediction, Registration, SaliencyMask
+
+    said, place = found.prediction, found.anatomy
+    prediction = Prediction(
+        said.outcome, said.reason, said.label, dict(said.scores), said.class_set, dict(said.uncertainty),
+        (labels > 0).astype(np.float32), labels.astype(np.uint8),
+    )  # fmt: skip
+    heatmaps = tuple(
+        Heatmap(s.method, s.target, _array(result.heatmaps[s.method]), s.layer, s.seed) for s in found.saliency
+    )
+    masks = tuple(
+        SaliencyMask(s.method, s.target, _array(result.masks[s.method]), s.percentile, s.rule) for s in found.saliency
+    )
+    matrix = place.registration.patient_to_mni
+    registration = Registration(
+        place.registration.verdict, place.registration.reason, None if matrix is None else np.array(matrix)
+    )
+    atlas = _array(result.atlas) if result.atlas else None
+    regions: tuple[AtlasRegion, ...] = ()
+    if atlas is not None:
+        from XAIReportLib.anatomy.atlas import load_atlas
+
+        regions = tuple(load_atlas().regions)
+    return prediction, heatmaps, masks, Anatomy(registration, place.atlas, place.licence, atlas, regions, ())
+
+
+def _onto_grid(labels: np.ndarray, affine: np.ndarray, shape: tuple[int, ...], grid: np.ndarray) -> np.ndarray:
+    """Labels whose axes may run the other way, on the image's own grid."""
+    turn = np.linalg.inv(grid) @ affine
+    signs = np.rint(np.diag(turn)[:3]).astype(int)
+    expected = np.where(signs < 0, np.subtract(shape, 1), 0)
+    if (
+        labels.shape != tuple(shape)
+        or not np.allclose(turn[:3, :3], np.diag(signs), atol=1e-3)
+        or not np.allclose(turn[:3, 3], expected, atol=1e-2)
+        or not (np.abs(signs) == 1).all()
+    ):
+        raise InputError(
+            "The edited outline is not on the grid of the analysed image; edit the result's own segmentation."
+        )
+    return np.ascontiguousarray(labels[tuple(slice(None, None, int(sign)) for sign in signs)])
+
+
+def _array(path: Path) -> np.ndarray:
+    import nibabel
+
+    return np.asarray(nibabel.load(path).dataobj)
+
+
+def _affine(path: Path) -> np.ndarray:
+    import nibabel
+
+    return np.asarray(nibabel.load(path).affine, dtype=float)

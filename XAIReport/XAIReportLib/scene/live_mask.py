@@ -1,0 +1,82 @@
+"""A heat map cut at a percentile that the reader chooses, as a segment of its own: the mask of the report stays as it is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from XAIReportLib.case import head_mask
+
+from . import terminology
+from .cases import ATTRIBUTE_PREFIX, LoadedResult
+from .nodes import image_array
+from .reveal import READER_SUFFIX
+from .segments import put_segment
+
+READER_PERCENTILE = f"{ATTRIBUTE_PREFIX}ReaderPercentile"
+READER_COLOR = (0.94, 0.89, 0.26)
+
+
+class LiveMask:
+    """One heat map and the values of its head, sorted once, so that a cut takes milliseconds.
+
+    ``prepare`` takes a second or two and changes no node, so that it can run in a thread; ``cut`` is for the main thread.
+
+    Args:
+        case: its image and its heat map of ``method``.
+    """
+
+    def __init__(self, case: LoadedResult, method: str) -> None:
+        self._case, self._method = case, method
+        self._map, self._image = case.heatmaps[method].GetImageData(), case.volume.GetImageData()
+        self._values = np.empty(0, np.float32)
+        self._sorted = np.empty(0, np.float32)
+
+    def prepare(self) -> None:
+        """Find the head and sort the map's values inside it; outside of it nothing is ever marked."""
+        values = image_array(self._map)
+        head = np.transpose(head_mask(np.transpose(image_array(self._image))))
+        if not head.any():
+            head = np.ones_like(head)
+        inside = np.sort(values[head])
+        values[~head] = -1.0
+        self._values, self._sorted = values, inside
+
+    def threshold(self, percentile: float) -> float:
+        """The value below which ``percentile`` percent of the head lie, interpolated as in numpy.percentile."""
+        position = np.clip(percentile, 0, 100) / 100 * (len(self._sorted) - 1)
+        low = int(position)
+        high = min(low + 1, len(self._sorted) - 1)
+        share = position - low
+        return float(self._sorted[low] * (1 - share) + self._sorted[high] * share)
+
+    def cut(self, percentile: float) -> int:
+        """Mark what lies at or above a percentile; the map is shown from there upwards. Returns the count of voxels."""
+        lowest = max(self.threshold(percentile), 1e-3)
+        voxels = (self._values >= lowest).view(np.uint8)
+        case, node = self._case, self._case.segmentation
+        identifier = self._method + READER_SUFFIX
+        put_segment(node, identifier, voxels, case.volume, READER_COLOR, terminology.saliency_entry(self._method))
+        segment = node.GetSegmentation().GetSegment(identifier)
+        segment.SetName(f"Saliency mask {self._method} (percentile {percentile:.1f}, set by the reader)")
+        heat_map = case.heatmaps[self._method]
+        heat_map.GetDisplayNode().SetThreshold(lowest, 1.0)
+        heat_map.SetAttribute(READER_PERCENTILE, f"{percentile:.1f}")
+        return int(np.count_nonzero(voxels))
+
+
+def reader_percentile(case: LoadedResult, method: str) -> float | None:
+    """What the reader had chosen, also in a scene that was opened again."""
+    text = case.heatmaps[method].GetAttribute(READER_PERCENTILE)
+    return float(text) if text else None
+
+
+def remove_reader_mask(case: LoadedResult, method: str) -> None:
+    """Back to the mask of the report, and to the map as it is shown with it."""
+    from .segments import segment_voxels
+
+    case.segmentation.GetSegmentation().RemoveSegment(method + READER_SUFFIX)
+    heat_map = case.heatmaps[method]
+    heat_map.RemoveAttribute(READER_PERCENTILE)
+    inside = image_array(heat_map.GetImageData())[segment_voxels(case.segmentation, method, case.volume)]
+    lowest = float(inside.min()) if inside.size else 0.5
+    heat_map.GetDisplayNode().SetThreshold(max(lowest, 1e-3), 1.0)

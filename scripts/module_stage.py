@@ -1,0 +1,81 @@
+"""The module on a stage of its own, for scripts that press its buttons: the tests' stand-in for Slicer, the real worker."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / path) for path in ("XAIReport", "Testing", "Testing/panel", "scripts")]
+
+
+@dataclass
+class Stage:
+    """``pids``: process ids of the workers, in the order in which they came up."""
+
+    host: Any
+    folder: Path
+    widget: Any = None
+    pids: list[int] = field(default_factory=list)
+
+    def scene_nodes(self) -> set[str]:
+        scene = self.host.scene
+        return {scene.GetNthNode(index).GetID() for index in range(scene.GetNumberOfNodes())}
+
+    def volume(self, image: Any, affine: Any, name: str) -> Any:
+        """A volume node of an array with axes (i, j, k), chosen as input."""
+        import numpy as np
+        import slicer
+
+        voxels = np.ascontiguousarray(np.transpose(image))
+        node = slicer.util.addVolumeFromArray(voxels, ijkToRAS=affine, name=name)
+        self.widget.ui.volumeSelector.setCurrentNode(node)
+        return node
+
+
+@contextmanager
+def module_stage(command: list[str] | None = None) -> Iterator[Stage]:
+    """The module's widget; ``command`` of the worker, the usual one unless given."""
+    from host import install
+    from XAIReportLib.worker.client import WorkerClient
+
+    class Watched(WorkerClient):
+        def poll(self) -> list[Any]:
+            events = super().poll()
+            stage.pids += [event.data["pid"] for event in events if event.type == "ready"]
+            return events
+
+    with tempfile.TemporaryDirectory() as folder, install(Path(folder)) as host:
+        import XAIReport
+
+        stage = Stage(host, Path(folder))
+        stage.widget = XAIReport.XAIReportWidget(logic=XAIReport.XAIReportLogic(lambda: Watched(command=command)))
+        try:
+            yield stage
+        finally:
+            stage.widget.cleanup()
+            _delete(stage)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process here: under Python 3.11 Qt and VTK together may abort while the interpreter is taken apart."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _delete(stage: Stage) -> None:
+    """Widgets go before the application does."""
+    from PySide6 import QtCore
+
+    parent, stage.widget = stage.widget.parent, None
+    parent.deleteLater()
+    del parent
+    QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
+    QtCore.QCoreApplication.processEvents()

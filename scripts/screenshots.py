@@ -1,0 +1,55 @@
+"""Makes the pictures of the module in Resources/Screenshots: ``python scripts/screenshots.py [--output DIR]``.
+
+A synthetic head is analysed in the module, which runs in the tests' stand-in for Slicer: real Qt, real MRML, real worker, the
+slice views drawn by Slicer's own slice logic. No picture of a patient is ever made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from module_stage import ROOT, Stage, leave, module_stage
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=ROOT / "Resources" / "Screenshots")
+    options = parser.parse_args(arguments)
+    with module_stage() as stage:
+        _walk(stage, options.output)
+    return 0
+
+
+def _walk(stage: Stage, output: Path) -> None:
+    import qt
+    from host.waiting import wait_until
+    from pictures import picture
+    from radiologists_path import Walk
+    from synthetic_head import make_synthetic_head
+
+    head = make_synthetic_head()
+    volume = stage.volume(head.image, head.affine, "Synthetic head")
+
+    def take(name: str, look_at: Any) -> None:
+        picture(stage.widget, stage.host, output / f"panel-{name}.png", look_at)
+        print(output / f"panel-{name}.png", flush=True)
+
+    def choose(place: Path) -> None:
+        qt.QFileDialog = SimpleNamespace(getExistingDirectory=lambda *_: str(place))
+
+    (stage.folder / "export").mkdir()
+    walk = Walk(stage.widget, volume, wait_until, take, choose, stage.folder / "export")
+    walk.to_the_result()
+    walk.percentile()
+    walk.region()
+    walk.sentence("Segmented abnormality 1:")
+    walk.correct()
+    walk.sign_and_export()
+
+
+if __name__ == "__main__":
+    leave(main(sys.argv[1:]))
