@@ -13,6 +13,7 @@ from mutations import KINDS, mutated, paraphrases, template
 from wild_findings import wild_findings
 from XAIReportLib import __main__ as command_line
 from XAIReportLib.report import narrative
+from XAIReportLib.report.findings import Findings
 from XAIReportLib.report.grounding import check_sentence, check_text
 from XAIReportLib.report.grounding.vocabulary import entries
 from XAIReportLib.report.wording import RESEARCH_USE
@@ -54,6 +55,23 @@ def test_nearly_every_true_paraphrase_is_supported():
 def test_the_template_is_supported_whatever_the_findings(findings):
     for sentence in narrative.write(findings).sentences:
         assert check_sentence(sentence.text, findings).verdict == "supported", sentence.text
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(wild_findings())
+def test_the_template_is_supported_after_a_readers_edit(findings):
+    content = findings.model_dump()
+    if not content["lesions"]:
+        return
+    content["lesions"][0]["edited_by_reader"] = True
+    changed, total = [content["lesions"][0]["name"]], content["lesion_total"]
+    content["reader_edit"] = {"changed": changed, "removed": ["lesion-99"], "model_total": total}
+    edited = Findings.model_validate(content)
+    for sentence in narrative.write(edited).sentences:
+        assert check_sentence(sentence.text, edited).verdict == "supported", sentence.text
+    claimed = "Segmented abnormality 1 (edited by the reader)"
+    if edited.image.has_geometry:
+        assert check_sentence(f"{claimed} measures {total['volume_ml'] + 50:.1f} ml.", edited).verdict != "supported"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from .wording import NO_LESION, class_name, class_name_in_full, joined, score_te
 
 _KINDS = {"nifti": "NIfTI", "nrrd": "NRRD", "dicom": "DICOM", "picture": "picture", "array": "array"}
 _NO_CALIBRATION = ("", "none")
+BEFORE_EDIT = "This rests on the model's own outlines, as they were before the reader's edit."
 LEFT_OUT = (
     "A statement is omitted here, as its wording is not among the allowed ones; what it rests on is in findings.json."
 )
@@ -103,7 +104,7 @@ def impression(findings: Findings) -> Iterator[Passage]:
     else:
         yield Passage("No class is suggested: the model was not made for this case.", (outcome,))
     if findings.reader_edit is not None:
-        text = "This rests on the model's own outlines, as they were before the reader's edit."
+        text = BEFORE_EDIT
         yield Passage(text, (outcome, at("reader_edit")))
     if prediction.outcome != "not_applicable":  # there the reason already stands before anything else
         yield _reason(findings)

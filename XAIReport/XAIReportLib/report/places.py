@@ -32,7 +32,7 @@ def findings_of(findings: Findings) -> Iterator[Passage]:
     if findings.prediction.outcome == "not_applicable":
         return
     if findings.reader_edit is not None:
-        yield from _reader_edit(findings)
+        yield from reader_edit(findings)
     if not findings.lesions:
         if findings.reader_edit is None or not findings.reader_edit.removed:
             yield Passage(NO_LESION, (outcome, at("lesions")))
@@ -52,7 +52,7 @@ def findings_of(findings: Findings) -> Iterator[Passage]:
         yield Passage(TABLE_HOLDS, (at("lesions"),))
 
 
-def _reader_edit(findings: Findings) -> Iterator[Passage]:
+def reader_edit(findings: Findings) -> Iterator[Passage]:
     """What the reader did to the model's outlines; sizes and places after it were measured anew."""
     edit = findings.reader_edit
     for names, place, what in ((edit.changed, "changed", "edited by the reader"), (edit.removed, "removed", "removed")):

@@ -15,8 +15,8 @@ from typing import Literal
 
 from .. import measures, wording
 from ..changes import changes
-from ..passages import LEFT_OUT, REASON_KEPT, WARNINGS_KEPT
-from ..places import TABLE_HOLDS, called, heat_map_check
+from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT
+from ..places import TABLE_HOLDS, called, heat_map_check, reader_edit
 from ..schema import Findings, Part
 from . import classes, numbers, places, statements
 from .claims import Claim, Clause, Context, clauses
@@ -105,7 +105,7 @@ def _quotes(findings: Findings) -> set[str]:
 
 def _recited(findings: Findings) -> Iterator[str]:
     """The template's own sentences for these findings on subjects that are not read claim by claim: shape and distances,
-    changed images, the checks of the heat maps. In any other words they are unsupported."""
+    changed images, the checks of the heat maps, a reader's edit. In any other words they are unsupported."""
     approximate = findings.anatomy.registration.verdict == "limited"
     for index, lesion in enumerate(findings.lesions):
         if lesion.measures is not None:
@@ -115,6 +115,9 @@ def _recited(findings: Findings) -> Iterator[str]:
     yield from (passage.text for passage in changes(findings))
     if findings.saliency_check is not None:
         yield heat_map_check(findings.saliency_check).text
+    if findings.reader_edit is not None:
+        yield BEFORE_EDIT
+        yield from (passage.text for passage in reader_edit(findings))
 
 
 def _quoted(text: str) -> CheckedSentence:
@@ -138,7 +141,7 @@ def _checked(
         )
     names = (findings.model.data_set, findings.model.name)
     never = _never(sentence, findings, names)
-    mentions = vocabulary.mentions(sentence)
+    mentions = vocabulary.mentions(_without_edit_marks(sentence, findings))
     if sum(m.kind not in ("neutral", "mark") or m.text.lower() in ("it", "they", "it is") for m in mentions) < 2:
         return CheckedSentence(text=sentence, verdict="unsupported", reason="Nothing in it can be checked.")
     parts = clauses(findings, mentions, context)
@@ -154,6 +157,17 @@ def _checked(
         claims=tuple(CheckedClaim(kind=c.kind, text=c.text, holds=c.holds) for c in claims),
         **_verdict(claims, unread, never),
     )
+
+
+def _without_edit_marks(sentence: str, findings: Findings) -> str:
+    """The sentence without "edited by the reader" behind what that is true of."""
+    if findings.reader_edit is not None:
+        sentence = re.sub(r"(?i)\b(the segmentation) edited by the reader\b", r"\1", sentence)
+    for lesion in findings.lesions:
+        if lesion.edited_by_reader:
+            number = lesion.name.removeprefix("lesion-")
+            sentence = re.sub(rf"(?i)\b(abnormality {number}) \(edited by the reader\)", r"\1", sentence)
+    return sentence
 
 
 def _never(sentence: str, findings: Findings, names: tuple[str, ...]) -> list[str]:
