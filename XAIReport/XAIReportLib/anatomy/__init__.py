@@ -63,8 +63,8 @@ def locate(
     brain = _template_brain(case, matrix)
     for name in (name for name in masks if name.startswith(LESION)):
         way = distances(masks[name] > 0, labels, brain, atlas.regions, case.affine)
-        if described := geometry[name].descriptors:
-            geometry[name] = replace(geometry[name], descriptors=replace(described, distances=way))
+        if shape := geometry[name].descriptors:
+            geometry[name] = replace(geometry[name], descriptors=replace(shape, distances=way))
     present = tuple(r for r in atlas.regions if region_voxels[r.label])
     edges = template_edges(case, registration)
     return Anatomy(registration, atlas.name, atlas.licence, labels, present, tuple(rows), edges), geometry
