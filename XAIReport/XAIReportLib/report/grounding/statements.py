@@ -225,7 +225,7 @@ def _descending(clause: Clause) -> bool:
 
 def _several(clause: Clause) -> bool:
     """Whether a clause speaks of several things of one kind, so that "both" and "all" add nothing."""
-    many = any(m.kind in ("lesion", "map") and m.value == "many" for m in clause.mentions)
+    many = any(m.kind in ("lesion", "map") and m.value in ("many", "both") for m in clause.mentions)
     return many or any(
         len({clause.mentions[i].value for i in clause.of(kind)}) > 1 for kind in ("class", "map", "lesion")
     )
@@ -259,7 +259,7 @@ def _maps(clause: Clause) -> None:
             "map", holds, above if above is not None else empty, *([place] if place is not None else []), process=True
         )
     elif computed is not None and maps:
-        named = {clause.mentions[m].value for m in maps} - {"any", "many"}
+        named = {clause.mentions[m].value for m in maps} - {"any", "many", "both"}
         clause.state(
             "map", bool(found.saliency) and named <= {s.method for s in found.saliency}, computed, *maps, process=True
         )
@@ -388,7 +388,7 @@ def _existence(clause: Clause) -> None:
         m.text.lower() in ("is", "are", "was", "were") for m in clause.mentions[lesions[0] : lesions[1]]
     ):
         same = [clause.lesions_at(i) for i in lesions]  # "the left lesion is the smaller one"
-        clause.state("identity", None if None in same else same[0] == same[1], *lesions)
+        clause.state("identity", None if None in same or () in same else same[0] == same[1], *lesions)
         return
     if not _intended(found) and found.prediction.outcome == "not_applicable":
         return
