@@ -77,7 +77,8 @@ def _side(clause: Clause, i: int) -> None:
     place, masks = _masks(clause, i)
     value = clause.mentions[i].value
     following = next((m for m in clause.mentions[i + 1 :] if m.kind != "neutral"), None)
-    if following is not None and following.kind == "class":  # a class lies nowhere
+    whole = place is None and any(m.text.lower() == "patient" for m in clause.mentions[:i])
+    if whole or (following is not None and following.kind == "class"):  # a class lies nowhere, a patient anywhere
         masks = None
     places = [i, *([place] if place is not None else [])]
     if masks is None or not masks:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ..schema import Findings
-from .claims import Claim, Clause
+from .claims import Claim, Clause, which_lesions
 from .facts import joined
 
 _FOUND = (
@@ -149,6 +149,7 @@ def read(clause: Clause) -> None:
             clause.state("level", clause.mentions[i].value == clause.findings.model.score_level, i, process=True)
     _apart(clause)
     _planes_agree(clause)
+    _sizes_compared(clause)
     _read_along(clause)
     _diagnosis(clause)
     _shows(clause)
@@ -301,6 +302,17 @@ def _overlaps(clause: Clause) -> None:
         clause.claims.append(Claim("overlap", f"{last[0].text} does not", values == {False}))
 
 
+def _sizes_compared(clause: Clause) -> None:
+    """ "the second lesion is smaller": of two, or of all."""
+    for i in clause.of("which", unread=True):
+        before = [j for j in clause.of("lesion") if j < i]
+        if clause.mentions[i].value in ("larger", "smaller", "largest", "smallest") and before:
+            meant = which_lesions(clause.findings, clause.mentions[i].value, clause.context)
+            said = clause.lesions_at(before[-1])
+            known = bool(said) and bool(meant)
+            clause.state("comparison", said == meant if known else None, i, before[-1])
+
+
 def _planes_agree(clause: Clause) -> None:
     """ "the planes agree", without a number."""
     plane, agree = _place(clause, "plane"), _place(clause, "agree")
@@ -308,7 +320,8 @@ def _planes_agree(clause: Clause) -> None:
     if plane is not None and agree is not None and agreement is not None:
         fully = [j for j in clause.of("quantifier", unread=True) if clause.mentions[j].value == "all"]
         none = any(clause.mentions[j].text.lower() in ("no", "none", "none of") for j in clause.of("neg"))
-        clause.state("planes", None if none else agreement > 0.999, plane, agree, *fully)
+        every = [j for j in clause.of("which", unread=True) if clause.mentions[j].text.lower() in ("all", "the")]
+        clause.state("planes", None if none else agreement > 0.999, plane, agree, *fully, *every)
 
 
 def _apart(clause: Clause) -> None:
