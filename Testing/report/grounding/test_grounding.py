@@ -39,6 +39,17 @@ def test_no_falsehood_written_by_hand_is_supported():
     assert [said for said in paraphrases(FALSEHOODS) if _verdict(said) == "supported"] == []
 
 
+def test_a_sentence_about_another_case_is_supported_only_where_nothing_in_it_is_about_a_place_or_a_size():
+    """Without a lesion, a registration or geometry, no true sentence on a place in another case is true of this one."""
+    placed = [text for case, text in paraphrases() if case in ("left glioma", "right meningioma")]
+    for other in ("no lesion", "not applicable"):
+        for text in placed:
+            checked = check_sentence(text, findings_of(other))
+            kinds = {claim.kind for claim in checked.claims}
+            if checked.verdict == "supported":
+                assert not kinds & {"side", "region", "region share", "side share", "volume", "distance"}, (other, text)
+
+
 def test_every_sentence_of_the_template_is_supported():
     assert [said for said in template() if _verdict(said) != "supported"] == []
 

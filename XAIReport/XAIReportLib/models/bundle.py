@@ -189,25 +189,30 @@ def choose_device(wish: str) -> tuple[torch.device, str]:
     return torch.device("cpu"), f"CPU: {why}"
 
 
+@lru_cache(maxsize=2)
 def load_network(bundle: Bundle, device: str) -> DualHeadNetwork:
     """The bundle's network with its weights, in float32 evaluation mode; kept for the next case.
 
-    In the calling thread numbers too small for a normal float32 become 0 from here on: they make a CPU several times slower
-    and lie far below what any score shows.
+    While it runs, numbers too small for a normal float32 are 0: they make a CPU several times slower and lie far below what any
+    score shows. Only then: other libraries need them (SciPy's trees overrun the stack without).
     """
-    torch.set_flush_denormal(True)
-    return _loaded(bundle, device)
-
-
-@lru_cache(maxsize=2)
-def _loaded(bundle: Bundle, device: str) -> DualHeadNetwork:
     network = DualHeadNetwork(
         bundle.settings.network.encoder, len(bundle.classes), bundle.settings.network.neck_channels
     )
     network.load_state_dict(
         {k: v.float() if v.is_floating_point() else v for k, v in load_file(bundle.folder / WEIGHTS).items()}
     )
+    network.register_forward_pre_hook(_flush_denormals)
+    network.register_forward_hook(_keep_denormals, always_call=True)
     return network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def _flush_denormals(*_: object) -> None:
+    torch.set_flush_denormal(True)
+
+
+def _keep_denormals(*_: object) -> None:
+    torch.set_flush_denormal(False)
 
 
 def save_bundle(folder: Path, network: DualHeadNetwork, metadata: dict[str, Any], card: str) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from . import wording
 from .changes import changes
-from .grounding import check_sentence
+from .grounding import Checker
 from .passages import LEFT_OUT, Passage, confidence, impression, limits, status, technique
 from .places import anatomy, evidence, findings_of
 from .pointers import resolve
@@ -86,11 +86,12 @@ def write(findings: Findings) -> Narrative:
 
 def checked(narrative: Narrative, findings: Findings) -> Narrative:
     """The narrative with the outcome of the grounding check at every sentence; a contradicted one is left out and says so."""
-    return narrative.model_copy(update={"sentences": tuple(_checked(s, findings) for s in narrative.sentences)})
+    checker = Checker(findings)
+    return narrative.model_copy(update={"sentences": tuple(_checked(s, checker) for s in narrative.sentences)})
 
 
-def _checked(sentence: Sentence, findings: Findings) -> Sentence:
-    found = check_sentence(sentence.text, findings)
+def _checked(sentence: Sentence, checker: Checker) -> Sentence:
+    found = checker.sentence(sentence.text)
     text = LEFT_OUT if found.verdict == "contradicted" else sentence.text
     why = "" if found.verdict == "supported" else found.reason
     return sentence.model_copy(update={"text": text, "outcome": found.verdict, "why": why})

@@ -1,6 +1,6 @@
 """The grounding check: whether a text says only what the findings of a case hold, whoever wrote it.
 
-check.py        check_text and check_sentence: the verdict on each sentence
+check.py        check_text and check_sentence: the verdict on each sentence (Checker: on many texts of one case)
 words.en.txt    the English that can be read; vocabulary.py adds the names of the case
 phrases.py      from words to mentions (mentions.py): numbers with units, lesions, regions with a side
 claims.py       clauses, what "it" stands for, negation, claims
@@ -8,6 +8,6 @@ numbers.py      readers of numbers: counts.py, sizes.py, shares.py, scores.py; f
 places.py       readers of sides and regions, classes.py of classes, statements.py of everything else
 """
 
-from .check import CheckedClaim, CheckedSentence, check_sentence, check_text, sentences
+from .check import CheckedClaim, CheckedSentence, Checker, check_sentence, check_text, sentences
 
-__all__ = ["CheckedClaim", "CheckedSentence", "check_sentence", "check_text", "sentences"]
+__all__ = ["CheckedClaim", "CheckedSentence", "Checker", "check_sentence", "check_text", "sentences"]

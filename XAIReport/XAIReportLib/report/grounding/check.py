@@ -24,7 +24,7 @@ from .mentions import Mention
 from .vocabulary import Vocabulary, plain
 
 Verdict = Literal["supported", "contradicted", "unsupported"]
-__all__ = ["CheckedClaim", "CheckedSentence", "check_sentence", "check_text"]
+__all__ = ["CheckedClaim", "CheckedSentence", "Checker", "check_sentence", "check_text"]
 
 _FREE = frozenset({"tell", "neutral", "verb", "do", "sep", "model", "score", "classes", "segmentation", "boundary"})
 _MARKS = frozenset(",.()-/\"'!=:;")
@@ -57,22 +57,40 @@ class CheckedSentence(Part):
     claims: tuple[CheckedClaim, ...] = ()
 
 
+class Checker:
+    """Checks many texts against the same findings; the names in the findings are read once."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+        self._vocabulary = Vocabulary(findings)
+        self._quotes = _quotes(findings)
+
+    def text(self, text: str) -> tuple[CheckedSentence, ...]:
+        """Every sentence of ``text``, in order; "it" is what was spoken of last."""
+        context = Context()
+        found = (self.findings, self._vocabulary, context, self._quotes)
+        return tuple(_checked(sentence, *found) for sentence in sentences(text))
+
+    def sentence(self, text: str) -> CheckedSentence:
+        """``text`` as one statement: the worst of its sentences, with the claims of all."""
+        if plain(text) in self._quotes:
+            return _quoted(text)
+        parts = self.text(text)
+        if not parts:
+            return CheckedSentence(text=text, verdict="unsupported", reason="Nothing in it can be checked.")
+        worst = max(parts, key=lambda part: ("supported", "unsupported", "contradicted").index(part.verdict))
+        claims = tuple(claim for part in parts for claim in part.claims)
+        return CheckedSentence(text=text, verdict=worst.verdict, reason=worst.reason, claims=claims)
+
+
 def check_text(text: str, findings: Findings) -> tuple[CheckedSentence, ...]:
     """Every sentence of ``text``, in order; "it" is what was spoken of last."""
-    vocabulary, context, quotes = Vocabulary(findings), Context(), _quotes(findings)
-    return tuple(_checked(sentence, findings, vocabulary, context, quotes) for sentence in sentences(text))
+    return Checker(findings).text(text)
 
 
 def check_sentence(text: str, findings: Findings) -> CheckedSentence:
     """``text`` as one statement: the worst of its sentences, with the claims of all."""
-    if plain(text) in _quotes(findings):
-        return _quoted(text)
-    parts = check_text(text, findings)
-    if not parts:
-        return CheckedSentence(text=text, verdict="unsupported", reason="Nothing in it can be checked.")
-    worst = max(parts, key=lambda part: ("supported", "unsupported", "contradicted").index(part.verdict))
-    claims = tuple(claim for part in parts for claim in part.claims)
-    return CheckedSentence(text=text, verdict=worst.verdict, reason=worst.reason, claims=claims)
+    return Checker(findings).sentence(text)
 
 
 def sentences(text: str) -> list[str]:

@@ -174,12 +174,15 @@ class Clause:
         return which_lesions(self.findings, self.mentions[index].value, self.context)
 
     def maps_at(self, index: int) -> tuple[str, ...] | None:
+        """Which heat maps a mention means; empty for one that was not computed, None where it cannot be told."""
         value = self.mentions[index].value
         methods = tuple(s.method for s in self.findings.saliency)
-        if value == "many":
-            return methods
+        if value in ("many", "both"):
+            return methods if value == "many" or len(methods) == 2 else ()
         if value == "any":
-            named = [m.value for m in self.mentions[:index] if m.kind == "map" and m.value not in ("any", "many")]
+            named = [
+                m.value for m in self.mentions[:index] if m.kind == "map" and m.value not in ("any", "many", "both")
+            ]
             if named:
                 return (named[-1],) if named[-1] in methods else ()
             if index > 0 and self.mentions[index - 1].text.lower() in ("neither", "no", "none of"):
@@ -216,12 +219,14 @@ def which_lesions(findings: Findings, value: str, context: Context) -> tuple[int
     if first == "other":
         known = context.lesions if context.lesions and len(context.lesions) < len(everyone) else tuple(by_size[:1])
         return tuple(i for i in everyone if i not in known)
-    if first == "both":
-        return everyone if len(everyone) == 2 else ()
+    two = len(everyone) == 2  # a comparative, like "both", is of two
     places = {
         "largest": by_size[:1],
         "second": by_size[1:2],
         "smallest": by_size[-1:],
+        "larger": by_size[:1] if two else (),
+        "smaller": by_size[1:] if two else (),
+        "both": everyone if two else (),
         "all": everyone,
         "many": everyone,
     }

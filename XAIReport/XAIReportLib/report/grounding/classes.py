@@ -52,7 +52,7 @@ def _compared(clause: Clause) -> None:
     than = next((i for i in clause.of("sep") if clause.mentions[i].text.lower() == "than"), None)
     better = [i for i in clause.of("slight") if clause.mentions[i].text.lower() in _BETTER]
     maps = clause.of("map")
-    named = [m for m in maps if clause.mentions[m].value not in ("any", "many")]
+    named = [m for m in maps if clause.mentions[m].value not in ("any", "many", "both")]
     if than is None and better and len(named) == 1 < len(maps) and clause.findings.saliency:
         best = max(clause.findings.saliency, key=lambda s: s.dice_with_lesion or 0).method
         cues = [p for p in (clause.cue("agree", "overlap"),) if p is not None]
@@ -126,7 +126,7 @@ def _ranks(clause: Clause) -> None:
         if place is None:
             maps = clause.of("map")
             dice = clause.cue("dice", "overlap")
-            named = [m for m in maps if clause.mentions[m].value not in ("any", "many")]
+            named = [m for m in maps if clause.mentions[m].value not in ("any", "many", "both")]
             if named and dice is not None and mention.value in ("1", "-1") and clause.findings.saliency:
                 values = sorted((s.dice_with_lesion or 0, s.method) for s in clause.findings.saliency)
                 best = values[-1 if mention.value == "1" else 0][1]
@@ -150,6 +150,9 @@ def _class_set(clause: Clause) -> None:
     aside = clause.cue("aside")
     named = clause.of("class")
     if aside is None or not named:
+        return
+    if not clause.findings.prediction.class_set:
+        clause.state("class set", None, aside, *named)
         return
     members = set(clause.findings.prediction.class_set)
     said = {clause.mentions[c].value for c in named}

@@ -63,6 +63,9 @@ def _counted_on_a_side(clause: Clause, i: int, target: int) -> bool:
 def images(clause: Clause, i: int) -> bool:
     """ "one MR volume was read": the findings are of one image."""
     ahead = clause.mentions[i + 1] if i + 1 < len(clause.mentions) else None
+    if ahead is not None and ahead.text.lower() == "volume" and not clause.of("lesion", "map", "unit"):
+        clause.state("count", clause.mentions[i].number.value == 1, i, i + 1, process=True)
+        return True
     if (
         clause.mentions[i].number.unit
         or ahead is None

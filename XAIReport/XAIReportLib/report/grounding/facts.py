@@ -116,3 +116,18 @@ def is_largest(mask: Lesion | Saliency, rows: Sequence[object]) -> bool:
 def joined(clause: Clause, a: int, b: int) -> bool:
     between = clause.mentions[a + 1 : b]
     return all(m.kind in ("sep", "neutral", "which") or m.text in (",", "nor") for m in between) and bool(between)
+
+
+# Words that statements know as they are written, where the vocabulary has no own cue for them.
+_WRITTEN = {"determined": ("determined",), "given": ("given", "stated")}
+
+
+def cue_at(clause: Clause, word: str) -> int | None:
+    """Index of an unread cue or of a word as written."""
+    written = _WRITTEN.get(word)
+    for i, m in enumerate(clause.mentions):
+        if not m.read and (
+            (m.kind in ("cue", "quantity") and m.value == word) or (written and m.text.lower() in written)
+        ):
+            return i
+    return None

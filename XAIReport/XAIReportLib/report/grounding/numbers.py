@@ -12,12 +12,7 @@ from .sizes import length, product, volume, voxels
 
 def read(clause: Clause) -> None:
     """All numbers of a clause."""
-    for i in clause.of("lesion"):
-        denied = i > 0 and clause.mentions[i - 1].kind == "neg"
-        alone = clause.mentions[i].value == "many" and len(clause.findings.lesions) == 1
-        if clause.findings.lesions and (clause.lesions_at(i) == () or alone) and not denied:
-            clause.claims.append(Claim("existence", clause.mentions[i].text, False))
-            clause.read(i)
+    _absent(clause)
     _zipped(clause)
     for i in clause.of("number"):
         mention = clause.mentions[i]
@@ -39,6 +34,25 @@ def read(clause: Clause) -> None:
             share(clause, i)
         elif mention.number.unit == "":
             bare(clause, i)
+
+
+def _absent(clause: Clause) -> None:
+    """Lesions and heat maps that are spoken of and do not exist."""
+    found = clause.findings
+    for i in clause.of("lesion"):
+        denied = i > 0 and clause.mentions[i - 1].kind == "neg"
+        alone = clause.mentions[i].value == "many" and len(found.lesions) == 1
+        if found.lesions and (clause.lesions_at(i) == () or alone) and not denied:
+            clause.claims.append(Claim("existence", clause.mentions[i].text, False))
+            clause.read(i)
+    placed = clause.of("side", "region", "lobe", "outside", "cross", "which")
+    if (
+        not found.lesions and clause.of("lesion") and placed
+    ):  # a lesion that is not there lies nowhere, not even elsewhere
+        clause.claims.append(Claim("existence", "a lesion that has a place", None))
+    for i in clause.of("map"):
+        if clause.maps_at(i) == () and not clause.of("neg"):
+            clause.claims.append(Claim("existence", clause.mentions[i].text, False))
 
 
 def _zipped(clause: Clause) -> None:

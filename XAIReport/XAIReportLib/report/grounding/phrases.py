@@ -52,8 +52,7 @@ def _maps(mentions: list[Mention]) -> list[Mention]:
             elif last == ["map", "neutral", "neutral"] and result[-2].text.lower() in ("of", "for", "by") and named:
                 del result[-3:]
             if last[-1:] == ["which"] and result[-1].value in ("all", "both") and mention.value in ("any", "many"):
-                result.pop()
-                mention.value = "many"
+                mention.value = "both" if result.pop().value == "both" else "many"
         result.append(mention)
     return result
 
@@ -180,6 +179,8 @@ def _lesions(mentions: list[Mention]) -> list[Mention]:
                         else f"{result[-1].value} {mention.value}"
                     )
                 result.pop()
+            if mention.value == "one" and [m.text.lower() for m in result[-2:]] == ["none of", "the"]:
+                result[-2:] = [Mention("quantifier", "nothing", "none of", mention.depth)]
             if mention.value == "many" and [m.text.lower() for m in result[-2:]] in (
                 ["all of", "the"],
                 ["all of", "these"],

@@ -77,7 +77,8 @@ def _side(clause: Clause, i: int) -> None:
     place, masks = _masks(clause, i)
     value = clause.mentions[i].value
     following = next((m for m in clause.mentions[i + 1 :] if m.kind != "neutral"), None)
-    if following is not None and following.kind == "class":  # a class lies nowhere
+    whole = place is None and any(m.text.lower() == "patient" for m in clause.mentions[:i])
+    if whole or (following is not None and following.kind == "class"):  # a class lies nowhere, a patient anywhere
         masks = None
     places = [i, *([place] if place is not None else [])]
     if masks is None or not masks:
@@ -105,6 +106,11 @@ def _side(clause: Clause, i: int) -> None:
         for word in words:
             clause.mentions[word].read = True
         clause.state("side", all(_enough(share, quantifier) for share in shares), *places, *words)
+        return
+    if clause.negations(*places) % 2:  # "not on the right" is false of a mask that lies there in part
+        shares = [mask.left_percent if value == "left" else mask.right_percent for mask in masks]
+        reaches = any(m.text.lower().startswith(("extend", "reach")) for m in clause.mentions)
+        clause.state("side", not all(share < (0.05 if reaches else 10) for share in shares), *places)
         return
     clause.state("side", _all_or_none([mask.side == value for mask in masks]), *places)
 
@@ -142,7 +148,7 @@ def _region(clause: Clause, i: int) -> None:
     approximate = [j for j in clause.of("approx", unread=True) if clause.mentions[j].value == "about"]
     clause.read(*approximate)
     if clause.findings.anatomy.registration.verdict in ("failed", "not_possible"):
-        clause.state("region", False, *places)
+        clause.state("region", False if not clause.negations(*places) % 2 else None, *places)
         return
     if masks is None:
         clause.state("region", None, *places)

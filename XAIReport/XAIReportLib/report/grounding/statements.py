@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 from ..schema import Findings
-from .claims import Claim, Clause
-from .facts import joined
+from . import maps
+from .claims import Clause, which_lesions
+from .facts import cue_at
 
 _FOUND = (
     "found",
@@ -126,20 +126,18 @@ STATEMENTS = (
     Statement(("slice",), lambda f: f.image.shape[2] == 1, ("image",)),
     Statement(("mr",), lambda f: f.image.modality == "MR", ("image", "volume")),
 )  # fmt: skip
-# Words that the statements above know by what was written, where the vocabulary has no own cue for them.
-_WRITTEN = {"determined": ("determined",), "given": ("given", "stated")}
 
 
 def read(clause: Clause) -> None:
     """All statements of a clause."""
-    _maps(clause)
-    _overlaps(clause)
+    maps.maps(clause)
+    maps.overlaps(clause)
     for statement in STATEMENTS:
-        places = [_place(clause, word) for word in statement.words]
+        places = [cue_at(clause, word) for word in statement.words]
         if any(place is None for place in places):
             continue
         for word in statement.also:
-            clause.read(_place(clause, word))
+            clause.read(cue_at(clause, word))
         modals = [m for m in clause.of("modal", unread=True) if 0 < max(places) - m <= 4]
         if statement.words == ("noncommercial",):
             clause.read(*clause.of("only"))
@@ -147,11 +145,12 @@ def read(clause: Clause) -> None:
     for i in clause.of("level", unread=True):
         if clause.of("score", "model"):
             clause.state("level", clause.mentions[i].value == clause.findings.model.score_level, i, process=True)
-    _apart(clause)
-    _planes_agree(clause)
+    maps.apart(clause)
+    maps.planes_agree(clause)
+    _sizes_compared(clause)
     _read_along(clause)
     _diagnosis(clause)
-    _shows(clause)
+    maps.shows(clause)
     _names(clause)
     _existence(clause)
 
@@ -225,112 +224,26 @@ def _descending(clause: Clause) -> bool:
 
 def _several(clause: Clause) -> bool:
     """Whether a clause speaks of several things of one kind, so that "both" and "all" add nothing."""
-    many = any(m.kind in ("lesion", "map") and m.value == "many" for m in clause.mentions)
+    many = any(m.kind in ("lesion", "map") and m.value in ("many", "both") for m in clause.mentions)
     return many or any(
         len({clause.mentions[i].value for i in clause.of(kind)}) > 1 for kind in ("class", "map", "lesion")
     )
 
 
-def _place(clause: Clause, word: str) -> int | None:
-    """Index of an unread cue or of a word as written."""
-    written = _WRITTEN.get(word)
-    for i, m in enumerate(clause.mentions):
-        if not m.read and (
-            (m.kind in ("cue", "quantity") and m.value == word) or (written and m.text.lower() in written)
-        ):
-            return i
-    return None
-
-
-def _maps(clause: Clause) -> None:
-    """Whether heat maps were computed, and what an empty one shows."""
-    computed, empty, above = (_place(clause, word) for word in ("computed", "empty", "above threshold"))
-    maps = clause.of("map")
-    found = clause.findings
-    if empty is not None or above is not None:
-        place = maps[-1] if maps else None
-        masks = (
-            clause.masks(place) if place is not None else [s for s in found.saliency if s.method == clause.context.map]
-        )
-        holds = None if not masks else all(s.mask_voxels == 0 for s in masks)
-        if above is not None:
-            holds = None if holds is None else not holds
-        clause.state(
-            "map", holds, above if above is not None else empty, *([place] if place is not None else []), process=True
-        )
-    elif computed is not None and maps:
-        named = {clause.mentions[m].value for m in maps} - {"any", "many"}
-        clause.state(
-            "map", bool(found.saliency) and named <= {s.method for s in found.saliency}, computed, *maps, process=True
-        )
-    elif computed is not None and clause.of("score"):
-        clause.state("scores", bool(found.prediction.scores), computed, *clause.of("score"), process=True)
-    elif len(maps) > 1 and not clause.of("verb", "neg") and any(c.kind == "count" for c in clause.claims):
-        clause.state("map", True, *maps)
-
-
-def _overlaps(clause: Clause) -> None:
-    overlap = _place(clause, "overlap")
-    maps = clause.of("map")
-    if overlap is None:
-        return
-    if not maps and clause.context.map and clause.of("segmentation", "lesion"):
-        masks = [s for s in clause.findings.saliency if s.method == clause.context.map]
-    elif maps and clause.of("segmentation", "lesion"):
-        masks = [s for m in maps for s in clause.masks(m) or [] if joined(clause, maps[0], m) or m == maps[0]]
-    else:
-        if any(c.kind in ("region", "region share", "lobe share", "dice", "outside share") for c in clause.claims):
-            clause.read(overlap)
-        return
-    values = {(s.dice_with_lesion or 0) > 0 for s in masks or []}
-    if any(s.dice_with_lesion is None for s in masks or []):
-        values = set()
-    holds = values.pop() if len(values) == 1 else None
-    only = [i for i in clause.of("only", unread=True) if maps and i == maps[0] - 1]
-    if only and maps:
-        others = [s for s in clause.findings.saliency if s not in (masks or [])]
-        holds = holds if holds is None else holds and all(not s.dice_with_lesion for s in others)
-        clause.read(*only)
-    group = [m for k, m in enumerate(maps) if all(joined(clause, a, b) for a, b in pairwise(maps[: k + 1]))]
-    clause.state("overlap", holds, overlap, *group, *clause.of("lesion"))
-    rest = [m for m in maps if m not in group]
-    last = clause.mentions[rest[-1] :] if rest else []
-    if rest and [m.kind for m in last[1:3]] == ["do", "neg"]:  # "A overlaps, B does not"
-        values = {(s.dice_with_lesion or 0) > 0 for s in clause.masks(rest[-1]) or []}
-        clause.read(rest[-1], rest[-1] + 2)
-        clause.claims.append(Claim("overlap", f"{last[0].text} does not", values == {False}))
-
-
-def _planes_agree(clause: Clause) -> None:
-    """ "the planes agree", without a number."""
-    plane, agree = _place(clause, "plane"), _place(clause, "agree")
-    agreement = clause.findings.prediction.uncertainty.get("plane_agreement")
-    if plane is not None and agree is not None and agreement is not None:
-        fully = [j for j in clause.of("quantifier", unread=True) if clause.mentions[j].value == "all"]
-        none = any(clause.mentions[j].text.lower() in ("no", "none", "none of") for j in clause.of("neg"))
-        clause.state("planes", None if none else agreement > 0.999, plane, agree, *fully)
-
-
-def _apart(clause: Clause) -> None:
-    """ "the map lies away from the lesion", "the map does not agree with the segmentation"."""
-    maps = clause.of("map")
-    away = next((i for i in clause.of("quantity", unread=True) if clause.mentions[i].text.lower() == "away from"), None)
-    agree = _place(clause, "agree")
-    if not maps or (away is None and agree is None) or not clause.of("lesion", "segmentation"):
-        return
-    values = [s.dice_with_lesion for s in clause.masks(maps[0]) or []]
-    if not values or None in values:
-        return
-    if away is not None:
-        clause.state("overlap", all(value == 0 for value in values), away, maps[0], *clause.of("lesion"))
-    else:
-        holds = True if min(values) >= 0.5 else False if max(values) == 0 else None
-        clause.state("overlap", holds, agree, maps[0], *clause.of("lesion"))
+def _sizes_compared(clause: Clause) -> None:
+    """ "the second lesion is smaller": of two, or of all."""
+    for i in clause.of("which", unread=True):
+        before = [j for j in clause.of("lesion") if j < i]
+        if clause.mentions[i].value in ("larger", "smaller", "largest", "smallest") and before:
+            meant = which_lesions(clause.findings, clause.mentions[i].value, clause.context)
+            said = clause.lesions_at(before[-1])
+            known = bool(said) and bool(meant)
+            clause.state("comparison", said == meant if known else None, i, before[-1])
 
 
 def _diagnosis(clause: Clause) -> None:
     """ "not for diagnosis" alone; a diagnosis of anything is no finding."""
-    place = _place(clause, "diagnosis")
+    place = cue_at(clause, "diagnosis")
     if place is None:
         return
     purpose = any(m.text.lower() == "for" for m in clause.mentions[:place]) or clause.mentions[
@@ -338,22 +251,8 @@ def _diagnosis(clause: Clause) -> None:
     ].text.lower().endswith("use")
     holds = False if purpose and not clause.of("class", "lesion") else None
     clause.state(
-        "statement", holds, place, *([i] if (i := _place(clause, "intended")) is not None else []), process=True
+        "statement", holds, place, *([i] if (i := cue_at(clause, "intended")) is not None else []), process=True
     )
-
-
-def _shows(clause: Clause) -> None:
-    """ "the map shows where the score came from, not why"."""
-    where, why = _place(clause, "where"), _place(clause, "why")
-    if where is None and why is None:
-        return
-    about_map = bool(clause.of("map")) or clause.context.map is not None
-    tell, came = _place(clause, "tell"), _place(clause, "came")
-    clause.read(tell, came, *clause.of("map"), *clause.of("only"))
-    if where is not None:
-        clause.state("map", True if about_map else None, where)
-    if why is not None:
-        clause.state("map", False if about_map else None, why)
 
 
 def _names(clause: Clause) -> None:
@@ -375,7 +274,7 @@ def _names(clause: Clause) -> None:
             clause.state("name", True, i, process=True)
     for word in ("data set", "atlas", "template"):
         if any(c.kind in ("name", "statement", "region", "check", "region share") for c in clause.claims):
-            clause.read(_place(clause, word))
+            clause.read(cue_at(clause, word))
 
 
 def _existence(clause: Clause) -> None:
@@ -388,7 +287,7 @@ def _existence(clause: Clause) -> None:
         m.text.lower() in ("is", "are", "was", "were") for m in clause.mentions[lesions[0] : lesions[1]]
     ):
         same = [clause.lesions_at(i) for i in lesions]  # "the left lesion is the smaller one"
-        clause.state("identity", None if None in same else same[0] == same[1], *lesions)
+        clause.state("identity", None if None in same or () in same else same[0] == same[1], *lesions)
         return
     if not _intended(found) and found.prediction.outcome == "not_applicable":
         return

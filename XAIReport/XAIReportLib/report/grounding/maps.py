@@ -1,0 +1,109 @@
+"""What heat maps show and how they lie to the segmentation, and whether the planes agree; without a number."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from .claims import Claim, Clause
+from .facts import cue_at, joined
+
+
+def maps(clause: Clause) -> None:
+    """Whether heat maps were computed, and what an empty one shows."""
+    computed, empty, above = (cue_at(clause, word) for word in ("computed", "empty", "above threshold"))
+    maps = clause.of("map")
+    found = clause.findings
+    if empty is not None or above is not None:
+        place = maps[-1] if maps else None
+        masks = (
+            clause.masks(place) if place is not None else [s for s in found.saliency if s.method == clause.context.map]
+        )
+        holds = None if not masks else all(s.mask_voxels == 0 for s in masks)
+        if above is not None:
+            holds = None if holds is None else not holds
+        clause.state(
+            "map", holds, above if above is not None else empty, *([place] if place is not None else []), process=True
+        )
+    elif computed is not None and maps:
+        named = {clause.mentions[m].value for m in maps} - {"any", "many", "both"}
+        clause.state(
+            "map", bool(found.saliency) and named <= {s.method for s in found.saliency}, computed, *maps, process=True
+        )
+    elif computed is not None and clause.of("score"):
+        clause.state("scores", bool(found.prediction.scores), computed, *clause.of("score"), process=True)
+    elif len(maps) > 1 and not clause.of("verb", "neg") and any(c.kind == "count" for c in clause.claims):
+        clause.state("map", True, *maps)
+
+
+def overlaps(clause: Clause) -> None:
+    overlap = cue_at(clause, "overlap")
+    maps = clause.of("map")
+    if overlap is None:
+        return
+    if not maps and clause.context.map and clause.of("segmentation", "lesion"):
+        masks = [s for s in clause.findings.saliency if s.method == clause.context.map]
+    elif maps and clause.of("segmentation", "lesion"):
+        masks = [s for m in maps for s in clause.masks(m) or [] if joined(clause, maps[0], m) or m == maps[0]]
+    else:
+        if any(c.kind in ("region", "region share", "lobe share", "dice", "outside share") for c in clause.claims):
+            clause.read(overlap)
+        return
+    values = {(s.dice_with_lesion or 0) > 0 for s in masks or []}
+    if any(s.dice_with_lesion is None for s in masks or []):
+        values = set()
+    holds = values.pop() if len(values) == 1 else None
+    only = [i for i in clause.of("only", unread=True) if maps and i == maps[0] - 1]
+    if only and maps:
+        others = [s for s in clause.findings.saliency if s not in (masks or [])]
+        holds = holds if holds is None else holds and all(not s.dice_with_lesion for s in others)
+        clause.read(*only)
+    group = [m for k, m in enumerate(maps) if all(joined(clause, a, b) for a, b in pairwise(maps[: k + 1]))]
+    clause.state("overlap", holds, overlap, *group, *clause.of("lesion"))
+    rest = [m for m in maps if m not in group]
+    last = clause.mentions[rest[-1] :] if rest else []
+    if rest and [m.kind for m in last[1:3]] == ["do", "neg"]:  # "A overlaps, B does not"
+        values = {(s.dice_with_lesion or 0) > 0 for s in clause.masks(rest[-1]) or []}
+        clause.read(rest[-1], rest[-1] + 2)
+        clause.claims.append(Claim("overlap", f"{last[0].text} does not", values == {False}))
+
+
+def apart(clause: Clause) -> None:
+    """ "the map lies away from the lesion", "the map does not agree with the segmentation"."""
+    maps = clause.of("map")
+    away = next((i for i in clause.of("quantity", unread=True) if clause.mentions[i].text.lower() == "away from"), None)
+    agree = cue_at(clause, "agree")
+    if not maps or (away is None and agree is None) or not clause.of("lesion", "segmentation"):
+        return
+    values = [s.dice_with_lesion for s in clause.masks(maps[0]) or []]
+    if not values or None in values:
+        return
+    if away is not None:
+        clause.state("overlap", all(value == 0 for value in values), away, maps[0], *clause.of("lesion"))
+    else:
+        holds = True if min(values) >= 0.5 else False if max(values) == 0 else None
+        clause.state("overlap", holds, agree, maps[0], *clause.of("lesion"))
+
+
+def planes_agree(clause: Clause) -> None:
+    """ "the planes agree", without a number."""
+    plane, agree = cue_at(clause, "plane"), cue_at(clause, "agree")
+    agreement = clause.findings.prediction.uncertainty.get("plane_agreement")
+    if plane is not None and agree is not None and agreement is not None:
+        fully = [j for j in clause.of("quantifier", unread=True) if clause.mentions[j].value == "all"]
+        none = any(clause.mentions[j].text.lower() in ("no", "none", "none of") for j in clause.of("neg"))
+        every = [j for j in clause.of("which", unread=True) if clause.mentions[j].text.lower() in ("all", "the")]
+        clause.state("planes", None if none else agreement > 0.999, plane, agree, *fully, *every)
+
+
+def shows(clause: Clause) -> None:
+    """ "the map shows where the score came from, not why"."""
+    where, why = cue_at(clause, "where"), cue_at(clause, "why")
+    if where is None and why is None:
+        return
+    about_map = bool(clause.of("map")) or clause.context.map is not None
+    tell, came = cue_at(clause, "tell"), cue_at(clause, "came")
+    clause.read(tell, came, *clause.of("map"), *clause.of("only"))
+    if where is not None:
+        clause.state("map", True if about_map else None, where)
+    if why is not None:
+        clause.state("map", False if about_map else None, why)
