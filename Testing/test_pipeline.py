@@ -75,6 +75,18 @@ def test_changed_images_are_told_and_drawn(analysis: Analysis) -> None:
     assert "counterfactuals" in analysis.run["timings_s"]
 
 
+def test_the_findings_say_whether_the_heat_maps_may_be_relied_on(analysis: Analysis) -> None:
+    found = analysis.findings
+    assert found.saliency_check is not None
+    assert set(found.saliency_check.figures) >= {"agreement", "stability", "score_drop", "outside_lesion"}
+    assert {s.independent for s in found.saliency} == {False}  # the class path reads under the lesion attention
+    said = (
+        found.saliency_check.relied_on,
+        "should not be relied on" in (analysis.folder / "report.txt").read_text("utf-8"),
+    )
+    assert said in ((True, False), (False, True))
+
+
 def noise() -> Case:
     rng = np.random.default_rng(0)
     return case_from_array(rng.normal(size=(60, 60, 40)).astype(np.float32), np.diag([4.0, 4, 5, 1]), "noise")

@@ -44,13 +44,13 @@ def search(
     step = -(-(budget - len(known)) // ROUNDS)
     features = seen / max(float(np.median(distances[distances > 0])) if (distances > 0).any() else 1.0, 1e-12)
     while len(known) < budget:
-        mean, deviation = _predict(features, known, scores[:, target])
-        promise = mean + BOLDNESS * deviation
+        mean, deviation = _predict(features, known, scores)
+        promise = mean[:, target] + BOLDNESS * deviation[:, target]
         promise[known] = -np.inf
         more = np.argsort(-promise, kind="stable")[: min(step, budget - len(known))]
         scores = np.concatenate([scores, score(more)])
         known += [int(n) for n in more]
-    whole = np.stack([_predict(features, known, column)[0] for column in scores.T], axis=1)
+    whole = _predict(features, known, scores)[0]
     whole[known] = scores
     measured = np.zeros(len(seen), bool)
     measured[known] = True
@@ -58,10 +58,10 @@ def search(
 
 
 def _predict(features: np.ndarray, known: list[int], scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    process = GaussianProcessRegressor(
-        RBF(LENGTH, "fixed"), alpha=NOISE**2, optimizer=None, normalize_y=bool(np.ptp(scores) > 0)
-    )
-    return process.fit(features[known], scores).predict(features, return_std=True)
+    """Mean and standard deviation of every mask's scores, (masks, columns)."""
+    process = GaussianProcessRegressor(RBF(LENGTH, "fixed"), alpha=NOISE**2, optimizer=None, normalize_y=True)
+    mean, deviation = process.fit(features[known], scores).predict(features, return_std=True)
+    return mean.reshape(len(features), -1), deviation.reshape(len(features), -1)
 
 
 def _distances(seen: np.ndarray) -> np.ndarray:

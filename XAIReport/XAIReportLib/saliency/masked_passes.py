@@ -19,10 +19,14 @@ EMPTY = 1e-8  # a channel with a smaller range is constant
 
 
 class Batches:
-    """Which batch size is the fastest for each precision, learned from the work itself."""
+    """Which batch size is the fastest for each precision, learned from the work itself.
+
+    On the CPU ``clock`` is processor time, which other programs on the machine do not change.
+    """
 
     def __init__(self, device: str) -> None:
         self.sizes = BATCHES[device]
+        self.clock = time.process_time if device == "cpu" else time.perf_counter
         self._seconds: dict[tuple[bool, int], list[float]] = {}
 
     def next(self, half: bool) -> int:
@@ -93,7 +97,7 @@ class MaskedPasses:
                 raise Cancelled("stopped during scorecam")
             size = self.batches.next(half)
             part = channels[start : start + size]
-            began = time.perf_counter()
+            began = self.batches.clock()
             try:
                 scores.append(self._forward(part, half))
             except RuntimeError as error:
@@ -103,7 +107,7 @@ class MaskedPasses:
                     torch.cuda.empty_cache()
                 self.batches.halve(size)
                 continue
-            self.batches.took(half, size, time.perf_counter() - began, len(part))
+            self.batches.took(half, size, self.batches.clock() - began, len(part))
             start += len(part)
             self.forwards += len(part)
             if self.progress:

@@ -11,7 +11,6 @@ time, so that memory does not grow with the number of channels. Pictures and vol
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -143,9 +142,9 @@ class ScoreCam:
             sample = passes.varied[np.linspace(0, len(passes.varied) - 1, SAMPLE).astype(int)]
             scores, seconds = {}, {}
             for half in (False, True, False, True):  # the first pass of a precision also prepares it
-                began = time.perf_counter()
+                began = self.batches.clock()
                 scores[half] = passes.score(sample, half)
-                seconds[half] = min(time.perf_counter() - began, seconds.get(half, np.inf))
+                seconds[half] = min(self.batches.clock() - began, seconds.get(half, np.inf))
             agree = _disagreement(scores[True], scores[False]) <= DISAGREEMENT
             self._half = agree and seconds[True] < GAIN * seconds[False]
             passes.forwards = 0
