@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / path) for path in ("XAIReport", "Testing", "Testing/panel", "scripts")]
@@ -61,13 +60,6 @@ def module_stage(command: list[str] | None = None) -> Iterator[Stage]:
         finally:
             stage.widget.cleanup()
             _delete(stage)
-
-
-def leave(code: int) -> NoReturn:
-    """End the process here: under Python 3.11 Qt and VTK together may abort while the interpreter is taken apart."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
 
 
 def _delete(stage: Stage) -> None:

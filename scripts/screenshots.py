@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from module_stage import ROOT, Stage, leave, module_stage
+from module_stage import ROOT, Stage, module_stage
 
 
 def main(arguments: list[str]) -> int:
@@ -52,4 +52,4 @@ def _walk(stage: Stage, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    leave(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))
