@@ -28,12 +28,18 @@ class Stage:
         return {scene.GetNthNode(index).GetID() for index in range(scene.GetNumberOfNodes())}
 
     def volume(self, image: Any, affine: Any, name: str) -> Any:
-        """A volume node of an array with axes (i, j, k), chosen as input."""
+        """A volume node of an array with axes (i, j, k), chosen as input and in the slice views, as Slicer loads one."""
         import numpy as np
         import slicer
+        from XAIReportLib.scene import views
 
         voxels = np.ascontiguousarray(np.transpose(image))
         node = slicer.util.addVolumeFromArray(voxels, ijkToRAS=affine, name=name)
+        display = node.GetDisplayNode()
+        display.SetAutoWindowLevel(False)
+        display.SetWindowLevelMinMax(*(float(v) for v in np.percentile(voxels[voxels > voxels.mean()], (1, 99.5))))
+        views.show(self.host.scene, node, None)
+        views.go_to(self.host.scene, (affine @ [*(n / 2 for n in image.shape), 1.0])[:3].tolist())
         self.widget.ui.volumeSelector.setCurrentNode(node)
         return node
 
