@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 
-from module_stage import Stage, leave, module_stage
+from module_stage import Stage, module_stage
 from PySide6 import QtWidgets
 
 STAGES = ("read", "predict", "saliency", "anatomy", "report", "write", "scene")
@@ -93,4 +93,4 @@ def _whole(stage: Stage) -> bool:
 
 
 if __name__ == "__main__":
-    leave(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / path) for path in ("XAIReport", "Testing", "Testing/panel", "scripts")]
@@ -29,12 +28,18 @@ class Stage:
         return {scene.GetNthNode(index).GetID() for index in range(scene.GetNumberOfNodes())}
 
     def volume(self, image: Any, affine: Any, name: str) -> Any:
-        """A volume node of an array with axes (i, j, k), chosen as input."""
+        """A volume node of an array with axes (i, j, k), chosen as input and in the slice views, as Slicer loads one."""
         import numpy as np
         import slicer
+        from XAIReportLib.scene import views
 
         voxels = np.ascontiguousarray(np.transpose(image))
         node = slicer.util.addVolumeFromArray(voxels, ijkToRAS=affine, name=name)
+        display = node.GetDisplayNode()
+        display.SetAutoWindowLevel(False)
+        display.SetWindowLevelMinMax(*(float(v) for v in np.percentile(voxels[voxels > voxels.mean()], (1, 99.5))))
+        views.show(self.host.scene, node, None)
+        views.go_to(self.host.scene, (affine @ [*(n / 2 for n in image.shape), 1.0])[:3].tolist())
         self.widget.ui.volumeSelector.setCurrentNode(node)
         return node
 
@@ -61,13 +66,6 @@ def module_stage(command: list[str] | None = None) -> Iterator[Stage]:
         finally:
             stage.widget.cleanup()
             _delete(stage)
-
-
-def leave(code: int) -> NoReturn:
-    """End the process here: under Python 3.11 Qt and VTK together may abort while the interpreter is taken apart."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
 
 
 def _delete(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""Makes the pictures of the module in Resources/Screenshots: ``python scripts/screenshots.py [--output DIR]``.
+"""Makes the pictures of the module in Resources/Screenshots: ``python scripts/screenshots.py [--result DIR] [--output DIR]``.
 
 A synthetic head is analysed in the module, which runs in the tests' stand-in for Slicer: real Qt, real MRML, real worker, the
 slice views drawn by Slicer's own slice logic. No picture of a patient is ever made.
@@ -7,24 +7,28 @@ slice views drawn by Slicer's own slice logic. No picture of a patient is ever m
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from module_stage import ROOT, Stage, leave, module_stage
+from module_stage import ROOT, Stage, module_stage
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=ROOT / "Resources" / "Screenshots")
+    parser.add_argument(
+        "--result", type=Path, help="a finished result of scripts/demo.py, opened instead of waiting for an analysis"
+    )
     options = parser.parse_args(arguments)
     with module_stage() as stage:
-        _walk(stage, options.output)
+        _walk(stage, options.output, options.result)
     return 0
 
 
-def _walk(stage: Stage, output: Path) -> None:
+def _walk(stage: Stage, output: Path, result: Path | None) -> None:
     import qt
     from host.waiting import wait_until
     from pictures import picture
@@ -43,7 +47,13 @@ def _walk(stage: Stage, output: Path) -> None:
 
     (stage.folder / "export").mkdir()
     walk = Walk(stage.widget, volume, wait_until, take, choose, stage.folder / "export")
-    walk.to_the_result()
+    if result is None:
+        walk.to_the_result()
+    else:
+        walk.begin()
+        walk.cancel()
+        choose(_copied(result, stage.folder))
+        walk.open_result()
     walk.percentile()
     walk.region()
     walk.sentence("Segmented abnormality 1:")
@@ -51,5 +61,10 @@ def _walk(stage: Stage, output: Path) -> None:
     walk.sign_and_export()
 
 
+def _copied(result: Path, folder: Path) -> Path:
+    """The walk signs the result: a copy of it, so that the original stays."""
+    return Path(shutil.copytree(result, folder / result.name))
+
+
 if __name__ == "__main__":
-    leave(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import types
@@ -67,6 +68,7 @@ class Host:
 def install(folder: Path) -> Iterator[Host]:
     """Slicer's names for the time of the block. The scene is a real one, with its logics."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    _keep_none_alive()
     import slicer
     from PySide6 import QtWidgets
     from XAIReportLib.scene.session import private_session
@@ -113,6 +115,14 @@ def install(folder: Path) -> Iterator[Host]:
             finally:
                 sys.path.remove(str(MODULE_FOLDER))
                 forget_module()
+
+
+def _keep_none_alive() -> None:
+    """PySide6's wheels drop a reference to None with each call that returns nothing, as Python 3.12 allows (PEP 683).
+    Before it, None itself would be freed at last, and the process aborted; here it gets references enough."""
+    if sys.version_info < (3, 12):
+        count = ctypes.c_ssize_t.from_address(id(None))
+        count.value = max(count.value, 1 << 40)
 
 
 def forget_module() -> None:

@@ -28,16 +28,35 @@ class Walk:
     choose_folder: Callable[[Path], None]
     export_to: Path
 
-    def to_the_result(self) -> None:
+    def begin(self) -> None:
+        """Choose the volume and press Analyze."""
         ui = self.widget.ui
         ui.volumeSelector.setCurrentNode(self.volume)
         self.picture("1-volume", ui.inputButton)
         ui.analyzeButton.click()
         assert ui.analyzeButton.text() == "Cancel"
-        self.wait(lambda: "Computing heat maps" in ui.stageLabel.text() or not self.widget.logic.isRunning, 500)
+        self.wait(lambda: ui.progressBar.value() > 5 or not self.widget.logic.isRunning, 500)
         self.picture("2-analysis", ui.inputButton)
+
+    def to_the_result(self) -> None:
+        ui = self.widget.ui
+        self.begin()
         self.wait(lambda: not self.widget.logic.isRunning and not self.widget.logic.isOpening, 500)
         assert not ui.errorFrame.isVisible(), ui.errorLabel.text() + ui.detailsText.toPlainText()
+        self.wait(ui.percentileSlider.isEnabled, 60)
+        self.picture("3-result", ui.predictionButton)
+
+    def cancel(self) -> None:
+        ui = self.widget.ui
+        ui.analyzeButton.click()
+        self.wait(lambda: ui.analyzeButton.text() == "Analyze", 60)
+
+    def open_result(self) -> None:
+        """The result from its folder instead."""
+        ui = self.widget.ui
+        ui.loadResultButton.click()
+        self.wait(lambda: not self.widget.logic.isOpening, 60)
+        assert not ui.errorFrame.isVisible(), ui.errorLabel.text()
         self.wait(ui.percentileSlider.isEnabled, 60)
         self.picture("3-result", ui.predictionButton)
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
-from module_stage import Stage, leave, module_stage
+from module_stage import Stage, module_stage
 from PySide6 import QtCore
 
 from evaluation import keep, machine
@@ -116,7 +116,7 @@ def _cancel(stage: Stage, name: str) -> float:
     return round(time.perf_counter() - began, 2)
 
 
-def main(argv: list[str] | None = None) -> NoReturn:
+def main(argv: list[str] | None = None) -> int:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
     from synthetic_head import make_synthetic_head
 
@@ -134,7 +134,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
             measured[name] = measure()
             print(name, measured[name], flush=True)
     keep("panel", measured)
-    leave(0)
+    return 0
 
 
 def section(measured: dict[str, Any]) -> list[str]:
