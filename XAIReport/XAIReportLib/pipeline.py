@@ -160,6 +160,8 @@ def analyze(
     )
     story = narrative.write(found)
     run = _provenance(case, model, device_reason, methods, force, clock.seconds, warnings)
+    if place is not None:
+        run["atlas"] = {"name": place.atlas, "licence": place.licence}
     folder = None
     if output is not None:
         folder = Path(output) / case.case_id

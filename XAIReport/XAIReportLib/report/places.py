@@ -101,6 +101,7 @@ def anatomy(findings: Findings) -> Iterator[Passage]:
     if registration.verdict == "limited":
         yield Passage("The registration is of limited quality, so the regions are approximate.", (verdict,))
         yield Passage(quoted(registration.reason), (reason,), "The reason is kept in findings.json.")
+    yield from measures.midline(findings)
     for index, lesion in enumerate(findings.lesions[:_DESCRIBED]):
         approximate = registration.verdict == "limited"
         yield from _projection(_called(lesion), lesion.regions, ("lesions", index), approximate)
