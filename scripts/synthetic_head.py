@@ -50,7 +50,7 @@ def make_synthetic_head(seed: int = 7) -> SyntheticHead:
     mm = np.indices(brain.shape, dtype=np.float32).reshape(3, -1)
     mm = (mni[:3, :3] @ mm + mni[:3, 3:]).reshape(3, *brain.shape).astype(np.float32)
 
-    head = _with_lesion(_head_around(brain, mm, rng), mm, rng)
+    head = _with_lesion(head_around(brain, mm, rng), mm, rng)
     inside = _lesion_level(mm, rng_shape=np.random.default_rng(seed + 1)) > 0
 
     affine, shape = _acquisition_grid(brain.shape, mni)
@@ -72,7 +72,7 @@ def make_synthetic_head(seed: int = 7) -> SyntheticHead:
     return SyntheticHead(noisy.astype(np.float32), affine, lesion, tuple(map(float, centroid)), float(volume), "left")
 
 
-def _head_around(brain: np.ndarray, mm: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def head_around(brain: np.ndarray, mm: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Fluid, skull and scalp of smoothly varying thickness around a brain, in its intensities (0 to about 1)."""
     mask = ndimage.binary_fill_holes(ndimage.binary_closing(brain > 0.05, iterations=4))
     # The skull is rounder than the brain: a smoothed, slightly larger shape, closed below towards the neck.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,16 @@ from scipy import ndimage
 from XAIReportLib.anatomy import locate
 from XAIReportLib.anatomy.atlas import SELLA_CENTRE_MM, SELLA_NAME, load_atlas, load_template
 from XAIReportLib.anatomy.canonical import to_canonical
+from XAIReportLib.anatomy.descriptors import positions
+from XAIReportLib.anatomy.intervals import reach_mm, share_intervals
+from XAIReportLib.anatomy.midline import FALX, SEPTUM, signed_distance_mm
+from XAIReportLib.anatomy.quality import template_edges
 from XAIReportLib.anatomy.regions import measure, overlaps
-from XAIReportLib.anatomy.registration import register, template_edges, warp
+from XAIReportLib.anatomy.registration import register
+from XAIReportLib.anatomy.transform import Transform, pull
 from XAIReportLib.case import Case
 from XAIReportLib.reading import case_from_array, read_case
-from XAIReportLib.results import AtlasRegion, Cancelled
+from XAIReportLib.results import AtlasRegion, Cancelled, Registration
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from grids import GRIDS, sampled, turned
@@ -56,21 +62,104 @@ def patient() -> np.ndarray:
 POINTS = np.array([[x, y, z] for x in (-45, 0, 45) for y in (-70, -10, 45) for z in (-20, 20, 50)], float)
 
 
+@lru_cache
+def registered(grid: str) -> tuple[Case, Registration, Transform | None]:
+    case = placed(grid, patient())
+    return case, *register(case, np.zeros(case.image.shape, bool))
+
+
 @pytest.mark.parametrize("grid", ["LPS, thick axial", "sagittal, flipped", "oblique"])
 def test_a_known_placement_is_recovered_on_every_grid(grid: str) -> None:
-    truth = patient()
-    case = placed(grid, truth)
-    registration = register(case, np.zeros(case.image.shape, bool))
+    truth, (_, registration, transform) = patient(), registered(grid)
     assert registration.verdict == "good"
     patient_points = (POINTS - truth[:3, 3]) @ np.linalg.inv(truth[:3, :3]).T
-    found = patient_points @ registration.patient_to_mni[:3, :3].T + registration.patient_to_mni[:3, 3]
-    assert np.linalg.norm(found - POINTS, axis=1).mean() < 3.0
+    assert np.linalg.norm(transform.to_mni(patient_points) - POINTS, axis=1).mean() < 2.0
+    np.testing.assert_allclose(transform.to_patient(transform.to_mni(patient_points)), patient_points, atol=0.1)
 
 
 def test_the_registration_is_deterministic() -> None:
-    case = placed("LPS, thick axial", patient())
-    nothing = np.zeros(case.image.shape, bool)
-    np.testing.assert_array_equal(register(case, nothing).patient_to_mni, register(case, nothing).patient_to_mni)
+    case, first, one = registered("LPS, thick axial")
+    second, other = register(case, np.zeros(case.image.shape, bool))
+    assert first.checks == second.checks
+    np.testing.assert_array_equal(one.matrix, other.matrix)
+    assert (one.displacement is None) == (other.displacement is None)
+    if one.displacement is not None:
+        np.testing.assert_array_equal(one.displacement, other.displacement)
+
+
+def test_points_and_arrays_go_the_same_way() -> None:
+    """The atlas must be brought along the displacement, as points are."""
+    rng = np.random.default_rng(3)
+    field = np.stack([ndimage.gaussian_filter(rng.normal(size=(20, 20, 20)), 3) for _ in range(3)]) * 150
+    grid_affine = np.diag([6.0, 6.0, 6.0, 1.0])
+    grid_affine[:3, 3] = -57
+    transform = Transform(patient(), field.astype(np.float32), grid_affine)
+    affine = np.array([[0, 0, 3.0, -40], [-2, 0, 0, 30], [0, -2.5, 0, 35], [0, 0, 0, 1]])
+    shape = (24, 20, 18)
+    index = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1)
+    ras = index.reshape(-1, 3) @ affine[:3, :3].T + affine[:3, 3]
+    by_points = transform.to_mni(ras).reshape(*shape, 3)
+    assert np.abs(np.moveaxis(transform.mni_mm(affine, shape), 0, -1) - by_points).max() < 0.01
+    assert np.abs(by_points.reshape(-1, 3) - Transform(patient()).to_mni(ras)).max() > 3
+
+
+def pushed() -> tuple[Case, np.ndarray, np.ndarray]:
+    """The template with a bright ball whose surroundings it displaced to the left, the ball, and the falx and septum there."""
+    template = load_template()
+    centre, radius, seed = np.array([24.0, 4.0, 20.0]), 19.0, 8.0
+
+    def origin(ras: np.ndarray) -> np.ndarray:
+        away = ras - centre
+        r = np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), 1e-6)
+        before = np.where(r > radius, np.cbrt(np.maximum(r**3 - radius**3 + seed**3, 0)), r * seed / radius)
+        depth = np.clip((72 - np.abs(ras[..., :1])) / 20, 0, 1)
+        return ras - away / r * (r - before) * depth
+
+    def brain(ras: np.ndarray) -> np.ndarray:
+        back = np.linalg.inv(template.affine)
+        index = np.moveaxis(origin(ras) @ back[:3, :3].T + back[:3, 3], -1, 0)
+        tissue = ndimage.map_coordinates(template.image, index, order=1) * 700
+        return np.where(np.linalg.norm(ras - centre, axis=-1) < radius, 900, tissue)
+
+    image, affine = sampled(brain, "LPS, thick axial", 105)
+    inside, _ = sampled(lambda ras: np.linalg.norm(ras - centre, axis=-1) < radius, "LPS, thick axial", 105)
+    septum = SEPTUM.copy()
+    for _ in range(50):
+        septum += 0.8 * (SEPTUM - origin(septum))
+    return case_from_array(image, affine), inside > 0, septum
+
+
+def test_a_midline_that_a_mass_pushed_is_measured_and_the_side_follows_the_geometry() -> None:
+    case, lesion, septum = pushed()
+    truth = signed_distance_mm(FALX, septum)
+    assert truth < -2.0
+    anatomy, geometry = locate(case, {"lesion-1": lesion}, lesion)
+    assert anatomy.registration.verdict == "good"
+    assert anatomy.midline_shift.distance_mm == pytest.approx(truth, abs=1.5)
+    place = geometry["lesion-1"]
+    assert place.side == "right"
+    assert place.descriptors.crosses_midline is False
+    ways = {way.position: way for way in place.descriptors.distances}
+    assert {"lateral ventricles", "motor cortex", "visual cortex", "brain surface"} <= set(ways)
+    assert all(way.low_mm <= way.distance_mm <= way.high_mm for way in ways.values())
+    assert ways["visual cortex"].distance_mm > 40
+    assert len(place.descriptors.neighbours) == 3
+    assert anatomy.interval_mm > reach_mm(0, None)
+    for row in anatomy.overlaps:
+        assert row.percent_low - 1e-6 <= row.percent_of_mask <= row.percent_high + 1e-6
+
+
+def test_intervals_widen_with_volume_and_shift() -> None:
+    assert reach_mm(5, 0) < reach_mm(50, 0) < reach_mm(50, 6)
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(500, 3)) * 6 + [-30, 20, 30]
+    narrow, wide = share_intervals(points, 2.0), share_intervals(points, 8.0)
+    assert all(wide[n][0] <= low and high <= wide[n][1] for n, (low, high) in narrow.items())
+
+
+def test_every_position_that_distances_are_given_to_is_in_the_atlas() -> None:
+    assert all(positions(load_atlas().regions).values())
+    assert all(len(labels) > 1 for labels in positions(load_atlas().regions).values())
 
 
 def noise_head() -> Case:
@@ -112,15 +201,15 @@ def test_a_registration_can_be_cancelled() -> None:
 def test_size_place_and_side_of_a_mask_do_not_depend_on_the_grid(grid: str) -> None:
     mask, affine = sampled(ellipsoid, grid, 60, tuple(CENTRE))
     case = Case("x", mask, affine, mask > 0)
-    place = measure("lesion-1", mask > 0, case, np.eye(4))
+    place = measure("lesion-1", mask > 0, case, Transform(np.eye(4)))
     assert place.volume_ml == pytest.approx(4 / 3 * np.pi * SEMI_AXES.prod() / 1000, rel=0.06)
     np.testing.assert_allclose(place.centroid_ras_mm, CENTRE, atol=0.5)
     assert place.side == "right"
-    mirrored = measure("lesion-1", mask > 0, case, np.diag([-1.0, 1, 1, 1]))
+    mirrored = measure("lesion-1", mask > 0, case, Transform(np.diag([-1.0, 1, 1, 1])))
     assert mirrored.side == "left"
     shifted = np.eye(4)
     shifted[0, 3] = -CENTRE[0]
-    across = measure("lesion-1", mask > 0, case, shifted)
+    across = measure("lesion-1", mask > 0, case, Transform(shifted))
     assert across.side == "midline"
     assert across.left_percent == pytest.approx(50, abs=4)
 
@@ -138,14 +227,13 @@ def test_the_working_grid_is_the_same_for_every_storage_grid(grid: str) -> None:
 @pytest.mark.parametrize("grid", GRIDS)
 def test_an_atlas_label_lands_on_the_right_voxel(grid: str) -> None:
     mask, affine = sampled(ellipsoid, grid, 60, tuple(CENTRE))
-    case = Case("x", mask, affine, mask > 0)
     to_mni = patient()
     template = load_template()
     index = np.indices(template.image.shape).reshape(3, -1)
     mni = (template.affine[:3, :3] @ index + template.affine[:3, 3:]).T
     back = (mni - to_mni[:3, 3]) @ np.linalg.inv(to_mni[:3, :3]).T
     labelled = ellipsoid(back).reshape(template.image.shape).astype(np.int16)
-    landed = warp(labelled, template.affine, case, to_mni)
+    landed = pull(labelled, template.affine, Transform(to_mni).mni_mm(affine, mask.shape))
     both = 2 * ((landed > 0) & (mask > 0)).sum() / ((landed > 0).sum() + (mask > 0).sum())
     assert both > 0.93
 
@@ -214,19 +302,21 @@ def test_rows_sum_to_a_hundred_and_the_nearest_region_is_in_patient_millimetres(
 def test_real_heads_with_and_without_skull_are_registered() -> None:
     for name in ("brats_2013_pat0004_1/t1c.nii.gz", "healthy_t1/t1.nii.gz"):
         case = read_case(VOLUMES / name)
-        registration = register(case, np.zeros(case.image.shape, bool))
+        registration, transform = register(case, np.zeros(case.image.shape, bool))
         assert registration.verdict == "good", name
-        assert template_edges(case, registration).any()
+        assert template_edges(transform.mni_mm(case.affine, case.image.shape)).any()
+        if name.startswith("healthy"):
+            continue
         flipped = np.transpose(case.image, (2, 0, 1))[::-1]
         affine = case.affine[:, [2, 0, 1, 3]] @ np.array(
             [[-1, 0, 0, case.image.shape[2] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]
         )
-        other = register(case_from_array(np.ascontiguousarray(flipped), affine), np.zeros(flipped.shape, bool))
-        moved = POINTS @ registration.patient_to_mni[:3, :3].T - POINTS @ other.patient_to_mni[:3, :3].T
-        assert np.abs(moved + registration.patient_to_mni[:3, 3] - other.patient_to_mni[:3, 3]).max() < 3.0
+        _, other = register(case_from_array(np.ascontiguousarray(flipped), affine), np.zeros(flipped.shape, bool))
+        points = transform.to_patient(POINTS)
+        assert np.abs(transform.to_mni(points) - other.to_mni(points)).max() < 3.0
 
 
 @needs_volumes
 def test_a_head_cut_by_the_field_of_view_is_not_called_good() -> None:
     case = read_case(VOLUMES / "brats_2013_pat0006_1" / "t1c.nii.gz")
-    assert register(case, np.zeros(case.image.shape, bool)).verdict in ("limited", "failed")
+    assert register(case, np.zeros(case.image.shape, bool))[0].verdict in ("limited", "failed")

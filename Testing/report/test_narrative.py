@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from wild_findings import REGIONS, wild_findings
 from XAIReportLib.report import narrative
 from XAIReportLib.report.narrative import resolve
-from XAIReportLib.results import Anatomy, Registration, SaliencyCheck
+from XAIReportLib.results import Anatomy, AtlasDistance, Descriptors, MidlineShift, Registration, SaliencyCheck
 
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)*")
 SIDES = re.compile(r"\b(left|right)\b", re.IGNORECASE)
@@ -152,6 +152,40 @@ def test_the_side_in_the_sentence_is_the_side_in_the_findings(analysed):
         (sentence,) = (s.text for s in narrative.write(found).of_section("findings") if s.text.startswith(start))
         assert f"on the {lesion.side} of the patient" in sentence
         assert set(SIDES.findall(sentence)) == {lesion.side}
+
+
+def measured(analysed):
+    """The phantom with measures, distances and a midline shift."""
+    ways = (AtlasDistance("motor cortex", 3.14, 1.0, 5.26), AtlasDistance("brain surface", 0.0, 0.0, 2.0),
+            AtlasDistance("visual cortex", 66.2))  # fmt: skip
+    d = Descriptors(24.6, 28.04, (27.5, 22.1), 12.0, 28.3, (1.0, 0.0, 0.0), 0.913, False, ways, ways[:1])
+    geometry = analysed.geometry | {"lesion-1": replace(analysed.geometry["lesion-1"], descriptors=d)}
+    shift = MidlineShift(-4.26, "Distance of the septum.")
+    return replace(analysed, geometry=geometry, anatomy=replace(analysed.anatomy, midline_shift=shift, interval_mm=4.4))
+
+
+def test_measures_distances_and_midline_shift_are_said_in_allowed_words(analysed):
+    text = " ".join(s.text for s in narrative.write(measured(analysed).findings()).sentences)
+    assert "Axial diameters of segmented abnormality 1: 27.5 mm and, perpendicular to it, 22.1 mm;" in text
+    assert "largest extent in any direction is 28.0 mm" in text
+    assert (
+        "Midline shift at the septum pellucidum, as the registration places it: 4.3 mm to the left of the patient."
+        in text
+    )
+    assert (
+        "Segmented abnormality 1 is adjacent to the atlas position of the motor cortex (3.1 mm, 1.0 to 5.3 mm) and the "
+        "brain's surface (in contact, 0.0 to 2.0 mm); function was not assessed." in text
+    )
+    assert "The largest distance between the centres of two of them is" in text
+    assert "visual cortex" not in text  # far away: in the table only
+    assert "findings.json" not in text
+
+
+def test_a_shift_that_was_not_computed_says_why(analysed):
+    shift = MidlineShift(None, "Not computed: the registration is of limited quality.")
+    found = replace(analysed, anatomy=replace(analysed.anatomy, midline_shift=shift)).findings()
+    texts = [s.text for s in narrative.write(found).sentences]
+    assert "Midline shift: Not computed: the registration is of limited quality." in texts
 
 
 def test_a_picture_has_image_sides_only(analysed):

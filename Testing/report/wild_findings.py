@@ -62,6 +62,8 @@ def regions(draw, percent_key: str):
                 "mean_probability": None if other else draw(fraction),
                 "nearest": near,
                 "nearest_mm": None if near is None else draw(tenths(90)),
+                "percent_low": draw(st.one_of(st.none(), tenths(50))),
+                "percent_high": draw(st.one_of(st.none(), tenths(100))),
             }
         )
     return rows
@@ -81,6 +83,17 @@ def extents(draw, geometry: bool):
         "image_side": None if geometry else draw(st.sampled_from(["image left", "image right", "image midline"])),
         "centroid_ras_mm": [1.5, -20.0, 33.1] if geometry else None,
     }
+
+
+midline_shifts = st.one_of(
+    st.none(),
+    st.builds(
+        lambda way, side: {"distance_mm": way, "towards": side if way else None, "method": "Mean of 8 points."},
+        tenths(20),
+        st.sampled_from(["left", "right"]),
+    ),
+    st.builds(lambda why: {"distance_mm": None, "towards": None, "method": why}, words),
+)
 
 
 @st.composite
@@ -218,6 +231,8 @@ def wild_findings(draw) -> Findings:
                 "registration": {"verdict": verdict, "reason": draw(words), "checks": {"brain_overlap": 0.9}},
                 "atlas": draw(st.sampled_from(["Harvard-Oxford cortical and subcortical", "Atlas 2"])),
                 "licence": "free",
+                "midline_shift": draw(midline_shifts) if located else None,
+                "interval_mm": draw(st.one_of(st.none(), tenths(12))) if located else None,
             },
             "warnings": draw(st.lists(words, max_size=3)),
             "disclaimers": [RESEARCH_USE, known_classes(classes)],

@@ -188,6 +188,8 @@ def analyze(
     )  # fmt: skip
     story = narrative.checked(narrative.write(found), found)
     run = _provenance(case, model, device_reason, methods, force, counterfactuals, clock.seconds, warnings)
+    if place is not None:
+        run["atlas"] = {"name": place.atlas, "licence": place.licence}
     folder = None
     if output is not None:
         folder = Path(output) / case.case_id

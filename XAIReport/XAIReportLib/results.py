@@ -5,6 +5,7 @@ Arrays have the axes (i, j, k) and the shape of ``Case.image``; positions are RA
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -142,6 +143,7 @@ class RegionOverlap:
         percent_of_mask, percent_of_region: 0 to 100; the latter None for "other".
         mean_probability: the atlas's mean probability of the region over the overlap, 0 to 1, None where it has none.
         nearest, nearest_mm: for "other" rows, the nearest named region and its distance.
+        percent_low, percent_high: interval of percent_of_mask over perturbed registrations, None where none was made.
     """
 
     mask: str
@@ -154,6 +156,8 @@ class RegionOverlap:
     mean_probability: float | None
     nearest: str | None = None
     nearest_mm: float | None = None
+    percent_low: float | None = None
+    percent_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,8 @@ class Registration:
     Attributes:
         verdict: one of VERDICTS ("not_possible": a picture without geometry).
         reason: one sentence.
-        patient_to_mni: 4x4, RAS millimetres of the patient to RAS millimetres of MNI152, None unless good or limited.
+        patient_to_mni: 4x4, RAS millimetres of the patient to RAS millimetres of MNI152, without the displacement that the
+            deformable step adds; None unless good or limited.
         checks: named figures, e.g. "brain_overlap" (Dice), "mutual_information", "determinant".
     """
 
@@ -171,6 +176,17 @@ class Registration:
     reason: str
     patient_to_mni: np.ndarray | None
     checks: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MidlineShift:
+    """How far the septum lies from the midline in mm, positive to the patient's right, and how that was computed.
+
+    ``distance_mm`` is None where it cannot be computed, and ``method`` then says why.
+    """
+
+    distance_mm: float | None
+    method: str
 
 
 @dataclass(frozen=True)
@@ -183,6 +199,9 @@ class Anatomy:
         regions: one entry for each value in ``labels``.
         overlaps: rows of all masks; empty when no region may be named.
         template_edges: uint8, edges of the template in the patient's space, for the quality picture; None when failed.
+        midline_shift: None without a registration.
+        interval_mm: how far the registration was moved for the intervals; None without a registration.
+        to_mni: RAS points of the patient (n, 3) in MNI152, by the whole transform; None without a registration.
     """
 
     registration: Registration
@@ -192,6 +211,9 @@ class Anatomy:
     regions: tuple[AtlasRegion, ...]
     overlaps: tuple[RegionOverlap, ...]
     template_edges: np.ndarray | None = None
+    midline_shift: MidlineShift | None = None
+    interval_mm: float | None = None
+    to_mni: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -220,6 +242,7 @@ class Descriptors:
         sphericity: 1 for a ball, less for every other body.
         crosses_midline: None without a registration to take the midline from.
         distances: to atlas positions and the brain's surface; empty without a registration.
+        neighbours: the nearest regions of the atlas that the mask does not touch; empty without a registration.
     """
 
     equivalent_diameter_mm: float
@@ -231,6 +254,7 @@ class Descriptors:
     sphericity: float
     crosses_midline: bool | None
     distances: tuple[AtlasDistance, ...] = ()
+    neighbours: tuple[AtlasDistance, ...] = ()
 
 
 @dataclass(frozen=True)

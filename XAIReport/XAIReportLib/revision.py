@@ -95,12 +95,15 @@ def _located(
     from XAIReportLib.anatomy import described
     from XAIReportLib.anatomy.atlas import load_atlas
     from XAIReportLib.anatomy.regions import measure, overlaps
+    from XAIReportLib.anatomy.transform import Transform
 
     registration = found.anatomy.registration
     matrix = None if registration.patient_to_mni is None else np.array(registration.patient_to_mni)
     if matrix is None and registration.verdict in ("good", "limited"):
         raise InputError(f"The result {result.path.name} does not hold its registration; analyse the case again.")
-    geometry = {name: described(measure(name, mask, case, matrix), mask, case) for name, mask in edited.items()}
+    # The deformable step is not kept in a result; a side by the affine transform differs from it by a few millimetres at most.
+    transform = None if matrix is None else Transform(matrix)
+    geometry = {name: described(measure(name, mask, case, transform), mask, case) for name, mask in edited.items()}
     if matrix is None or result.atlas is None or not edited:
         return geometry, []
     atlas, labels = load_atlas(), _array(result.atlas)
@@ -115,16 +118,16 @@ def _located(
 
 def _probability(atlas: Any, case: Case, mask: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """The atlas's probability on the case's grid, brought there only in the box around a mask."""
-    from XAIReportLib.anatomy.registration import warp
+    from XAIReportLib.anatomy.transform import Transform, pull
 
     index = np.argwhere(mask)
     low, high = index.min(axis=0), index.max(axis=0) + 1
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     affine = case.affine.copy()
     affine[:3, 3] += affine[:3, :3] @ low
-    part = Case(case.case_id, case.image[box], affine, case.head[box])
+    mni_mm = Transform(matrix).mni_mm(affine, tuple(high - low))
     probability = np.zeros(mask.shape, atlas.probability.dtype)
-    probability[box] = warp(atlas.probability, atlas.affine, part, matrix)
+    probability[box] = pull(atlas.probability, atlas.affine, mni_mm)
     return probability
 
 

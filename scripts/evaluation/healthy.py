@@ -17,7 +17,8 @@ import numpy as np
 from scipy import ndimage
 from statsmodels.stats.proportion import proportion_confint
 from XAIReportLib.anatomy.atlas import load_template
-from XAIReportLib.anatomy.registration import register, warp
+from XAIReportLib.anatomy.registration import register
+from XAIReportLib.anatomy.transform import pull
 from XAIReportLib.case import Case
 from XAIReportLib.models.bundle import choose_device, load_bundle, load_network
 from XAIReportLib.models.inference import look, predict
@@ -97,13 +98,13 @@ def main(argv: list[str] | None = None) -> int:
     bundle = load_bundle(options.bundle)
     network = load_network(bundle, choose_device("auto")[0].type)
     case = read_case(options.data / "healthy_t1" / "t1.nii.gz", "healthy")
-    registration = register(case, np.zeros(case.image.shape, bool))
-    if registration.patient_to_mni is None:
+    registration, transform = register(case, np.zeros(case.image.shape, bool))
+    if transform is None:
         raise RuntimeError(
             f"the healthy head could not be registered, so its skull cannot be taken off: {registration.reason}"
         )
     template = load_template()
-    brain = warp((template.image > 0).astype(np.uint8), template.affine, case, registration.patient_to_mni) > 0
+    brain = pull(template.image > 0, template.affine, transform.mni_mm(case.affine, case.image.shape))
     rows = []
     for number, how in enumerate(ACQUISITIONS):
         changed = acquire(case, brain, how, np.random.default_rng(number))

@@ -96,15 +96,15 @@ def load_atlas() -> Atlas:
     image = nib.load(_data("atlases", "atlas_harvard_oxford.nii.gz"))
     with _data("atlases", "labels_harvard_oxford.csv").open(newline="", encoding="utf-8") as file:
         names = [row["name"] for row in csv.DictReader(file)]
-    labels = np.zeros(image.shape[:3], np.int16)
-    best = np.zeros(image.shape[:3], np.float32)
     everything = np.asanyarray(image.dataobj)
+    labels = np.zeros(image.shape[:3], np.int16)
+    best = np.zeros(image.shape[:3], everything.dtype)
     for number in range(image.shape[3]):
-        here = everything[..., number].astype(np.float32)
+        here = everything[..., number]
         higher = here > best
         labels[higher], best[higher] = number + 1, here[higher]
     del everything
-    percent = np.clip(best if best.max() > 1.5 else best * 100, 0, 100)
+    percent = np.clip(best.astype(np.float32) * (1 if best.max() > 1.5 else 100), 0, 100)
     labels[percent < LOWEST_PROBABILITY] = 0
     regions = [_region(n + 1, name) for n, name in enumerate(names)]
     grid = np.indices(labels.shape, dtype=np.float32).reshape(3, -1)

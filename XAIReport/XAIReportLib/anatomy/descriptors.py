@@ -34,14 +34,15 @@ POSITIONS = (
         "language cortex (left hemisphere)",
         "left",
         (
-            "Inferior Frontal Gyrus, pars triangularis",
-            "Inferior Frontal Gyrus, pars opercularis",
-            "Superior Temporal Gyrus, posterior division",
+            "Inferior Frontal Gyrus pars triangularis",
+            "Inferior Frontal Gyrus pars opercularis",
+            "Superior Temporal Gyrus posterior division",
         ),
     ),
     ("visual cortex", None, ("Intracalcarine Cortex", "Supracalcarine Cortex", "Occipital Pole")),
 )
 SURFACE = "brain surface"
+NEIGHBOURS, NEIGHBOUR_REACH_MM = 3, 30.0
 
 
 def describe(mask: np.ndarray, affine: np.ndarray, left_percent: float | None = None) -> Descriptors | None:
@@ -77,6 +78,15 @@ def describe(mask: np.ndarray, affine: np.ndarray, left_percent: float | None = 
     )
 
 
+def positions(regions: Iterable[AtlasRegion]) -> dict[str, list[int]]:
+    """Labels of the atlas by POSITIONS."""
+    regions = tuple(regions)
+    return {
+        name: [r.label for r in regions if r.name in names and side in (None, r.side)]
+        for name, side, names in POSITIONS
+    }
+
+
 def distances(
     mask: np.ndarray, labels: np.ndarray, brain: np.ndarray, regions: Iterable[AtlasRegion], affine: np.ndarray
 ) -> tuple[AtlasDistance, ...]:
@@ -87,15 +97,35 @@ def distances(
             of view is left out.
     """
     rows = []
-    regions = tuple(regions)
-    for name, side, names in POSITIONS:
-        wanted = [r.label for r in regions if r.name in names and side in (None, r.side)]
+    for name, wanted in positions(regions).items():
         gap = _gap(mask, np.isin(labels, wanted), affine)
         if gap is not None:
             rows.append(AtlasDistance(name, gap))
     # Beyond the field of view there is no surface to see: a brain that is cut there does not end there.
     gap = _gap(mask, ~brain, affine)
     return (*rows, AtlasDistance(SURFACE, gap)) if gap is not None else tuple(rows)
+
+
+def neighbours(
+    mask: np.ndarray, labels: np.ndarray, regions: Iterable[AtlasRegion], affine: np.ndarray
+) -> tuple[AtlasDistance, ...]:
+    """The NEIGHBOURS nearest regions of the atlas that the mask does not touch, nearest first."""
+    edges = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    margin = np.ceil(NEIGHBOUR_REACH_MM / edges).astype(int)
+    index = np.argwhere(mask)
+    if len(index) == 0:
+        return ()
+    box = tuple(map(slice, np.maximum(index.min(axis=0) - margin, 0), index.max(axis=0) + margin + 1))
+    here, part = mask[box], labels[box]
+    untouched = np.setdiff1d(part, part[here])
+    untouched = untouched[untouched > 0]
+    if len(untouched) == 0:
+        return ()
+    ways = ndimage.minimum(ndimage.distance_transform_edt(~here, sampling=tuple(edges)), part, untouched)
+    names = {r.label: f"{r.side} {r.name}" if r.side else r.name for r in regions}
+    nearest = untouched[np.argsort(ways, kind="stable")[:NEIGHBOURS]]
+    found = [AtlasDistance(names[int(n)], _gap(here, part == n, affine)) for n in nearest]
+    return tuple(sorted(found, key=lambda way: way.distance_mm))
 
 
 def _gap(mask: np.ndarray, target: np.ndarray, affine: np.ndarray) -> float | None:
@@ -110,6 +140,11 @@ def _gap(mask: np.ndarray, target: np.ndarray, affine: np.ndarray) -> float | No
     # Voxels have an extent: what two of them fill of the way between their centres is no gap.
     way = np.abs((theirs[nearest] - ours) @ np.linalg.inv(linear).T).max(axis=1)
     return float((centre_to_centre * np.maximum(1 - 1 / way, 0)).min())
+
+
+def border_mm(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """RAS points (n, 3) of a mask's outermost voxels."""
+    return _border(mask) @ affine[:3, :3].T + affine[:3, 3]
 
 
 def _border(mask: np.ndarray) -> np.ndarray:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy import ndimage
 
+from XAIReportLib.anatomy.transform import Transform
 from XAIReportLib.case import Case
 from XAIReportLib.results import AtlasRegion, MaskGeometry, RegionOverlap
 
@@ -13,7 +16,7 @@ ONE_SIDE_PERCENT = 90.0
 SEARCH_MM = 60.0  # how far from a mask the nearest region is looked for
 
 
-def measure(name: str, mask: np.ndarray, case: Case, patient_to_mni: np.ndarray | None) -> MaskGeometry:
+def measure(name: str, mask: np.ndarray, case: Case, transform: Transform | None) -> MaskGeometry:
     """Size and place of a mask. The side is where MNI152's midline (x = 0) lies in the patient; 90 % must be on one side."""
     index = np.argwhere(mask)
     count = len(index)
@@ -21,8 +24,8 @@ def measure(name: str, mask: np.ndarray, case: Case, patient_to_mni: np.ndarray 
         return MaskGeometry(name, count, None if case.affine is None else 0.0, None, None, None)
     ras = index @ case.affine[:3, :3].T + case.affine[:3, 3]
     side = left = None
-    if patient_to_mni is not None:
-        x = ras @ patient_to_mni[0, :3] + patient_to_mni[0, 3]
+    if transform is not None:
+        x = transform.to_mni(ras)[:, 0]
         left = float(100 * ((x < 0).mean() + 0.5 * (x == 0).mean()))
         side = "left" if left >= ONE_SIDE_PERCENT else "right" if left <= 100 - ONE_SIDE_PERCENT else "midline"
     centroid = tuple(float(v) for v in ras.mean(axis=0))
@@ -37,18 +40,28 @@ def overlaps(
     probability: np.ndarray,
     regions: dict[int, AtlasRegion],
     region_voxels: np.ndarray,
+    intervals: Mapping[int, tuple[float, float]] | None = None,
 ) -> list[RegionOverlap]:
     """Rows of one mask, largest first; they sum to 100 %. Tissue without a label is one "other" row, with the named region
     that lies nearest to most of it and the median distance to that region in millimetres of the patient.
 
     Args:
         labels, probability: on the case's grid; region_voxels: count of each label in the whole volume.
+        intervals: lowest and highest percent of the mask by label (intervals.py).
     """
     inside = mask.astype(bool)
     total = int(inside.sum())
     if total == 0:
         return []
     here, chance = labels[inside], probability[inside]
+
+    def around(label: int, share: float) -> dict[str, float]:
+        """The interval may come from a sample of the mask; the share itself is always in it."""
+        if intervals is None:
+            return {}
+        low, high = intervals.get(label, (share, share))
+        return {"percent_low": min(low, share), "percent_high": max(high, share)}
+
     rows = []
     for label in np.unique(here[here > 0]):
         part = here == label
@@ -61,6 +74,7 @@ def overlaps(
                 percent_of_mask=float(100 * part.sum() / total),
                 percent_of_region=float(100 * part.sum() / region_voxels[label]),
                 mean_probability=float(chances.mean() / 100) if chances.any() else None,
+                **around(int(label), float(100 * part.sum() / total)),
             )
         )  # fmt: skip
     unnamed = inside & (labels == 0)
@@ -72,6 +86,7 @@ def overlaps(
                 overlap_ml=float(unnamed.sum() * case.voxel_ml),
                 percent_of_mask=float(100 * unnamed.sum() / total),
                 percent_of_region=None, mean_probability=None, nearest=nearest, nearest_mm=distance,
+                **around(0, float(100 * unnamed.sum() / total)),
             )
         )  # fmt: skip
     return sorted(rows, key=lambda row: -row.percent_of_mask)

@@ -1,9 +1,8 @@
-"""The patient brought to MNI152 by an affine transform, and whether that can be trusted."""
+"""The patient brought to MNI152: an affine transform from several starts, then a smooth displacement."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
@@ -11,45 +10,52 @@ from scipy import ndimage
 
 from XAIReportLib.anatomy.atlas import Template, load_template
 from XAIReportLib.anatomy.canonical import Canonical, to_canonical
+from XAIReportLib.anatomy.deformation import GRID_MM, deform
+from XAIReportLib.anatomy.quality import (
+    SCALP_AND_SKULL_MM,
+    Patient,
+    judge,
+    mutual_information,
+    pull_brain,
+    pull_linear,
+    sound,
+)
+from XAIReportLib.anatomy.transform import Transform
 from XAIReportLib.case import Case
 from XAIReportLib.results import Cancelled, Registration
 
 WORKING_MM = 2.0
-# A skull-stripped brain of an adult has 1.0 to 1.8 litres; a head with skull and scalp has more than this.
-HEAD_WITH_SKULL_ML = 2100.0
-SCALP_AND_SKULL_MM = 12.0
+# A skull-stripped brain of an adult has 1.0 to 1.8 litres (MNI152 itself 1.9); a head with skull and scalp has more than
+# this, and the bone is dark: a quarter of what lies 3 to 14 mm deep in the upper 90 mm has less than this share of the
+# intensity of what lies deeper.
+HEAD_WITH_SKULL_ML, BONE = 1900.0, 0.45
 SEED = 1
 LESION_MARGIN_MM = 4.0
 SKULL_REACH_MM, EMPTY_REACH_MM = 6.0, 16.0  # how far around the brain the metric looks
-# A verdict rests on these. Overlap: Dice of the template's brain with the patient's. Gain: mutual information over the
-# highest that the template reaches when it is shifted by 12 mm, minus one; noise and objects that are no head stay near 0.
-GOOD_OVERLAP, LIMITED_OVERLAP = 0.90, 0.80
-GOOD_GAIN, LIMITED_GAIN = 0.10, 0.04
-DETERMINANT = (0.6, 1.7)  # volume of the template over the patient's: adult brains lie well within
-SHIFT_MM = 12.0
-COVERAGE = 0.75  # of the template's brain inside the field of view, below which regions are approximate at best
+SKULL_MARGIN_MM, EMPTY_MARGIN_MM = 2.0, 6.0  # and the deformable step
 
 
-@dataclass(frozen=True)
-class _Patient:
-    grid: Canonical
-    brain: np.ndarray
-    with_skull: bool
-
-
-def register(case: Case, lesion: np.ndarray, cancelled: Callable[[], bool] | None = None) -> Registration:
-    """Affine registration by Mattes mutual information from several starts; the lesion is left out of the metric
-    (cost-function masking, Brett et al. 2001, doi 10.1006/nimg.2001.0845). Deterministic.
+def register(
+    case: Case, lesion: np.ndarray, cancelled: Callable[[], bool] | None = None
+) -> tuple[Registration, Transform | None]:
+    """Affine registration by Mattes mutual information from several starts, then the deformable step (deformation.py); the
+    lesion is left out of both metrics (cost-function masking, Brett et al. 2001, doi 10.1006/nimg.2001.0845).
+    Deterministic. The transform is None unless the verdict is good or limited.
 
     Raises:
-        Cancelled: between two starts.
+        Cancelled: between two starts or steps.
     """
     if case.affine is None:
-        return Registration("not_possible", "The picture has no geometry, so no atlas can be laid over it.", None)
+        return Registration("not_possible", "The picture has no geometry, so no atlas can be laid over it.", None), None
     template = load_template()
     patient = _patient(case, lesion)
     if patient.brain.sum() * WORKING_MM**3 < 200e3:
-        return Registration("failed", "Less than 200 ml of brain is in the field of view.", None)
+        return Registration("failed", "Less than 200 ml of brain is in the field of view.", None), None
+
+    def stop() -> None:
+        if cancelled and cancelled():
+            raise Cancelled("stopped during the registration")
+
     fixed = _image(patient.grid.image, patient.grid.origin_mm, WORKING_MM)
     moving = _image(*_coarse(template))
     grown = ndimage.binary_dilation(patient.grid.lesion, iterations=int(LESION_MARGIN_MM / WORKING_MM))
@@ -59,53 +65,73 @@ def register(case: Case, lesion: np.ndarray, cancelled: Callable[[], bool] | Non
     fixed_mask = sitk.Cast(_image(reach.astype(np.float32), patient.grid.origin_mm, WORKING_MM), sitk.sitkUInt8)
     best: tuple[float, sitk.AffineTransform] | None = None
     for start in _starts(patient, template):
-        if cancelled and cancelled():
-            raise Cancelled("stopped during the registration")
+        stop()
         transform, cost = _optimise(fixed, fixed_mask, moving, start, (4,), 60)
         if best is None or cost < best[0]:
             best = cost, transform
-    transform, cost = _optimise(fixed, fixed_mask, moving, best[1], (2, 1), 60)
+    affine, _ = _optimise(fixed, fixed_mask, moving, best[1], (2, 1), 60)
     matrix = np.eye(4)
-    linear = np.array(transform.GetMatrix()).reshape(3, 3)
-    centre = np.array(transform.GetCenter())
+    linear = np.array(affine.GetMatrix()).reshape(3, 3)
+    centre = np.array(affine.GetCenter())
     matrix[:3, :3] = linear
-    matrix[:3, 3] = np.array(transform.GetTranslation()) + centre - linear @ centre
-    return _judged(patient, template, matrix, reach)
+    matrix[:3, 3] = np.array(affine.GetTranslation()) + centre - linear @ centre
+    transform = Transform(matrix)
+    refined = _refined(patient, template, matrix, patient.grid.covered & ~grown, stop)
+    # The step is kept only where the images agree better by another measure than the one that it climbed, and nothing folds.
+    better = _agreement(patient, template, refined, reach) > _agreement(patient, template, transform, reach)
+    if better and sound(refined):
+        transform = refined
+    done = judge(patient, template, transform, reach)
+    return done, None if done.patient_to_mni is None else transform
 
 
-def warp(
-    array: np.ndarray, mni_affine: np.ndarray, case: Case, patient_to_mni: np.ndarray, order: int = 0
-) -> np.ndarray:
-    """An array on the MNI152 grid brought onto the case's own grid; 0 outside. ``order`` 0 is nearest neighbour."""
-    to_index = np.linalg.inv(mni_affine) @ patient_to_mni @ case.affine
-    return ndimage.affine_transform(array, to_index[:3, :3], to_index[:3, 3], case.image.shape, order=order)
+def _refined(
+    patient: Patient, template: Template, matrix: np.ndarray, allowed: np.ndarray, stop: Callable[[], None]
+) -> Transform:
+    """The affine transform with the displacement that the deformable step finds, looking where it is ``allowed`` to."""
+    coarse = round(GRID_MM / WORKING_MM)
+    grid = patient.grid
+    template_here = pull_linear(template, Transform(matrix), grid)
+    margin = SKULL_MARGIN_MM if patient.with_skull else EMPTY_MARGIN_MM
+    brain = pull_brain(template, Transform(matrix), grid)
+    weight = ndimage.binary_dilation(brain, iterations=int(margin / WORKING_MM)) & allowed
+    low, high = np.percentile(grid.image[weight], [1, 99])
+    fixed = np.clip((grid.image - low) / max(high - low, 1e-6), -0.2, 1.5)
+    take = (slice(None, None, coarse),) * 3
+
+    def smaller(array: np.ndarray) -> np.ndarray:
+        return ndimage.gaussian_filter(array, 0.42 * np.sqrt(coarse**2 - 1))[take].astype(np.float32)
+
+    u = deform(smaller(fixed), smaller(template_here), weight[take], stop)
+    affine = grid.affine.copy()
+    affine[:3, :3] *= coarse
+    return Transform(matrix, u * np.float32(GRID_MM), affine)
 
 
-def template_edges(case: Case, registration: Registration) -> np.ndarray | None:
-    """Outlines of the template's brain and of its ventricles and sulci, on the case's grid: uint8; None when failed."""
-    if registration.patient_to_mni is None:
-        return None
-    template = load_template()
-    brain = template.image > 0
-    tissue = ndimage.gaussian_filter(template.image, 1.0)
-    kind = np.where(brain, np.where((tissue < 0.35) & ndimage.binary_erosion(brain, iterations=6), 2, 1), 0).astype(
-        np.uint8
-    )
-    kind = warp(kind, template.affine, case, registration.patient_to_mni)
-    edges = np.zeros(kind.shape, bool)
-    for axis in range(3):
-        if kind.shape[axis] > 1:
-            ahead = np.diff(kind, axis=axis) != 0
-            edges |= np.pad(ahead, [(0, 1) if a == axis else (0, 0) for a in range(3)])
-    return edges.astype(np.uint8)
+def _agreement(patient: Patient, template: Template, transform: Transform, reach: np.ndarray) -> float:
+    return mutual_information(patient.grid.image[reach], pull_linear(template, transform, patient.grid)[reach])
 
 
-def _patient(case: Case, lesion: np.ndarray) -> _Patient:
+def _patient(case: Case, lesion: np.ndarray) -> Patient:
     grid = to_canonical(case.image, case.affine, case.head, lesion.astype(bool), WORKING_MM)
-    head_ml = grid.head.sum() * WORKING_MM**3 / 1000
-    if head_ml < HEAD_WITH_SKULL_ML:
-        return _Patient(grid, ndimage.binary_fill_holes(grid.head), False)
-    return _Patient(grid, _brain_of_head(grid), True)
+    if _has_skull(grid):
+        return Patient(grid, _brain_of_head(grid), True)
+    return Patient(grid, ndimage.binary_fill_holes(grid.head), False)
+
+
+def _has_skull(grid: Canonical) -> bool:
+    if grid.head.sum() * WORKING_MM**3 / 1000 < HEAD_WITH_SKULL_ML:
+        return False
+    depth = ndimage.distance_transform_edt(grid.head, sampling=WORKING_MM)
+    top = np.flatnonzero(grid.head.any(axis=(0, 1)))[-1]
+    seen = grid.head & ~grid.lesion
+    seen[:, :, : max(0, top - int(90 / WORKING_MM))] = False
+    shell, core = grid.image[seen & (depth > 3) & (depth < 14)], grid.image[seen & (depth > 18) & (depth < 45)]
+    if not len(shell) or not len(core):
+        return True
+    outside = grid.image[~grid.head & grid.covered]
+    air = float(np.median(outside)) if len(outside) else 0.0
+    return float(np.percentile(shell, 25)) - air < BONE * (float(np.median(core)) - air)
 
 
 def _brain_of_head(grid: Canonical) -> np.ndarray:
@@ -118,7 +144,7 @@ def _brain_of_head(grid: Canonical) -> np.ndarray:
     return brain
 
 
-def _starts(patient: _Patient, template: Template) -> list[sitk.AffineTransform]:
+def _starts(patient: Patient, template: Template) -> list[sitk.AffineTransform]:
     """Patient to MNI: centres of the brains' boxes laid on each other, sizes matched, with some pitches of the head."""
     low, high = _box(patient.brain, patient.grid.affine)
     mni_low, mni_high = _box(template.image > 0, template.affine)
@@ -175,77 +201,6 @@ def _optimise(
     finally:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
     return transform, float(method.GetMetricValue())
-
-
-def _judged(patient: _Patient, template: Template, matrix: np.ndarray, reach: np.ndarray) -> Registration:
-    grid = patient.grid
-    image, brain = _on_patient(template.image, template, grid, matrix), None
-    brain = _on_patient((template.image > 0).astype(np.float32), template, grid, matrix) >= 0.5
-    own = patient.brain
-    if patient.with_skull:
-        # The rough brain of a head ends at a fixed depth; tissue that the template could reach counts as brain.
-        level = np.percentile(grid.image[own], 30) * 0.6
-        own = ndimage.binary_dilation(brain, iterations=4) & ndimage.binary_fill_holes((grid.image > level) & grid.head)
-        own &= ndimage.distance_transform_edt(grid.head, sampling=WORKING_MM) > SCALP_AND_SKULL_MM / 2
-    overlap = 2 * (brain & own).sum() / max(brain.sum() + own.sum(), 1)
-    aligned = _mutual_information(grid.image[reach], image[reach])
-    shifted = []
-    for axis in range(3):
-        for sign in (-1, 1):
-            shift = np.eye(4)
-            shift[axis, 3] = sign * SHIFT_MM
-            shifted.append(
-                _mutual_information(
-                    grid.image[reach], _on_patient(template.image, template, grid, shift @ matrix)[reach]
-                )
-            )
-    whole = (
-        (template.image > 0).sum() * abs(np.linalg.det(template.affine[:3, :3])) / abs(np.linalg.det(matrix[:3, :3]))
-    )
-    coverage = min(float((brain & grid.covered).sum()) * WORKING_MM**3 / whole, 1.0)
-    checks = {
-        "brain_overlap": float(overlap),
-        "mutual_information": float(aligned),
-        "mutual_information_gain": float(aligned / max(*shifted, 1e-9) - 1),
-        "determinant": float(np.linalg.det(matrix[:3, :3])),
-        "coverage": coverage,
-    }
-    verdict, reason = _verdict(checks)
-    return Registration(verdict, reason, None if verdict == "failed" else matrix, checks)
-
-
-def _verdict(checks: dict[str, float]) -> tuple[str, str]:
-    overlap, gain = checks["brain_overlap"], checks["mutual_information_gain"]
-    if not DETERMINANT[0] <= checks["determinant"] <= DETERMINANT[1]:
-        return (
-            "failed",
-            f"The brain would have to be scaled by {checks['determinant']:.2f} in volume to fit the template.",
-        )
-    if overlap < LIMITED_OVERLAP:
-        return "failed", f"The template's brain overlaps the patient's by a Dice of {overlap:.2f} only."
-    if gain < LIMITED_GAIN:
-        return "failed", "The template fits no better than when it is shifted by 12 mm."
-    if overlap < GOOD_OVERLAP or gain < GOOD_GAIN or checks["coverage"] < COVERAGE:
-        return "limited", (
-            f"Brain overlap {overlap:.2f} (Dice), {100 * checks['coverage']:.0f} % of the template's brain in the field of view; "
-            "regions are approximate."
-        )
-    return "good", f"Brain overlap {overlap:.2f} (Dice); left and right follow the image's stored orientation."
-
-
-def _mutual_information(a: np.ndarray, b: np.ndarray, bins: int = 32) -> float:
-    """In nats, of two samples, over equal-frequency bins."""
-    edges = [np.unique(np.percentile(v, np.linspace(0, 100, bins + 1)[1:-1])) for v in (a, b)]
-    joint = np.histogram2d(np.digitize(a, edges[0]), np.digitize(b, edges[1]), bins=(bins, bins))[0]
-    joint /= joint.sum()
-    outer = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
-    present = joint > 0
-    return float((joint[present] * np.log(joint[present] / outer[present])).sum())
-
-
-def _on_patient(array: np.ndarray, template: Template, grid: Canonical, matrix: np.ndarray) -> np.ndarray:
-    to_index = np.linalg.inv(template.affine) @ matrix @ grid.affine
-    return ndimage.affine_transform(array, to_index[:3, :3], to_index[:3, 3], grid.image.shape, order=1)
 
 
 def _coarse(template: Template) -> tuple[np.ndarray, np.ndarray, float]:

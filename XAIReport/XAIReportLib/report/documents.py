@@ -30,6 +30,8 @@ _REGION_COLUMNS = (
     "nearest_mm",
     "code_scheme",
     "code_value",
+    "percent_low",
+    "percent_high",
 )
 
 
@@ -77,7 +79,7 @@ def regions_csv(findings: Findings) -> str:
     for mask, r, share in shares:
         code = (r.codes[0].scheme, r.codes[0].value) if r.codes else ("", "")
         place = (mask, r.name, r.lobe, r.side, r.overlap_ml, share, r.percent_of_region, r.mean_probability)
-        rows.writerow([*place, r.nearest, r.nearest_mm, *code])
+        rows.writerow([*place, r.nearest, r.nearest_mm, *code, r.percent_low, r.percent_high])
     return text.getvalue()
 
 

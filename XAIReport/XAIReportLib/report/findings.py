@@ -15,9 +15,11 @@ from ..case import Case
 from ..results import (
     Anatomy,
     Answer,
+    AtlasDistance,
     Counterfactual,
     Heatmap,
     MaskGeometry,
+    MidlineShift,
     Prediction,
     RegionOverlap,
     SaliencyCheck,
@@ -273,14 +275,14 @@ def _measures(place: MaskGeometry | None) -> dict[str, Any] | None:
         "long_axis_ras": tuple(_number(v, SPACING_DIGITS) for v in d.long_axis_ras),
         "sphericity": _number(d.sphericity, 2),
         "crosses_midline": d.crosses_midline,
-        "distances": [
-            {
-                "position": way.position,
-                **{n: _number(getattr(way, n), MILLIMETRE_DIGITS) for n in ("distance_mm", "low_mm", "high_mm")},
-            }
-            for way in d.distances
-        ],
+        "distances": [_distance(way) for way in d.distances],
+        "neighbours": [_distance(way) for way in d.neighbours],
     }
+
+
+def _distance(way: AtlasDistance) -> dict[str, Any]:
+    lengths = ("distance_mm", "low_mm", "high_mm")
+    return {"position": way.position, **{n: _number(getattr(way, n), MILLIMETRE_DIGITS) for n in lengths}}
 
 
 def _largest_distance(lesions: Sequence[Mapping[str, Any]]) -> float | None:
@@ -338,6 +340,8 @@ def _regions(mask: str, overlaps: Sequence[RegionOverlap], percent_key: str) -> 
             "mean_probability": _number(row.mean_probability, SCORE_DIGITS),
             "nearest": row.nearest,
             "nearest_mm": _number(row.nearest_mm, MILLIMETRE_DIGITS),
+            "percent_low": _number(row.percent_low, PERCENT_DIGITS),
+            "percent_high": _number(row.percent_high, PERCENT_DIGITS),
             "codes": _codes(terminology.structure_codes(row.name)),
         }
         for row, share in zip(rows, shares, strict=True)
@@ -394,4 +398,14 @@ def _anatomy(anatomy: Anatomy | None) -> dict[str, Any]:
         },
         "atlas": anatomy.atlas,
         "licence": anatomy.licence,
+        "midline_shift": _midline_shift(anatomy.midline_shift),
+        "interval_mm": _number(anatomy.interval_mm, MILLIMETRE_DIGITS),
     }
+
+
+def _midline_shift(shift: MidlineShift | None) -> dict[str, Any] | None:
+    if shift is None:
+        return None
+    distance = _number(shift.distance_mm, MILLIMETRE_DIGITS)
+    towards = None if not distance else "right" if distance > 0 else "left"
+    return {"distance_mm": None if distance is None else abs(distance), "towards": towards, "method": shift.method}

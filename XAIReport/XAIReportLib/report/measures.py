@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .passages import Passage, at
+from .passages import Passage, at, quoted
 from .schema import DistancePart, Findings, Measures
 from .wording import joined
 
 BRAIN_SURFACE = "brain surface"
 NAMED_WITHIN_MM = 20.0  # positions farther away stand in the table only
+WITHIN_ERROR_MM = 1.5  # a shift up to this is not told from the error of the registration
 
 
 def lengths(measures: Measures, number: str, index: int) -> Passage:
@@ -28,8 +29,23 @@ def apart(findings: Findings) -> Iterator[Passage]:
     """How far several segmented abnormalities lie from each other."""
     way = findings.lesion_total.largest_distance_mm
     if way is not None:
-        text = f"The largest distance between the centres of two of them is {way:.1f} mm."
+        after = "" if findings.reader_edit is None else " after the reader's edit"
+        text = f"The largest distance between the centres of two of them is {way:.1f} mm{after}."
         yield Passage(text, (at("lesion_total", "largest_distance_mm"),))
+
+
+def midline(findings: Findings) -> Iterator[Passage]:
+    """The midline shift, or why it was not computed."""
+    shift, place = findings.anatomy.midline_shift, at("anatomy", "midline_shift")
+    if shift is None or not findings.lesions:
+        return
+    if shift.distance_mm is None:
+        yield Passage(f"Midline shift: {quoted(shift.method)}", (f"{place}/method",), "Midline shift: not computed.")
+        return
+    side = "" if shift.towards is None else f" to the {shift.towards} of the patient"
+    text = f"Midline shift at the septum pellucidum, as the registration places it: {shift.distance_mm:.1f} mm{side}"
+    text += "." if shift.distance_mm > WITHIN_ERROR_MM else ", within the registration's own error."
+    yield Passage(text, (f"{place}/distance_mm", f"{place}/towards", f"{place}/method"))
 
 
 def distances(measures: Measures, called: str, index: int, approximate: bool) -> Iterator[Passage]:

@@ -46,7 +46,7 @@ def findings_of(findings: Findings) -> Iterator[Passage]:
     for index, lesion in enumerate(findings.lesions[:_DESCRIBED]):
         yield _lesion(lesion, index)
         if lesion.measures is not None:
-            yield measures.lengths(lesion.measures, lesion.name.removeprefix("lesion-"), index)
+            yield measures.lengths(lesion.measures, numbered(lesion), index)
     yield from measures.apart(findings)
     if total.count > _DESCRIBED:
         yield Passage(TABLE_HOLDS, (at("lesions"),))
@@ -85,8 +85,13 @@ def _lesion(lesion: Lesion, index: int) -> Passage:
 
 
 def called(lesion: Lesion) -> str:
+    return f"Segmented abnormality {numbered(lesion)}"
+
+
+def numbered(lesion: Lesion) -> str:
+    """Its number, and whether the reader edited it."""
     edited = " (edited by the reader)" if lesion.edited_by_reader else ""
-    return f"Segmented abnormality {lesion.name.removeprefix('lesion-')}{edited}"
+    return f"{lesion.name.removeprefix('lesion-')}{edited}"
 
 
 def _place(lesion: Lesion) -> str:
@@ -123,6 +128,7 @@ def anatomy(findings: Findings) -> Iterator[Passage]:
     if registration.verdict == "limited":
         yield Passage("The registration is of limited quality, so the regions are approximate.", (verdict,))
         yield Passage(quoted(registration.reason), (reason,), REASON_KEPT)
+    yield from measures.midline(findings)
     for index, lesion in enumerate(findings.lesions[:_DESCRIBED]):
         approximate = registration.verdict == "limited"
         yield from _projection(called(lesion), lesion.regions, ("lesions", index), approximate)

@@ -46,7 +46,12 @@ def revise(
     content = findings.model_dump()
     content |= {
         "lesions": lesions,
-        "lesion_total": {"count": len(lesions), "voxels": voxels, "volume_ml": original._volume(case, voxels)},
+        "lesion_total": {
+            "count": len(lesions),
+            "voxels": voxels,
+            "volume_ml": original._volume(case, voxels),
+            "largest_distance_mm": original._largest_distance(lesions),
+        },
         "saliency": [
             {**entry, "dice_with_lesion": _dice(masks[entry["method"]], labels)} for entry in content["saliency"]
         ],

@@ -112,7 +112,10 @@ class PredictionPart(Part):
 
 
 class Region(Part):
-    """How a mask projects onto one atlas region; "other" rows hold what lies on none, with the nearest region."""
+    """How a mask projects onto one atlas region; "other" rows hold what lies on none, with the nearest region.
+
+    ``percent_low``, ``percent_high``: interval of the share of the mask over perturbed registrations.
+    """
 
     name: str
     lobe: str
@@ -122,6 +125,8 @@ class Region(Part):
     mean_probability: Fraction | None
     nearest: str | None
     nearest_mm: NotNegative | None
+    percent_low: Percent | None = None
+    percent_high: Percent | None = None
     codes: tuple[Code, ...] = ()
 
 
@@ -160,7 +165,7 @@ class DistancePart(Part):
 class Measures(Part):
     """Size and shape in patient millimetres; calipers between voxel centres. ``axial_diameters_mm``: the longest in any
     axial section and the longest perpendicular to it there, at ``axial_level_mm`` (RAS z). ``long_axis_mm``: of the
-    ellipsoid with the same second moments, along ``long_axis_ras``."""
+    ellipsoid with the same second moments, along ``long_axis_ras``. ``neighbours``: nearest atlas regions not touched."""
 
     equivalent_diameter_mm: NotNegative
     feret_mm: NotNegative
@@ -171,6 +176,7 @@ class Measures(Part):
     sphericity: Fraction
     crosses_midline: bool | None
     distances: tuple[DistancePart, ...] = ()
+    neighbours: tuple[DistancePart, ...] = ()
 
 
 class Lesion(Extent):
@@ -301,10 +307,22 @@ class RegistrationPart(Part):
     patient_to_mni: tuple[Row, Row, Row, Row] | None = None
 
 
+class MidlineShiftPart(Part):
+    """How far the septum pellucidum lies from the midline, and to which side of it; null where ``method`` says why."""
+
+    distance_mm: NotNegative | None
+    towards: Literal["left", "right"] | None
+    method: str
+
+
 class AnatomyPart(Part):
+    """``interval_mm``: how far the registration was moved for the intervals of shares and distances."""
+
     registration: RegistrationPart
     atlas: str
     licence: str
+    midline_shift: MidlineShiftPart | None = None
+    interval_mm: NotNegative | None = None
 
 
 class Findings(Part):

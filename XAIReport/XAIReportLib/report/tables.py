@@ -119,9 +119,12 @@ def _distance_table(findings: Findings) -> Table:
         (lesion.name.removeprefix("lesion-"), way.position, distance_text(way))
         for lesion in findings.lesions
         if lesion.measures is not None
-        for way in lesion.measures.distances
+        for way in (*lesion.measures.distances, *lesion.measures.neighbours)
     ]
-    note = "Atlas positions in an average head, brought to the patient; function was not assessed."
+    note = (
+        "Atlas positions in an average head, brought to the patient, and the nearest regions that the abnormality does not "
+        "touch; function was not assessed."
+    )
     if findings.anatomy.registration.verdict == "limited":
         note = f"Approximate: the registration is of limited quality. {note}"
     return Table("Distances to atlas positions", ("No.", "Atlas position", "Distance"), tuple(rows), frozenset(), note)
@@ -164,7 +167,7 @@ def _region_table(title: str, regions: Sequence[LesionRegion | MaskRegion], owne
             region.name,
             region.lobe,
             region.side or "–",
-            f"{region.percent_of_lesion if isinstance(region, LesionRegion) else region.percent_of_mask:.1f}",
+            _share_text(region),
             f"{region.overlap_ml:.2f}",
             "–" if region.percent_of_region is None else f"{region.percent_of_region:.1f}",
             "–" if region.mean_probability is None else f"{region.mean_probability:.2f}",
@@ -186,9 +189,19 @@ def _region_table(title: str, regions: Sequence[LesionRegion | MaskRegion], owne
     )
     left = len(regions) - len(rows)
     note = f"regions.csv holds {left} more with smaller shares." if left > 0 else ""
+    reach = findings.anatomy.interval_mm
+    if reach is not None:
+        note = f"Intervals: registrations moved by {reach:.1f} mm in all directions. {note}".strip()
     if findings.anatomy.registration.verdict == "limited":
         note = f"Approximate: the registration is of limited quality. {note}".strip()
     return Table(title, header, tuple(rows), frozenset({3, 4, 5, 6}), note)
+
+
+def _share_text(region: LesionRegion | MaskRegion) -> str:
+    share = region.percent_of_lesion if isinstance(region, LesionRegion) else region.percent_of_mask
+    if region.percent_low is None or region.percent_high is None:
+        return f"{share:.1f}"
+    return f"{share:.1f} ({region.percent_low:.1f} to {region.percent_high:.1f})"
 
 
 def _position(position: Sequence[float] | None) -> str:

@@ -16,7 +16,7 @@ from typing import Literal
 from .. import measures, wording
 from ..changes import changes
 from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT
-from ..places import TABLE_HOLDS, called, heat_map_check, reader_edit
+from ..places import TABLE_HOLDS, called, heat_map_check, numbered, reader_edit
 from ..schema import Findings, Part
 from . import classes, numbers, places, statements
 from .claims import Claim, Clause, Context, clauses
@@ -127,9 +127,9 @@ def _recited(findings: Findings) -> Iterator[str]:
     approximate = findings.anatomy.registration.verdict == "limited"
     for index, lesion in enumerate(findings.lesions):
         if lesion.measures is not None:
-            yield measures.lengths(lesion.measures, lesion.name.removeprefix("lesion-"), index).text
+            yield measures.lengths(lesion.measures, numbered(lesion), index).text
             yield from (p.text for p in measures.distances(lesion.measures, called(lesion), index, approximate))
-    yield from (passage.text for passage in measures.apart(findings))
+    yield from (passage.text for passage in (*measures.apart(findings), *measures.midline(findings)))
     yield from (passage.text for passage in changes(findings))
     if findings.saliency_check is not None:
         yield heat_map_check(findings.saliency_check).text

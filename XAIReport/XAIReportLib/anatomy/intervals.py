@@ -1,0 +1,83 @@
+"""How far regions and distances may be off: the same figures under registrations that are moved by what they may err.
+
+Labels under a mass are extrapolated from around it, so the interval widens with the lesion's volume and with the midline shift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+from scipy import ndimage
+
+from XAIReportLib.anatomy.atlas import load_atlas, load_template
+from XAIReportLib.anatomy.descriptors import SURFACE, positions
+from XAIReportLib.anatomy.transform import index_of, pull
+
+# Millimetres: what the registration errs by without a lesion, by the cube root of a lesion's volume in ml, by shift in mm.
+BASE_MM, BY_SIZE_MM, BY_SHIFT, GREATEST_MM = 2.5, 1.0, 0.5, 12.0
+# Tissue that a mass pushed away comes from a smaller place than it now takes.
+SCALES = (0.7, 0.85, 1.15)
+_CORNERS = np.array([d for d in product((-1, 0, 1), repeat=3) if sum(map(abs, d)) in (1, 3)], float)
+DIRECTIONS = _CORNERS / np.linalg.norm(_CORNERS, axis=1, keepdims=True)  # 6 along the axes, 8 between them
+MOST_POINTS = 20000  # of a mask, for shares
+
+
+def reach_mm(volume_ml: float, midline_shift_mm: float | None) -> float:
+    """How far the registration is moved for a lesion of this volume."""
+    wide = BASE_MM + BY_SIZE_MM * np.cbrt(volume_ml) + BY_SHIFT * abs(midline_shift_mm or 0.0)
+    return float(min(wide, GREATEST_MM))
+
+
+def moved(points: np.ndarray, reach: float) -> Iterator[np.ndarray]:
+    """Points of MNI152 (n, 3) as they are, moved by ``reach`` in all directions, and drawn together or apart."""
+    yield points
+    for direction in DIRECTIONS:
+        yield points + reach * direction
+    centre = points.mean(axis=0)
+    for scale in SCALES:
+        yield centre + scale * (points - centre)
+
+
+def share_intervals(points: np.ndarray, reach: float) -> dict[int, tuple[float, float]]:
+    """Lowest and highest percent of a mask on each label (0: none), from its voxels' places in MNI152 (n, 3)."""
+    atlas = load_atlas()
+    points = points[:: max(1, len(points) // MOST_POINTS)]
+    shares = np.stack(
+        [
+            np.bincount(pull(atlas.labels, atlas.affine, p.T), minlength=len(atlas.regions) + 1)
+            for p in moved(points.astype(np.float32), reach)
+        ]
+    )
+    shares = 100 * shares / len(points)
+    return {int(n): (float(shares[:, n].min()), float(shares[:, n].max())) for n in np.flatnonzero(shares.any(axis=0))}
+
+
+def distance_intervals(border: np.ndarray, reach: float) -> dict[str, tuple[float, float]]:
+    """By position, how much nearer and farther it may be than it seems (mm, at most 0 and at least 0), from the places of
+    a mask's border in MNI152 (n, 3)."""
+    ways: dict[str, list[float]] = {name: [] for name in _distance_maps()}
+    for points in moved(border, reach):
+        for name, (distance, affine) in _distance_maps().items():
+            index = index_of(points.T, affine)
+            ways[name].append(float(ndimage.map_coordinates(distance, index, order=1, mode="nearest").min()))
+    return {name: (min(w) - w[0], max(w) - w[0]) for name, w in ways.items()}
+
+
+@lru_cache(maxsize=1)
+def _distance_maps() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Distance in mm to every position that distances are given to, on every second voxel of MNI152, and affine."""
+    atlas, template = load_atlas(), load_template()
+    inside = ndimage.binary_fill_holes(template.image > 0)
+    masks = {name: (np.isin(atlas.labels, wanted), atlas.affine) for name, wanted in positions(atlas.regions).items()}
+    masks[SURFACE] = (~inside, template.affine)
+    found = {}
+    for name, (mask, affine) in masks.items():
+        coarse = affine.copy()
+        coarse[:3, :3] *= 2
+        edges = tuple(np.sqrt((coarse[:3, :3] ** 2).sum(axis=0)))
+        away = ndimage.distance_transform_edt(~mask[::2, ::2, ::2], sampling=edges)
+        found[name] = away.astype(np.float32), coarse
+    return found
