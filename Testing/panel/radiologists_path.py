@@ -63,7 +63,7 @@ class Walk:
     def percentile(self) -> None:
         ui = self.widget.ui
         stated = ui.percentileSlider.value
-        ui.percentileSlider.setValue(min(stated + 1.5, 99.5))
+        ui.percentileSlider.setValue(stated + 0.6 if stated < 99 else stated - 1.5)
         assert "Set by the reader" in ui.percentileStateLabel.text()
         self.picture("4-percentile", ui.evidenceButton)
 
