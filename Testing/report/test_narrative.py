@@ -269,7 +269,8 @@ def test_a_failed_check_of_the_heat_maps_is_said_first_with_its_figure(analysed)
     good = analysed.findings(check=SaliencyCheck(True, (), figures))
     assert bad.saliency_check.figures["agreement"] == 0.1235
     assert {s.independent for s in bad.saliency} == {False}
-    said = narrative.write(bad).of_section("evidence")
+    said = [s for s in narrative.write(bad).sentences if "relied on" in s.text]
+    assert [s.section for s in said] == ["status"], "said once, before anything else"
     assert said[0].text == (
         "The heat maps of this case should not be relied on: the methods disagree (mean correlation 0.12)."
     )

@@ -14,14 +14,20 @@ from . import wording
 from .changes import changes
 from .grounding import Checker
 from .passages import LEFT_OUT, Passage, confidence, impression, limits, status, technique
-from .places import anatomy, evidence, findings_of
+from .places import anatomy, doubts, evidence, findings_of
 from .pointers import resolve
 from .schema import Findings, Part
 
 __all__ = ["SECTIONS", "LeftOut", "Narrative", "Sentence", "checked", "resolve", "write"]
 
+
+def _before_anything_else(findings: Findings) -> Iterator[Passage]:
+    yield from status(findings)
+    yield from doubts(findings)
+
+
 SECTIONS = {
-    "status": status,
+    "status": _before_anything_else,
     "technique": technique,
     "findings": findings_of,
     "anatomy": anatomy,

@@ -174,7 +174,7 @@ def evidence(findings: Findings) -> Iterator[Passage]:
     if not findings.saliency:
         yield Passage("No heat map was computed.", (at("saliency"),))
         return
-    if findings.saliency_check is not None:
+    if findings.saliency_check is not None and findings.saliency_check.relied_on:
         yield heat_map_check(findings.saliency_check)
     for index, saliency in enumerate(findings.saliency):
         yield _heat_map(saliency, index, findings.reader_edit is not None)
@@ -183,6 +183,12 @@ def evidence(findings: Findings) -> Iterator[Passage]:
             subject = f"The mask of {method_name(saliency.method)}"
             yield from _projection(subject, saliency.regions, ("saliency", index), approximate)
     yield Passage(WHERE_NOT_WHY, tuple(at("saliency", index, "method") for index in range(len(findings.saliency))))
+
+
+def doubts(findings: Findings) -> Iterator[Passage]:
+    """That the heat maps failed their checks, which is said before anything else."""
+    if findings.saliency and findings.saliency_check is not None and not findings.saliency_check.relied_on:
+        yield heat_map_check(findings.saliency_check)
 
 
 def heat_map_check(check: SaliencyCheckPart) -> Passage:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from .. import measures, wording
 from ..changes import changes
-from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT
+from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT, Passage
 from ..places import TABLE_HOLDS, called, heat_map_check, numbered, reader_edit
 from ..schema import Findings, Part
 from . import classes, numbers, places, statements
@@ -124,18 +124,27 @@ def _quotes(findings: Findings) -> set[str]:
 def _recited(findings: Findings) -> Iterator[str]:
     """The template's own sentences for these findings on subjects that are not read claim by claim: shape and distances,
     changed images, the checks of the heat maps, a reader's edit. In any other words they are unsupported."""
+    for passage in _recited_passages(findings):
+        yield passage.text
+        if passage.instead:
+            yield passage.instead
+    if findings.reader_edit is not None:
+        yield BEFORE_EDIT
+
+
+def _recited_passages(findings: Findings) -> Iterator[Passage]:
     approximate = findings.anatomy.registration.verdict == "limited"
     for index, lesion in enumerate(findings.lesions):
         if lesion.measures is not None:
-            yield measures.lengths(lesion.measures, numbered(lesion), index).text
-            yield from (p.text for p in measures.distances(lesion.measures, called(lesion), index, approximate))
-    yield from (passage.text for passage in (*measures.apart(findings), *measures.midline(findings)))
-    yield from (passage.text for passage in changes(findings))
+            yield measures.lengths(lesion.measures, numbered(lesion), index)
+            yield from measures.distances(lesion.measures, called(lesion), index, approximate)
+    yield from measures.apart(findings)
+    yield from measures.midline(findings)
+    yield from changes(findings)
     if findings.saliency_check is not None:
-        yield heat_map_check(findings.saliency_check).text
+        yield heat_map_check(findings.saliency_check)
     if findings.reader_edit is not None:
-        yield BEFORE_EDIT
-        yield from (passage.text for passage in reader_edit(findings))
+        yield from reader_edit(findings)
 
 
 def _quoted(text: str) -> CheckedSentence:
