@@ -20,7 +20,7 @@ def write_engine_result(folder: Path, analysed: Analysed | None = None) -> Path:
     write_arrays(folder, analysed.case, analysed.prediction, analysed.heatmaps, analysed.masks, analysed.anatomy)
     found = analysed.findings()
     (folder / "run.json").write_text(json.dumps(RUN), encoding="utf-8")
-    documents.write(folder, found, narrative.checked(narrative.write(found), found), [], RUN)
+    documents.write(folder, found, narrative.told(found), [], RUN)
     return folder
 
 

@@ -186,7 +186,7 @@ def analyze(
         case, prediction, geometry, heatmaps, masks, place, model.description(), forced=forced, warnings=warnings,
         check=check, independent=not model.lesion_attention, counterfactuals=changed,
     )  # fmt: skip
-    story = narrative.checked(narrative.write(found), found)
+    story = narrative.told(found)
     run = _provenance(case, model, device_reason, methods, force, counterfactuals, clock.seconds, warnings)
     if place is not None:
         run["atlas"] = {"name": place.atlas, "licence": place.licence}

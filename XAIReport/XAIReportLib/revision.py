@@ -37,7 +37,7 @@ def revise(folder: str | Path, labels: np.ndarray, affine: np.ndarray, output: s
     output.mkdir(parents=True, exist_ok=True)
     for name, text in {
         "findings.json": found.to_json(),
-        "narrative.json": narrative.checked(narrative.write(found), found).to_json(),
+        "narrative.json": narrative.told(found).to_json(),
         "regions.csv": documents.regions_csv(found),
     }.items():
         (output / name).write_text(text, encoding="utf-8", newline="\n")
@@ -61,7 +61,7 @@ def write_corrected(folder: str | Path, labels: np.ndarray, affine: np.ndarray) 
         write_arrays(partial, case, prediction, (), (), None)
         (partial / "image.nii.gz").unlink()  # as in the result itself
         (partial / "lesion_probability.nii.gz").unlink(missing_ok=True)
-        documents.write(partial, found, narrative.checked(narrative.write(found), found), drawn, run)
+        documents.write(partial, found, narrative.told(found), drawn, run)
         (partial / "run.json").write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return result.path / CORRECTED
 

@@ -18,14 +18,15 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold
 from training.painting import paint_out
-from training.slices import CACHE_PIXELS, CLASSES, Slices, as_picture, load_slices, nested_split
+from training.slices import CACHE_PIXELS, CLASSES, Slices, as_picture, load_slices
 from XAIReportLib.case import Case, head_mask
-from XAIReportLib.evaluate import Change, answer, read_index
+from XAIReportLib.evaluate import Change, answer
 from XAIReportLib.models.bundle import load_bundle
 from XAIReportLib.models.metrics import Answered, with_intervals
 from XAIReportLib.views import PLANES
 
 from evaluation import ROOT, keep, machine
+from evaluation.slices import DATA, unseen
 
 REPEATS = 1000
 
@@ -156,21 +157,18 @@ def _features(image: np.ndarray, lesion: np.ndarray, head: np.ndarray, plane: st
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "brain_tumor_mri")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--bundle", default="brain_tumor_mri")
     options = parser.parse_args(argv)
     bundle = load_bundle(options.bundle)
-    slices = load_slices(options.data, ROOT / "training" / "slices.npz")
-    split = nested_split(slices.table, bundle.settings.metrics["fold"])
-    test = set(slices.table.iloc[split.test]["idx"].astype(str))
-    rows = [row for row in read_index(options.data, bundle.classes) if row.name in test]
+    rows, digests = unseen(bundle, options.data)
     measured: dict[str, Any] = {
         "bundle": {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256},
         "machine": machine(),
         "n_images": len(rows),
         "n_groups": len({row.group for row in rows}),
-        "groups_sha256": split.groups_sha256,
-        "without_lesion_pixels": without_lesion_pixels(slices),
+        "groups_sha256": digests,
+        "without_lesion_pixels": without_lesion_pixels(load_slices(options.data, ROOT / "training" / "slices.npz")),
         "changes": {},
     }
     print("random forest without lesion pixels:", measured["without_lesion_pixels"], flush=True)

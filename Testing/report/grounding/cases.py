@@ -65,8 +65,8 @@ class Recipe:
     model: dict[str, object] = field(default_factory=dict)
 
 
-def _separate(name: str, score: float) -> str:
-    return f"A segmented abnormality was found and the model score of {name} is the highest, {score:.2f}."
+def _separate(name: str) -> str:
+    return f"A segmented abnormality was found and the model score of {name} is the highest."
 
 
 _FRONTAL = Box(
@@ -127,7 +127,7 @@ RECIPES = {
     "left glioma": Recipe(
         "class_suggested",
         (0.8912, 0.0833, 0.0255),
-        _separate("glioma", 0.89),
+        _separate("glioma"),
         (_FRONTAL,),
         {"gradcam++": _LEFT_MAP, "scorecam": _SMALL_MAP},
         class_set=("glioma",),
@@ -136,7 +136,7 @@ RECIPES = {
     "right meningioma": Recipe(
         "class_suggested",
         (0.2107, 0.7452, 0.0441),
-        _separate("meningioma", 0.75),
+        _separate("meningioma"),
         (_PARIETAL,),
         {"gradcam++": _RIGHT_MAP, "gradcam": _LEFT_MAP},
         class_set=("meningioma",),
@@ -146,7 +146,7 @@ RECIPES = {
     "midline pituitary": Recipe(
         "class_suggested",
         (0.0121, 0.0314, 0.9565),
-        _separate("pituitary", 0.96),
+        _separate("pituitary"),
         (_SELLAR,),
         {"gradcam++": _SELLAR_MAP},
         class_set=("pituitary",),
@@ -156,7 +156,7 @@ RECIPES = {
     "two lesions": Recipe(
         "class_suggested",
         (0.6721, 0.2904, 0.0375),
-        _separate("glioma", 0.67),
+        _separate("glioma"),
         (_FRONTAL, _THALAMUS),
         {"gradcam++": _LEFT_MAP, "gradcam": _SMALL_MAP, "scorecam": _RIGHT_MAP},
         class_set=("glioma",),
@@ -166,7 +166,7 @@ RECIPES = {
     "three lesions": Recipe(
         "class_suggested",
         (0.5518, 0.3301, 0.1181),
-        _separate("glioma", 0.55),
+        _separate("glioma"),
         (_PARIETAL, _THALAMUS, _OCCIPITAL),
         {"gradcam++": _RIGHT_MAP},
         class_set=("glioma",),
@@ -177,7 +177,7 @@ RECIPES = {
     "limited registration": Recipe(
         "class_suggested",
         (0.1402, 0.8123, 0.0475),
-        _separate("meningioma", 0.81),
+        _separate("meningioma"),
         (_PARIETAL,),
         {"scorecam": _RIGHT_MAP},
         verdict="limited",
@@ -187,7 +187,7 @@ RECIPES = {
     "failed registration": Recipe(
         "class_suggested",
         (0.7734, 0.1245, 0.1021),
-        _separate("glioma", 0.77),
+        _separate("glioma"),
         (_FRONTAL,),
         {"gradcam++": _LEFT_MAP, "gradcam": None},
         verdict="failed",
@@ -197,7 +197,7 @@ RECIPES = {
     "picture": Recipe(
         "class_suggested",
         (0.0672, 0.0117, 0.9211),
-        _separate("pituitary", 0.92),
+        _separate("pituitary"),
         (Box((8, 20, 0), (20, 34, 1)),),
         {"gradcam++": Box((9, 18, 0), (24, 33, 1))},
         verdict="not_possible",
@@ -231,7 +231,7 @@ RECIPES = {
     "forced": Recipe(
         "class_suggested",
         (0.8101, 0.1502, 0.0397),
-        _separate("glioma", 0.81),
+        _separate("glioma"),
         (_OCCIPITAL,),
         {"gradcam++": _LEFT_MAP},
         verdict="failed",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cases import RECIPES, findings_of
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from mutations import KINDS, mutated, paraphrases, template
 from wild_findings import wild_findings
@@ -92,6 +92,8 @@ def test_the_template_is_supported_after_a_readers_edit(findings):
         "Die Läsion liegt links.",
         "The lesion lies on the left, blorb.",
         "Is the lesion on the left?",
+        "No, for diagnosis.",
+        'NO"FOR"DIAGNOSIS',
         "left",
         "The lesion.",
         "0.89",
@@ -177,6 +179,8 @@ def test_any_heap_of_words_gets_a_verdict(case, words):
 
 @given(st.text(max_size=60))
 def test_any_text_gets_a_verdict_and_hardly_any_is_read(text):
+    # Texts are also drawn from the program's own words; its disclaimer is true and is read.
+    assume("diagnos" not in text.lower() and "research" not in text.lower())
     for checked in check_text(text, findings_of("two lesions")):
         assert checked.verdict in ("contradicted", "unsupported")
 

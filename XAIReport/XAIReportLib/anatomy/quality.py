@@ -186,6 +186,11 @@ def _verdict(checks: dict[str, float], unlike_inside: bool) -> tuple[str, str]:
             f"Brain overlap {overlap:.2f} (Dice), {seen:.0f} % of the template's brain in the field of view; "
             "regions are approximate."
         )
+    if checks["local_correlation_gain"] < 0:
+        return "limited", (
+            "The brain's outline fits, but inside it the template fits no better than when it is shifted by 12 mm; "
+            "regions are approximate."
+        )
     return "good", f"Brain overlap {overlap:.2f} (Dice); left and right follow the image's stored orientation."
 
 

@@ -130,7 +130,7 @@ def classify(scores: np.ndarray, areas: np.ndarray, planes: tuple[str, ...], bun
     uncertainty = {"entropy": normalised_entropy(fused), "plane_agreement": agreement}
     best = chosen[0]
     outcome, label = "class_suggested", best
-    reason = f"A segmented abnormality was found and the model score of {best} is the highest, {fused[best]:.2f}."
+    reason = f"A segmented abnormality was found and the model score of {best} is the highest."
     if len(chosen) > 1:
         outcome, label = "abstained", None
         level = round(100 * calibration.class_set_level)

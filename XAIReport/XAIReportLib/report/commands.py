@@ -21,25 +21,27 @@ OK, NOT_SUPPORTED = 0, 1
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     check = commands.add_parser("check", help="check a text, sentence by sentence, against the findings of a case")
-    check.add_argument(
-        "findings", metavar="FINDINGS", type=Path, help="findings.json, or the result folder that holds it"
-    )
+    _add_findings(check)
     check.add_argument("text", metavar="TEXTFILE", help="a text file in English, - for standard input")
     check.add_argument("--json", action="store_true", help="one JSON document with the claims of each sentence")
-    check.add_argument("--debug", action="store_true", help="show where an error came from")
     check.set_defaults(run=check_file)
     _add_narrate(commands)
     _add_ask(commands)
 
 
-def _add_ask(commands: argparse._SubParsersAction) -> None:
-    ask = commands.add_parser("ask", help="answer a question about a case from its findings alone")
-    ask.add_argument(
+def _add_findings(command: argparse.ArgumentParser) -> None:
+    """What every command here takes."""
+    command.add_argument(
         "findings", metavar="FINDINGS", type=Path, help="findings.json, or the result folder that holds it"
     )
+    command.add_argument("--debug", action="store_true", help="show where an error came from")
+
+
+def _add_ask(commands: argparse._SubParsersAction) -> None:
+    ask = commands.add_parser("ask", help="answer a question about a case from its findings alone")
+    _add_findings(ask)
     ask.add_argument("question", metavar="QUESTION", help='such as "why glioma and not meningioma?"')
     ask.add_argument("--json", action="store_true", help="one JSON document with the evidence of each sentence")
-    ask.add_argument("--debug", action="store_true", help="show where an error came from")
     ask.set_defaults(run=ask_findings)
 
 
@@ -56,9 +58,7 @@ def _add_narrate(commands: argparse._SubParsersAction) -> None:
     narrate = commands.add_parser(
         "narrate", help="have a language model write the text of a finished case, checked against its findings"
     )
-    narrate.add_argument(
-        "findings", metavar="FINDINGS", type=Path, help="findings.json, or the result folder that holds it"
-    )
+    _add_findings(narrate)
     narrate.add_argument(
         "--narrator",
         metavar="NAME",
@@ -77,7 +77,6 @@ def _add_narrate(commands: argparse._SubParsersAction) -> None:
     narrate.add_argument(
         "--output", metavar="FILE", type=Path, required=True, help="the narrative as JSON; never the result's own"
     )
-    narrate.add_argument("--debug", action="store_true", help="show where an error came from")
     narrate.set_defaults(run=narrate_findings)
 
 

@@ -74,8 +74,9 @@ def measurement_report(
 
 
 def sentences(findings: Findings) -> Iterator[str]:
-    """The template's sentences, each once: what a reader of the object alone must know."""
-    said = (s.text for s in narrative.write(findings).sentences if s.section in SAID)
+    """The template's sentences that the check supports, each once: what a reader of the object alone must know."""
+    told = narrative.told(findings).sentences
+    said = (s.text for s in told if s.section in SAID and s.outcome == "supported")
     yield from dict.fromkeys([*findings.disclaimers, *said])
 
 

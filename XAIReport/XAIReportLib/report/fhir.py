@@ -23,7 +23,7 @@ from ..folder import read_result
 from . import findings as findings_module
 from . import narrative, terminology
 from .schema import Code, Findings, Lesion, LesionRegion
-from .wording import class_name, class_name_in_full, percent_text, region_name
+from .wording import NO_LESION, class_name, class_name_in_full, percent_text, region_name
 
 FILE = "fhir.json"
 SYSTEMS = {
@@ -126,7 +126,7 @@ def _quantity(value: float, unit: str, ucum: str | None) -> dict[str, Any]:
 
 
 def _report(findings: Findings, observations: list[str], made: dict[str, Any]) -> dict[str, Any]:
-    story = narrative.write(findings)
+    story = narrative.told(findings)
     said = [sentence.text for sentence in story.of_section("impression")]
     brain = (SYSTEMS["LN"], codes.LN.BrainMRI.value) if findings.image.modality == "MR" else None
     return {
@@ -164,7 +164,7 @@ def _suggestion(findings: Findings) -> dict[str, Any]:
     """What the model says, as its own; the value has a text and no code."""
     prediction = findings.prediction
     said = {
-        "no_lesion_found": "No lesion found by this model on this series; this does not exclude one.",
+        "no_lesion_found": NO_LESION,
         "abstained": "The model abstains: no class is suggested.",
         "not_applicable": "The model was not made for this case.",
     }.get(prediction.outcome, "")

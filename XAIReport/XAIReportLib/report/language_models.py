@@ -78,7 +78,7 @@ class _Checked:
 
 def write(findings: Findings, name: str, asked: Asker) -> Narrative:
     """The narrative of ``findings`` by the model that ``asked`` asks; the template's where that fails."""
-    template = narrative.checked(narrative.write(findings), findings)
+    template = narrative.told(findings)
     notes: list[str] = []
     left_out: tuple[LeftOut, ...] = ()
     for _ in range(TRIES):

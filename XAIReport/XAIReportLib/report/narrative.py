@@ -18,7 +18,7 @@ from .places import anatomy, doubts, evidence, findings_of
 from .pointers import resolve
 from .schema import Findings, Part
 
-__all__ = ["SECTIONS", "LeftOut", "Narrative", "Sentence", "checked", "resolve", "write"]
+__all__ = ["SECTIONS", "LeftOut", "Narrative", "Sentence", "checked", "resolve", "told", "write"]
 
 
 def _before_anything_else(findings: Findings) -> Iterator[Passage]:
@@ -88,6 +88,11 @@ class Narrative(Part):
 def write(findings: Findings) -> Narrative:
     """The narrative of ``findings``; the same findings always give the same text."""
     return Narrative(findings_sha256=findings.sha256(), sentences=tuple(_sentences(findings)))
+
+
+def told(findings: Findings) -> Narrative:
+    """The template's narrative as it leaves the house: written and checked."""
+    return checked(write(findings), findings)
 
 
 def checked(narrative: Narrative, findings: Findings) -> Narrative:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ..schema import Findings
 from . import maps
@@ -246,6 +247,9 @@ def _diagnosis(clause: Clause) -> None:
     place = cue_at(clause, "diagnosis")
     if place is None:
         return
+    spoken = [m.text.lower() for m in clause.mentions[:place] if m.kind != "mark"]
+    if any(pair in (("no", "for"), ("nor", "for")) for pair in pairwise(spoken)):
+        return  # "no, for diagnosis" says the opposite of "not for diagnosis"
     purpose = any(m.text.lower() == "for" for m in clause.mentions[:place]) or clause.mentions[
         place
     ].text.lower().endswith("use")
