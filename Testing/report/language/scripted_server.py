@@ -1,8 +1,14 @@
-"""A server with the chat interface that does what the first part of its path says. Prints its port; logs what it was sent."""
+"""A server with both interfaces (chat/completions and responses) that does what the first part of its path says.
+
+Prints its port; logs what it was sent.
+"""
 
 from __future__ import annotations
 
+import gzip
 import json
+import socket
+import struct
 import sys
 import time
 from collections import Counter
@@ -19,19 +25,33 @@ GOOD = {
         {
             "text": "The lesion lies on the left and measures 4.45 ml.",
             "section": "findings",
-            "evidence": ["/lesions/0/side", "/nowhere"],
+            "evidence": ["/lesions/0/side", "#/lesions/0/volume_ml"],
         },
     ]
 }
 WRONG = {
     "sentences": [
-        {"text": "The model suggests glioma. It is a malignant tumour.", "section": "impression", "evidence": []},
-        {"text": "The lesion lies on the right.", "section": "findings", "evidence": []},
-        {"text": "The lesion measures 4.45 ml.", "section": "findings", "evidence": []},
-        {"text": "The plane agreement is 1.00.", "section": "confidence", "evidence": []},
+        {
+            "text": "The model suggests glioma. It is a malignant tumour.",
+            "section": "impression",
+            "evidence": ["/prediction"],
+        },
+        {"text": "The lesion lies on the right.", "section": "findings", "evidence": ["/lesions/0/side"]},
+        {"text": "The lesion measures 4.45 ml.", "section": "findings", "evidence": ["/lesions/0/volume_ml"]},
+        {"text": "The plane agreement is 1.00.", "section": "confidence", "evidence": ["/prediction/uncertainty"]},
+    ]
+}
+UNCITED = {
+    "sentences": [
+        {"text": "The model suggests glioma.", "section": "impression", "evidence": ["/prediction/label"]},
+        {"text": "The lesion measures 4.45 ml.", "section": "findings", "evidence": ["/lesions/7/volume_ml"]},
+        {"text": "The lesion lies on the left.", "section": "findings", "evidence": []},
+        {"text": "The plane agreement is 1.00.", "section": "confidence", "evidence": [""]},
+        {"text": "The model suggests glioma with a score of 0.89.", "section": "impression", "evidence": ["/case_id"]},
     ]
 }
 NONSENSE = {"sentences": [{"text": "bilateral -1 ml of glioma", "section": "findings", "evidence": ["x"]}]}
+ANSWERS_OF_A_PIECE = ("silence", "elsewhere", "reset", "bomb", "page", "whole", "cut")
 calls: Counter[str] = Counter()
 
 
@@ -43,33 +63,60 @@ class Handler(BaseHTTPRequestHandler):
         fault = self.path.split("/")[1]
         calls[fault] += 1
         with Path(sys.argv[1]).open("a", encoding="utf-8") as log:
-            log.write(json.dumps({"fault": fault, "body": body, "headers": dict(self.headers)}) + "\n")
-        kind = body.get("response_format", {}).get("type")
-        if fault == "silence":
-            time.sleep(30)
-        elif (status := self._refusal(fault, kind)) is not None:
-            self._send(status, b"{}", {"Retry-After": "0"} if fault == "busy" else {})
-        elif fault == "elsewhere":
-            self._send(302, b"", {"Location": "http://example.org/"})
-        elif fault == "page":
-            self._send(200, b"<html>login</html>", {"Content-Type": "text/html"})
-        elif fault == "whole":
-            message = {"message": {"content": json.dumps(GOOD)}, "finish_reason": "stop"}
-            answer = {"model": body["model"], "choices": [message], "usage": {"total_tokens": 7}}
-            self._send(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+            sent = {"fault": fault, "path": self.path, "body": body, "headers": dict(self.headers)}
+            log.write(json.dumps(sent) + "\n")
+        self.as_responses = self.path.endswith("/responses")
+        form = body.get("text", {}).get("format", {}) if self.as_responses else body.get("response_format", {})
+        refusal = self._refusal(fault, form.get("type"))
+        if refusal is not None:
+            pause = {"busy": "0", "later": "3600"}.get(fault)
+            self._send(refusal, b"{}", {"Retry-After": pause} if pause else {})
+        elif fault in ANSWERS_OF_A_PIECE:
+            getattr(self, f"_{fault}")(body)
         else:
+            key = self.headers.get("Authorization", "")
             streams = {
                 "large": {"text": "a" * 1000, "times": 10_000},
                 "half": {"text": json.dumps(GOOD)[:60], "end": False},
+                "stall": {"text": json.dumps(GOOD), "pause_s": 30, "pause_after": json.dumps(GOOD).index("}")},
                 "text": {"text": "I am a language model and happy to help."},
                 "wrong": {"text": json.dumps(WRONG)},
+                "uncited": {"text": json.dumps(UNCITED)},
                 "nonsense": {"text": json.dumps(NONSENSE)},
                 "swapped": {"text": json.dumps(GOOD), "model": "another"},
+                "echo": {"text": json.dumps(GOOD).replace("glioma", key), "model": key},
             }
             self._stream(**{"text": json.dumps(GOOD), "model": body["model"], **streams.get(fault, {})})
 
+    def _silence(self, _: dict) -> None:
+        time.sleep(30)
+
+    def _elsewhere(self, _: dict) -> None:
+        port = self.server.server_address[1]
+        self._send(307, b"", {"Location": f"http://localhost:{port}/trap/v1/chat/completions"})
+
+    def _reset(self, _: dict) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+
+    def _bomb(self, _: dict) -> None:
+        self._send(200, gzip.compress(b"a" * 50_000_000), {"Content-Encoding": "gzip"})
+
+    def _page(self, _: dict) -> None:
+        self._send(200, b"<html>login</html>", {"Content-Type": "text/html"})
+
+    def _whole(self, body: dict) -> None:
+        message = {"message": {"content": json.dumps(GOOD)}, "finish_reason": "stop"}
+        answer = {"model": body["model"], "choices": [message], "usage": {"prompt_tokens": 3, "completion_tokens": 4}}
+        self._send(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+
+    def _cut(self, body: dict) -> None:
+        message = {"message": {"content": json.dumps(GOOD)[:200]}, "finish_reason": "length"}
+        answer = {"model": body["model"], "choices": [message]}
+        self._send(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+
     def _refusal(self, fault: str, kind: str | None) -> int | None:
-        refused = {"full": 429, "broken": 503, "absent": 404, "locked": 401}
+        refused = {"full": 429, "later": 429, "broken": 503, "absent": 404, "locked": 401}
         if fault == "busy" and calls[fault] < 3:
             return 429
         if fault == "old" and kind == "json_schema":
@@ -86,7 +133,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _stream(self, text: str, times: int = 1, end: bool = True, model: str = "m") -> None:
+    def _stream(
+        self, text: str, times: int = 1, end: bool = True, model: str = "m", pause_s: float = 0, pause_after: int = 0
+    ) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
@@ -94,11 +143,23 @@ class Handler(BaseHTTPRequestHandler):
         size = max(20, len(text) // 5)
         for _ in range(times):
             for start in range(0, len(text), size):
-                event = {"model": model, "choices": [{"delta": {"content": text[start : start + size]}}]}
-                self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
-        if end:
-            self.wfile.write(b'data: {"choices": [], "usage": {"total_tokens": 42}}\n\ndata: [DONE]\n\n')
+                part = text[start : start + size]
+                chat = {"model": model, "choices": [{"delta": {"content": part}}]}
+                self._event({"type": "response.output_text.delta", "delta": part} if self.as_responses else chat)
+                if start + size > pause_after:
+                    time.sleep(pause_s)
+        if end and self.as_responses:
+            output = [{"type": "message", "content": [{"type": "output_text", "text": text}]}]
+            usage = {"input_tokens": 40, "output_tokens": 2}
+            self._event({"type": "response.completed", "response": {"model": model, "output": output, "usage": usage}})
+        elif end:
+            self._event({"choices": [], "usage": {"prompt_tokens": 40, "completion_tokens": 2}})
+            self.wfile.write(b"data: [DONE]\n\n")
         self.close_connection = True
+
+    def _event(self, event: dict) -> None:
+        self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
+        self.wfile.flush()
 
     def log_message(self, *_: object) -> None:
         pass

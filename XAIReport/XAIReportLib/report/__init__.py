@@ -7,7 +7,9 @@
     narrative.py     sentences written from the findings alone, each with JSON pointers (the template:
                      passages.py and places.py)
     grounding/       whether a text says only what the findings hold
-    outbound.py      what a language model is given; chat.py asks one; language_models.py checks what it says
+    language_models.py  a narrative by a language model: who was chosen, what stands of the answer (answers.py: its form)
+    outbound.py      what a language model is given; servers.py: which, where, consent, keys; prices.py: the user's
+    chat.py          one question to a server: wire.py (the two interfaces as JSON) and stream.py (over HTTP)
     dialogue.py      questions about a case, answered from its findings
     commands.py      the commands "check", "narrate" and "ask"
     planes.py        slices in true anatomical orientation

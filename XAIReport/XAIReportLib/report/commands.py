@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 
 from XAIReportLib.case import InputError
 
+from .servers import INTERFACES
+
 if TYPE_CHECKING:
+    from .narrative import Usage
     from .schema import Findings
 
 OK, NOT_SUPPORTED = 0, 1
@@ -59,46 +62,48 @@ def _add_narrate(commands: argparse._SubParsersAction) -> None:
         "narrate", help="have a language model write the text of a finished case, checked against its findings"
     )
     _add_findings(narrate)
-    narrate.add_argument(
-        "--narrator",
-        metavar="NAME",
-        required=True,
-        help="ollama, llama.cpp, vllm, xai, mistral, openai (any such server) or replay",
-    )
-    narrate.add_argument("--endpoint", metavar="URL", help="address of the server, such as http://localhost:11434/v1")
-    narrate.add_argument("--model", metavar="M", default="", help="the model's name on that server")
-    narrate.add_argument(
-        "--allow-remote", metavar="HOST", action="append", default=[], help="consent to send the findings to this host"
-    )
-    narrate.add_argument("--replay", metavar="FILE", type=Path, help="stored answers, with --narrator replay")
-    narrate.add_argument(
-        "--store", metavar="FILE", type=Path, help="keep the model's answers in this file, for --narrator replay"
-    )
+    _add_choice(narrate, required=True)
     narrate.add_argument(
         "--output", metavar="FILE", type=Path, required=True, help="the narrative as JSON; never the result's own"
     )
     narrate.set_defaults(run=narrate_findings)
 
 
+def _add_choice(command: argparse.ArgumentParser, required: bool) -> None:
+    """Who writes, and consent. There is no option for a key: it comes from the environment or the system's keyring."""
+    command.add_argument(
+        "--narrator",
+        metavar="NAME",
+        required=required,
+        help="ollama, llama.cpp, vllm, xai, mistral, openai (any such server), replay or template",
+    )
+    command.add_argument("--endpoint", metavar="URL", help="address of the server, such as http://localhost:11434/v1")
+    command.add_argument("--interface", choices=tuple(INTERFACES), help="chat/completions or responses")
+    command.add_argument("--model", metavar="M", help="the model's name on that server")
+    command.add_argument(
+        "--allow-remote", metavar="HOST", action="append", help="consent to send the findings to this host"
+    )
+    command.add_argument("--replay", metavar="FILE", type=Path, help="stored answers, with --narrator replay")
+    command.add_argument(
+        "--store", metavar="FILE", type=Path, help="keep the model's answers in this file, for --narrator replay"
+    )
+    command.add_argument("--prices", metavar="FILE", type=Path, help="your price table, to tell what an answer costs")
+
+
+_CHOICE = ("narrator", "endpoint", "interface", "model", "allow_remote", "replay", "store", "prices")
+
+
 def narrate_findings(options: argparse.Namespace) -> int:
     """Writes the narrative of a language model to a file of its own and prints it; the template's report stays as it is."""
-    from .chat import server
-    from .language_models import asker, replay, stored, write
+    from .language_models import choice_of, narrate
 
     found = findings_at(options.findings)
     if options.output.exists() and options.output.name == "narrative.json":
         raise InputError(
             "narrative.json holds the template's text and is not replaced; give another name for --output."
         )
-    if options.narrator == "replay":
-        if options.replay is None:
-            raise InputError("narrator replay has no stored answers; give --replay FILE.")
-        asked = replay(options.replay)
-    else:
-        asked = asker(server(options.narrator, options.endpoint, options.model, options.allow_remote))
-    if options.store is not None:
-        asked = stored(options.store, asked)
-    story = write(found, options.narrator, asked)
+    choice = choice_of({name: getattr(options, name) for name in _CHOICE})
+    story = narrate(found, choice)
     partial = options.output.with_name(f".{options.output.name}.part")
     try:
         partial.write_text(story.to_json(), encoding="utf-8")
@@ -115,7 +120,18 @@ def narrate_findings(options: argparse.Namespace) -> int:
         options.console.warning(
             f"{len(story.left_out)} sentences of the model were left out, as the findings do not hold them."
         )
+    if story.usage is not None:
+        print(_took(story.usage), file=sys.stderr)
     return OK if story.narrator == options.narrator else NOT_SUPPORTED
+
+
+def _took(usage: Usage) -> str:
+    """What the answers took, in a sentence."""
+    tokens = "tokens not counted by the server"
+    if usage.input_tokens is not None and usage.output_tokens is not None:
+        tokens = f"{usage.input_tokens} tokens read and {usage.output_tokens} written"
+    price = "" if usage.cost is None else f", {usage.cost:.6f} {usage.currency} by your price table"
+    return f"{usage.answers} answers in {usage.seconds:.1f} s, {tokens}{price}."
 
 
 def check_file(options: argparse.Namespace) -> int:

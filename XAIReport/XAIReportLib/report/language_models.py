@@ -1,104 +1,234 @@
 """A narrative by a language model: asked with the outgoing part of the findings, and checked sentence by sentence.
 
-Supported sentences stand. A section with a contradicted sentence, or without a supported one, is the template's; unsupported
-sentences are left out and kept apart. After two failures the whole narrative is the template's, and says why.
+Supported sentences that cite what they rest on stand. A section with a contradicted sentence, or without a supported one, is the
+template's; other sentences are left out and kept apart. After two failures the whole narrative is the template's, and says why.
+
+    ``narrate`` is the one door: for the command line, for the worker's request "narrate", and for Python.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from XAIReportLib.case import InputError
 
-from . import narrative
-from .chat import Answer, ChatError, Server, ask
-from .grounding import CheckedSentence, check_text, sentences
-from .narrative import LeftOut, Narrative, Sentence, resolve
-from .outbound import SCHEMA, SECTIONS, messages
+from . import narrative, outbound, prices
+from .answers import Asker, Items, is_sentence, items_of, replay, stored
+from .chat import Answer, ChatError, Question, ask
+from .grounding import Checker
+from .narrative import LeftOut, Narrative, Sentence, Usage
+from .outbound import SECTIONS
+from .pointers import resolve
 from .schema import Findings
+from .servers import server
 
 TRIES = 2
-Asker = Callable[[Findings], Answer]
-
-
-def asker(
-    server: Server, piece: Callable[[str], None] | None = None, cancelled: Callable[[], bool] | None = None
-) -> Asker:
-    """Asks a server."""
-    return lambda findings: ask(server, messages(findings), SCHEMA, piece, cancelled)
-
-
-def replay(path: Path) -> Asker:
-    """Gives the answers that ``store`` kept, in their order; each fits the findings that it was given for.
-
-    Raises:
-        InputError: the file cannot be read.
-    """
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        kept = [(row["findings_sha256"], Answer(**row["answer"])) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path.name} holds no stored answers ({type(error).__name__}); make it with --store."
-        ) from error
-
-    def answer(findings: Findings) -> Answer:
-        for index, (sha256, stored) in enumerate(kept):
-            if sha256 == findings.sha256():
-                del kept[index]
-                return stored
-        raise ChatError(f"{path.name} holds no further answer for these findings.")
-
-    return answer
-
-
-def stored(path: Path, inner: Asker) -> Asker:
-    """Asks ``inner`` and keeps each answer, one JSON line each, for ``replay``."""
-
-    def answer(findings: Findings) -> Answer:
-        given = inner(findings)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"findings_sha256": findings.sha256(), "answer": asdict(given)}) + "\n")
-        return given
-
-    return answer
+TEMPLATE, REPLAY = "template", "replay"
+# Called with each sentence as soon as it was checked and found supported; with None when those heard so far are void.
+Said = Callable[[Sentence | None], None]
 
 
 @dataclass(frozen=True)
-class _Checked:
-    """What a model's answer held: sentences by section, with the outcome of the check."""
+class Choice:
+    """Who writes, and what a person has consented to.
+
+    Attributes:
+        narrator: "template", "replay" or a name of servers.SERVERS.
+        model, endpoint, interface: of the server; None takes the server's own.
+        allow_remote: hosts that the findings may be sent to; this machine needs no consent.
+        allow_pictures: hosts that pictures of the case may be sent to as well, this machine included.
+        replay, store: files of kept answers, to read and to add to.
+        prices: a price table (prices.py).
+    """
+
+    narrator: str
+    model: str = ""
+    endpoint: str | None = None
+    interface: str | None = None
+    allow_remote: tuple[str, ...] = ()
+    allow_pictures: tuple[str, ...] = ()
+    replay: Path | None = None
+    store: Path | None = None
+    prices: Path | None = None
+
+
+def choice_of(options: dict[str, Any]) -> Choice:
+    """A choice from plain values, as they come through a pipe or from a command line; None takes the default.
+
+    Raises:
+        InputError: an option is unknown, or the narrator is missing.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in ("allow_remote", "allow_pictures"):
+        given[name] = tuple(given.get(name, ()))
+    for name in ("replay", "store", "prices"):
+        if name in given:
+            given[name] = Path(given[name])
+    try:
+        return Choice(**given)
+    except TypeError as error:
+        raise InputError(f"The request for a narrative cannot be read ({error}).") from error
+
+
+def narrate(
+    findings: Findings,
+    choice: Choice,
+    said: Said | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    waiting: Callable[[], None] | None = None,
+) -> Narrative:
+    """The narrative of ``findings`` by the chosen narrator; the template's, with the reason in its notes, where that fails.
+
+    Args:
+        said: hears each supported sentence while the answer arrives; the narrative that is returned is what counts.
+        cancelled: asked ten times a second.
+        waiting: called as often while nothing comes.
+
+    Raises:
+        InputError: the choice cannot be followed, or lacks a person's consent.
+        Cancelled: ``cancelled`` returned True.
+    """
+    if choice.narrator == TEMPLATE:
+        return narrative.told(findings)
+    asked = asker(findings, choice, cancelled, waiting)
+    table = prices.read(choice.prices) if choice.prices else {}
+    return write(findings, choice.narrator, asked, said, table)
+
+
+def asker(
+    findings: Findings,
+    choice: Choice,
+    cancelled: Callable[[], bool] | None = None,
+    waiting: Callable[[], None] | None = None,
+) -> Asker:
+    """What asks the chosen server, or the file of kept answers.
+
+    Raises:
+        InputError: the choice cannot be followed, or lacks a person's consent.
+    """
+    if choice.narrator == REPLAY:
+        if choice.replay is None:
+            raise InputError("narrator replay has no stored answers; give --replay FILE.")
+        return replay(choice.replay, findings.sha256())
+    at = server(
+        choice.narrator, choice.endpoint, choice.model, choice.allow_remote, choice.interface, choice.allow_pictures
+    )
+
+    def asked(question: Question, listener: Any) -> Answer:
+        return ask(at, question, listener, cancelled, waiting)
+
+    return stored(choice.store, findings.sha256(), asked) if choice.store else asked
+
+
+def write(
+    findings: Findings,
+    name: str,
+    asked: Asker,
+    said: Said | None = None,
+    table: dict[str, prices.Price] | None = None,
+) -> Narrative:
+    """The narrative of ``findings`` by the model that ``asked`` asks; the template's where that fails."""
+    template, reading = narrative.told(findings), Reading(findings)
+    notes: list[str] = []
+    left_out: tuple[LeftOut, ...] = ()
+    answers: list[Answer] = []
+    for _ in range(TRIES):
+        try:
+            answer = asked(outbound.question(findings), reading.listener(said))
+            answers.append(answer)
+            read = reading.read(answer.text)
+        except ChatError as error:
+            notes.append(str(error))
+            continue
+        left_out = (*left_out, *read.left_out)
+        if any(read.kept.values()):
+            story = _joined(template, read, name, answer, notes)
+            break
+        notes.append("No sentence of the answer is held by the findings.")
+    else:
+        notes.append("The text is the template's.")
+        story = template.model_copy(update={"notes": tuple(notes)})
+    return story.model_copy(update={"left_out": left_out, "usage": usage_of(answers, table or {})})
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What an answer held: sentences by section, those left out, and sections with a contradicted sentence."""
 
     kept: dict[str, list[Sentence]]
     left_out: tuple[LeftOut, ...]
     contradicted: frozenset[str]
 
 
-def write(findings: Findings, name: str, asked: Asker) -> Narrative:
-    """The narrative of ``findings`` by the model that ``asked`` asks; the template's where that fails."""
-    template = narrative.told(findings)
-    notes: list[str] = []
-    left_out: tuple[LeftOut, ...] = ()
-    for _ in range(TRIES):
-        try:
-            answer = asked(findings)
-            read = _read(answer, findings)
-        except ChatError as error:
-            notes.append(str(error))
-            continue
-        left_out = (*left_out, *read.left_out)
-        if any(read.kept.values()):
-            return _joined(template, read, name, answer, notes, left_out)
-        notes.append("No sentence of the answer is held by the findings.")
-    notes.append("The text is the template's.")
-    return template.model_copy(update={"notes": tuple(notes), "left_out": left_out})
+class Reading:
+    """Reads answers on one case: form, pointers and grounding of every sentence."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._checker = Checker(findings)
+        self._given = outbound.facts(findings)  # a model can cite only what it was given
+
+    def listener(self, said: Said | None) -> Items:
+        """Hands on each supported sentence while the answer arrives."""
+        if said is None:
+            return Items(lambda _: None, lambda: None)
+        return Items(lambda item: self._say(item, said), lambda: said(None))
+
+    def _say(self, item: Any, said: Said) -> None:
+        if is_sentence(item):
+            for sentence in self._of(item):
+                if isinstance(sentence, Sentence):
+                    said(sentence)
+
+    def read(self, text: str) -> Checked:
+        """Every sentence of an answer, checked.
+
+        Raises:
+            ChatError: the answer is no JSON document of sentences.
+        """
+        kept: dict[str, list[Sentence]] = {section: [] for section in SECTIONS}
+        left_out: list[LeftOut] = []
+        for item in items_of(text):
+            for sentence in self._of(item) if is_sentence(item) else ():
+                if isinstance(sentence, Sentence):
+                    kept[sentence.section].append(sentence)
+                else:
+                    left_out.append(sentence)
+        wrong = frozenset(sentence.section for sentence in left_out if sentence.outcome == "contradicted")
+        return Checked(kept, tuple(left_out), wrong)
+
+    def _of(self, item: dict[str, Any]) -> list[Sentence | LeftOut]:
+        section, error = item["section"], self._citation_error(item.get("evidence"))
+        result: list[Sentence | LeftOut] = []
+        for found in self._checker.text(" ".join(item["text"].split())):
+            if found.verdict != "supported":
+                result.append(LeftOut(text=found.text, section=section, outcome=found.verdict, why=found.reason))
+            elif error:
+                result.append(LeftOut(text=found.text, section=section, outcome="unsupported", why=error))
+            else:
+                pointers = tuple(pointer.removeprefix("#") for pointer in item["evidence"])
+                said = Sentence(text=found.text, section=section, evidence=pointers, outcome="supported")
+                result.append(said)
+        return result
+
+    def _citation_error(self, evidence: Any) -> str:
+        """Why what a sentence cites is no evidence; empty where it is."""
+        if not isinstance(evidence, list) or not evidence:
+            return "It does not say what it rests on."
+        for pointer in evidence:
+            try:
+                if not isinstance(pointer, str) or pointer in ("", "#"):
+                    raise KeyError
+                resolve(self._given, pointer.removeprefix("#"))
+            except KeyError:
+                shown = pointer[:60] if isinstance(pointer, str) and pointer else "nothing in particular"
+                return f"It cites {shown}, which is no place in the findings that were given."
+        return ""
 
 
-def _joined(
-    template: Narrative, read: _Checked, name: str, answer: Answer, notes: list[str], left_out: tuple[LeftOut, ...]
-) -> Narrative:
+def _joined(template: Narrative, read: Checked, name: str, answer: Answer, notes: list[str]) -> Narrative:
     texts: list[Sentence] = []
     for section in narrative.SECTIONS:
         own = read.kept.get(section, []) if section not in read.contradicted else []
@@ -112,62 +242,22 @@ def _joined(
             "model_returned": answer.returned,
             "sentences": tuple(texts),
             "notes": tuple(notes),
-            "left_out": left_out,
         }
     )
 
 
-def _read(answer: Answer, findings: Findings) -> _Checked:
-    """The sentences of an answer, checked.
-
-    Raises:
-        ChatError: the answer is no JSON document of sentences.
-    """
-    document = findings.model_dump(mode="json")
-    kept: dict[str, list[Sentence]] = {section: [] for section in SECTIONS}
-    left_out: list[LeftOut] = []
-    contradicted = set()
-    for item in _items(answer):
-        text, section = " ".join(item["text"].split()), item["section"]
-        checked = check_text(text, findings)
-        pointers = tuple(p for p in item.get("evidence", []) if _points(document, p))
-        for found in checked:
-            if found.verdict == "supported":
-                kept[section].append(
-                    Sentence(
-                        text=found.text,
-                        section=section,
-                        evidence=pointers or ("/prediction/outcome",),
-                        outcome="supported",
-                    )
-                )
-            else:
-                left_out.append(_left_out(found, section))
-                contradicted |= {section} if found.verdict == "contradicted" else set()
-    return _Checked(kept, tuple(left_out), frozenset(contradicted))
-
-
-def _left_out(found: CheckedSentence, section: str) -> LeftOut:
-    return LeftOut(text=found.text, section=section, outcome=found.verdict, why=found.reason)
-
-
-def _items(answer: Answer) -> list[dict]:
-    text = answer.text.strip().removeprefix("```json").removeprefix("```").removesuffix("```")
-    try:
-        items = json.loads(text)["sentences"]
-        usable = [i for i in items if isinstance(i["text"], str) and i["section"] in SECTIONS and sentences(i["text"])]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ChatError("The answer is not the JSON document of sentences that was asked for.") from error
-    if not usable:
-        raise ChatError("The answer holds no sentence.")
-    return usable
-
-
-def _points(document: dict, pointer: object) -> bool:
-    if not isinstance(pointer, str):
-        return False
-    try:
-        resolve(document, pointer)
-    except KeyError:
-        return False
-    return True
+def usage_of(answers: list[Answer], table: dict[str, prices.Price]) -> Usage | None:
+    """Tokens, seconds and, by the user's prices, the cost of all answers; what one of them does not tell is not told."""
+    if not answers:
+        return None
+    counted = [(a.input_tokens, a.output_tokens) for a in answers]
+    costs = [prices.cost(answer, table) for answer in answers]
+    known = all(costs) and len({cost[1] for cost in costs if cost}) == 1
+    return Usage(
+        answers=len(answers),
+        input_tokens=None if any(a is None for a, _ in counted) else sum(a for a, _ in counted if a is not None),
+        output_tokens=None if any(b is None for _, b in counted) else sum(b for _, b in counted if b is not None),
+        seconds=round(sum(answer.seconds for answer in answers), 3),
+        cost=round(sum(cost[0] for cost in costs if cost), 6) if known else None,
+        currency=next(cost[1] for cost in costs if cost) if known else "",
+    )

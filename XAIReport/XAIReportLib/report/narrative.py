@@ -18,7 +18,7 @@ from .places import anatomy, doubts, evidence, findings_of
 from .pointers import resolve
 from .schema import Findings, Part
 
-__all__ = ["SECTIONS", "LeftOut", "Narrative", "Sentence", "checked", "resolve", "told", "write"]
+__all__ = ["SECTIONS", "LeftOut", "Narrative", "Sentence", "Usage", "checked", "resolve", "told", "write"]
 
 
 def _before_anything_else(findings: Findings) -> Iterator[Passage]:
@@ -61,10 +61,22 @@ class LeftOut(Part):
     why: str
 
 
+class Usage(Part):
+    """What the answers of a language model took. Tokens as its server counts them, null where it does not; ``cost`` by a price
+    table of the user's own, null without one."""
+
+    answers: int
+    input_tokens: int | None
+    output_tokens: int | None
+    seconds: float
+    cost: float | None
+    currency: str
+
+
 class Narrative(Part):
     """Sentences tied by hash to the findings that they were written from.
 
-    ``model_requested`` and ``model_returned``: of a language model; ``notes``: what went wrong on the way.
+    ``model_requested`` and ``model_returned``: of a language model; ``usage``: what it took; ``notes``: what went wrong on the way.
     """
 
     schema_version: Literal["1.0.0"] = "1.0.0"
@@ -75,6 +87,7 @@ class Narrative(Part):
     model_returned: str = ""
     notes: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    usage: Usage | None = None
     sentences: tuple[Sentence, ...]
 
     def of_section(self, section: str) -> tuple[Sentence, ...]:

@@ -1,7 +1,7 @@
 """What a language model is given: a part of the findings, by allow-list, and the rules of wording. Nothing else ever leaves.
 
-No voxel, name, date, id, path or free text is in it: of the findings only numbers, names of classes, methods and atlas
-regions, sides and verdicts. Paths in it are those of findings.json, so that a model can cite what it says.
+No voxel, name, date, id, path or free text is in it: of the findings only numbers and words of closed lists (classes of the
+model, methods, atlas regions, sides, verdicts). Paths in it are those of findings.json, so that a model can cite what it says.
 """
 
 from __future__ import annotations
@@ -11,27 +11,62 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from XAIReportLib.results import SALIENCY_METHODS
+
+from .chat import Question
 from .schema import Findings
 
-# Nested keys that may go out. True: numbers, booleans, null, and texts that look like a name.
-_ALLOWED: dict[str, Any] = {
-    "image": {"modality": True, "has_geometry": True, "forced": True},
-    "model": {"classes": True, "score_level": True},
-    "prediction": {"outcome": True, "label": True, "scores": True, "class_set": True, "uncertainty": True},
-    "lesions": {
-        "name": True, "voxels": True, "volume_ml": True, "side": True, "left_percent": True, "right_percent": True,
-        "image_side": True,
-        "regions": {"name": True, "lobe": True, "side": True, "percent_of_lesion": True, "nearest": True, "nearest_mm": True},
-    },
-    "lesion_total": True,
-    "saliency": {
-        "method": True, "target": True, "percentile": True, "mask_volume_ml": True, "mask_voxels": True,
-        "dice_with_lesion": True, "side": True, "image_side": True,
-        "regions": {"name": True, "lobe": True, "side": True, "percent_of_mask": True},
-    },
-    "anatomy": {"registration": {"verdict": True}, "atlas": True},
-}  # fmt: skip
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9 _,'()/+-]{0,79}")
+_PART = re.compile(r"[A-Za-z][A-Za-z0-9+-]*(?:[_ ][A-Za-z0-9+-]+){0,2}")
+# Words of the atlas's names and lobes: a place that holds another word is not named.
+_PLACES = frozenset(re.findall(r"[a-z']+", """
+    accumbens amygdala and angular anterior brain brainstem caudate central cerebellum cerebral cingulate cortex
+    cuneal deep division formerly frontal fusiform globus grey gyrus heschl heschl's hippocampus inferior insula
+    insular intracalcarine juxtapositional lateral left limbic lingual lobe lobule matter medial middle midline
+    motor nucleus occipital opercular opercularis operculum orbital other pallidum paracingulate parahippocampal
+    parietal pars part pituitary planum polare pole postcentral posterior precentral precuneous precuneus putamen
+    region right s sellar stem subcallosal superior supplementary supracalcarine supramarginal temporal temporale
+    temporooccipital thalamus triangularis ventricle white
+"""))  # fmt: skip
+
+
+def is_place(text: str) -> bool:
+    """Whether ``text`` is made of the atlas's words alone."""
+    return not re.search(r"[^A-Za-z ,'()/-]", text) and set(re.findall(r"[a-z']+", text.lower())) <= _PLACES
+
+
+def _rules(findings: Findings) -> dict[str, Any]:
+    """Nested keys that may go out. A function says which texts (and names of keys) may; True: only numbers, booleans, null and
+    what the schema itself enumerates."""
+    classes = {name for name in findings.model.classes if len(name) <= 40 and _PART.fullmatch(name)}
+
+    def label(text: str) -> bool:
+        return text in classes
+
+    return {
+        "image": {"modality": {"MR"}.__contains__, "has_geometry": True, "forced": True},
+        "model": {"classes": label, "score_level": True},
+        "prediction": {
+            "outcome": True, "label": label, "scores": label, "class_set": label,
+            "uncertainty": {"entropy", "plane_agreement"}.__contains__,
+        },
+        "lesions": {
+            "name": re.compile(r"lesion-[0-9]+").fullmatch, "voxels": True, "volume_ml": True, "side": True,
+            "left_percent": True, "right_percent": True, "image_side": True,
+            "regions": {
+                "name": is_place, "lobe": is_place, "side": True, "percent_of_lesion": True, "nearest": is_place,
+                "nearest_mm": True,
+            },
+        },
+        "lesion_total": {"count": True, "voxels": True, "volume_ml": True},
+        "saliency": {
+            "method": set(SALIENCY_METHODS).__contains__, "target": label, "percentile": True, "mask_volume_ml": True,
+            "mask_voxels": True, "dice_with_lesion": True, "side": True, "image_side": True,
+            "regions": {"name": is_place, "lobe": is_place, "side": True, "percent_of_mask": True},
+        },
+        "anatomy": {"registration": {"verdict": True}},
+    }  # fmt: skip
+
+
 SECTIONS = ("findings", "anatomy", "evidence", "impression", "confidence")
 SCHEMA = {
     "type": "object",
@@ -67,22 +102,21 @@ RULES = """You write sentences of a research report on one brain MRI from a JSON
 
 def facts(findings: Findings) -> dict[str, Any]:
     """The part of the findings that may go out; lists keep their places, so that pointers fit both documents."""
-    return _allowed(findings.model_dump(mode="json"), _ALLOWED)
+    return _allowed(findings.model_dump(mode="json"), _rules(findings))
 
 
 def _allowed(value: Any, rule: Any) -> Any:
     if isinstance(value, list):
         return [_allowed(item, rule) for item in value]
+    if isinstance(rule, dict):
+        return {key: _allowed(value[key], inner) for key, inner in rule.items() if key in value}
     if isinstance(value, Mapping):
-        inner = rule if isinstance(rule, dict) else None
-        keys = [key for key in value if _NAME.fullmatch(key) and (inner is None or key in inner)]
-        return {key: _allowed(value[key], True if inner is None else inner[key]) for key in keys}
+        return {key: _allowed(item, rule) for key, item in value.items() if callable(rule) and rule(key)}
     if isinstance(value, str):
-        return value if not value or _NAME.fullmatch(value) else None
+        return value if rule is True or rule(value) else None  # True: one of the schema's own words
     return value if value is None or isinstance(value, bool | int | float) else None
 
 
-def messages(findings: Findings) -> list[dict[str, str]]:
-    """A chat of two messages: the rules, and the facts as JSON."""
-    document = json.dumps(facts(findings), ensure_ascii=True, sort_keys=True)
-    return [{"role": "system", "content": RULES}, {"role": "user", "content": document}]
+def question(findings: Findings) -> Question:
+    """What a server is asked for a narrative: the rules, and the facts as JSON."""
+    return Question(RULES, json.dumps(facts(findings), ensure_ascii=True, sort_keys=True), SCHEMA)

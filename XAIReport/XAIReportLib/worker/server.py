@@ -22,6 +22,8 @@ from XAIReportLib.worker.protocol import BEAT, CANCEL, PROTOCOL, ProtocolError, 
 HEARTBEAT_S = 5.0
 # A request that uses less of one processor than this share is not at work; the beat itself uses far less.
 LIVELY_SHARE = 0.005
+# How often is said that a language model is being waited for.
+WAITING_S = 2.0
 # How long a request may take to stop when the client is gone.
 CLEAN_UP_S = 3.0
 
@@ -34,8 +36,8 @@ class Channel:
         self._send = send
         self._stop = threading.Event()
 
-    def progress(self, stage: str, fraction: float, message: str) -> None:
-        self._send(self.id, "progress", {"stage": stage, "fraction": fraction, "message": message})
+    def progress(self, stage: str, fraction: float, message: str, **more: Any) -> None:
+        self._send(self.id, "progress", {"stage": stage, "fraction": fraction, "message": message, **more})
 
     def log(self, text: str) -> None:
         self._send(self.id, "log", {"text": text})
@@ -104,6 +106,49 @@ def revise(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
     return {"folder": str(revision.revise(parameters["folder"], labels, affine, parameters["output"]))}
 
 
+def narrate(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The text of a finished case by a language model: parameters ``findings`` (the file or its folder) and those of
+    language_models.Choice. Each supported sentence is a progress event; returns the narrative, and writes nothing but ``store``.
+    """
+    from XAIReportLib.report.language_models import narrate as write
+
+    found, choice = _language_request(parameters)
+    story = write(found, choice, _said(channel), channel.cancelled, _waiting(channel, choice.narrator))
+    return {"narrative": story.model_dump(mode="json")}
+
+
+def _language_request(parameters: dict[str, Any]) -> tuple[Any, Any]:
+    """Findings and who writes, of the parameters of a request. Raises InputError."""
+    from XAIReportLib.report.commands import findings_at
+    from XAIReportLib.report.language_models import choice_of
+
+    options = dict(parameters)
+    return findings_at(Path(options.pop("findings"))), choice_of(options)
+
+
+def _said(channel: Channel) -> Callable[[Any], None]:
+    """Each checked sentence as a progress event; a null sentence says that those before it are void."""
+
+    def said(sentence: Any) -> None:
+        text = "" if sentence is None else sentence.text
+        channel.progress("narrate", 0.0, text, sentence=None if sentence is None else sentence.model_dump(mode="json"))
+
+    return said
+
+
+def _waiting(channel: Channel, name: str) -> Callable[[], None]:
+    """Says now and then that a server is being waited for: a request that waits uses no processor time."""
+    began = last = time.monotonic()
+
+    def waiting() -> None:
+        nonlocal last
+        if time.monotonic() - last >= WAITING_S:
+            last = time.monotonic()
+            channel.progress("narrate", 0.0, f"waiting for {name}, {last - began:.0f} s")
+
+    return waiting
+
+
 def ping(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - a handler's signature
     return {"pong": True, "python": sys.version.split()[0]}
 
@@ -113,6 +158,7 @@ HANDLERS: dict[str, Handler] = {
     "prepare_revision": prepare_revision,
     "revise": revise,
     "bundle": describe_bundle,
+    "narrate": narrate,
     "ping": ping,
 }
 

@@ -1,0 +1,136 @@
+"""A language model's answer: a JSON document of sentences, read while it arrives, kept and replayed.
+
+A kept answer is one line of JSON, and an answer of any model, however it was had, can be written so and checked later:
+
+    {"findings_sha256": ..., "task": "narrative", "answer": {"text": ..., "requested": ..., "returned": ...}}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from json.decoder import JSONDecoder
+from pathlib import Path
+from typing import Any
+
+from XAIReportLib.case import InputError
+
+from .chat import Answer, ChatError, Listener, Question
+from .grounding import sentences
+from .outbound import SECTIONS
+
+NARRATIVE = "narrative"  # the task of writing a narrative; a question of the dialogue has a name of its own
+Asker = Callable[[Question, Listener], Answer]
+
+
+class Items:
+    """The items of ``{"sentences": [...]}``, each as soon as it is complete; a Listener.
+
+    Args:
+        take: called with each complete item.
+        begun: called when an answer starts, and with it what was heard before is void.
+    """
+
+    def __init__(self, take: Callable[[Any], None], begun: Callable[[], None]) -> None:
+        self._take, self._begun = take, begun
+        self._text, self._at = "", -1
+
+    def begin(self) -> None:
+        self._text, self._at = "", -1
+        self._begun()
+
+    def add(self, text: str) -> None:
+        self._text += text
+        if self._at < 0:
+            key = self._text.find('"sentences"')
+            self._at = self._text.find("[", key) + 1 if key >= 0 else 0
+            if self._at < 1:
+                self._at = -1
+                return
+        if "}" in text:
+            self._take_complete()
+
+    def _take_complete(self) -> None:
+        while True:
+            start = self._at
+            while start < len(self._text) and self._text[start] in " \t\r\n,":
+                start += 1
+            try:
+                item, self._at = JSONDecoder().raw_decode(self._text, start)
+            except ValueError:
+                return  # not complete, or no JSON at all, which is seen at the end
+            self._take(item)
+
+
+def items_of(text: str) -> list[Any]:
+    """All items of a whole answer.
+
+    Raises:
+        ChatError: it is no JSON document of sentences, or one without any.
+    """
+    bare = text.strip().removeprefix("```json").removeprefix("```").removesuffix("```")
+    try:
+        items = json.loads(bare)["sentences"]
+        if not isinstance(items, list):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ChatError("The answer is not the JSON document of sentences that was asked for.") from None
+    if not any(is_sentence(item) for item in items):
+        raise ChatError("The answer holds no sentence.")
+    return items
+
+
+def is_sentence(item: Any) -> bool:
+    """Whether an item has the form that was asked for; what it says is not looked at."""
+    return (
+        isinstance(item, dict)
+        and isinstance(item.get("text"), str)
+        and item.get("section") in SECTIONS
+        and bool(sentences(item["text"]))
+    )
+
+
+def replay(path: Path, sha256: str, task: str = NARRATIVE) -> Asker:
+    """Gives the kept answers to ``task`` on the findings with this hash, in their order.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        kept = [
+            Answer(**row["answer"])
+            for row in rows
+            if (row["findings_sha256"], row.get("task", NARRATIVE)) == (sha256, task)
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path.name} holds no stored answers ({type(error).__name__}); make it with --store."
+        ) from error
+
+    def answer(_: Question, listener: Listener) -> Answer:
+        if not kept:
+            raise ChatError(f"{path.name} holds no further answer for these findings.")
+        given = kept.pop(0)
+        listener.begin()
+        listener.add(given.text)
+        return given
+
+    return answer
+
+
+def stored(path: Path, sha256: str, inner: Asker, task: str = NARRATIVE) -> Asker:
+    """Asks ``inner`` and keeps each answer for ``replay``."""
+
+    def answer(question: Question, listener: Listener) -> Answer:
+        given = inner(question, listener)
+        row = {"findings_sha256": sha256, "task": task, "answer": asdict(given)}
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise InputError(f"{path.name} cannot be written ({error.strerror}); give another --store.") from error
+        return given
+
+    return answer
