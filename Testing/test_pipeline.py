@@ -93,7 +93,13 @@ def noise() -> Case:
 
 
 def test_what_is_no_head_is_not_analysed_and_says_so(tmp_path: Path) -> None:
-    analysis = analyze(noise(), tmp_path)
+    table = tmp_path / "table.csv"
+    table.write_text("age_years,sex\n61,F\n", encoding="utf-8")
+    analysis = analyze(noise(), tmp_path / "out", clinical_table=table)
+    told = "A clinical record (age_years, sex) is kept with this result; the model did not use it."
+    assert f"Warning: {told}" in [s.text for s in analysis.narrative.sentences if s.outcome == "supported"]
+    assert read_result(analysis.folder).clinical.read_text(encoding="utf-8") == "age_years,sex\n61,F\n"
+    assert read_result(analysis.folder).run["clinical"]["used_by_model"] is False
     assert analysis.prediction.outcome == "not_applicable"
     assert analysis.findings.lesions == ()
     assert read_result(analysis.folder).findings["prediction"]["label"] is None

@@ -70,6 +70,7 @@ class XAIReportParameterNode:
     """What the person has chosen; saved with the scene."""
 
     inputVolume: slicer.vtkMRMLScalarVolumeNode
+    clinicalTable: slicer.vtkMRMLTableNode
     bundle: str = "brain_tumor_mri"
     gradcamPlusPlus: bool = True
     gradcam: bool = True
@@ -100,7 +101,6 @@ class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.__init__(self, parent)
 
     def setup(self):
-        from XAIReportLib.panel import dependencies
         from XAIReportLib.panel.review import ReviewPanel
 
         ScriptedLoadableModuleWidget.setup(self)
@@ -109,11 +109,11 @@ class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.ui.volumeSelector.setMRMLScene(slicer.mrmlScene)
+        self.ui.clinicalSelector.setMRMLScene(slicer.mrmlScene)
         self.ui.resultSelector.setMRMLScene(slicer.mrmlScene)
         if self.logic is None:
             self.logic = XAIReportLogic()
-        requirements = self.resourcePath("requirements.txt")
-        self.panel = ReviewPanel(self.ui, self.logic, lambda: dependencies.ensure(requirements))
+        self.panel = ReviewPanel(self.ui, self.logic, self.resourcePath("requirements.txt"))
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
@@ -221,19 +221,20 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
         """Folder of the results of this Slicer: XAIReport in the folder that Slicer saves scenes to."""
         return Path(slicer.app.defaultScenePath) / "XAIReport"
 
-    def startAnalysis(self, volumeNode, listener, output=None, **options):
+    def startAnalysis(self, volumeNode, listener, output=None, clinicalTable=None, **options):
         """Hand a volume to the worker and return at once; ``listener`` (panel.run.Listener) hears how it goes.
 
         :param output: folder in which the result folder is made; ``defaultOutput()`` unless given.
+        :param clinicalTable: table node with the clinical record, kept with the result; no model uses it.
         :param options: bundle, saliency, device, case_id, keep, force, as in XAIReportLib.analyze. A volume that is
             analyzed again keeps its case id, so that the result takes the place of the earlier one or, with keep,
             stands beside it.
         :raises InputError: the volume cannot be analyzed.
         """
-        from XAIReportLib.scene.export import case_id_of, export_volume
+        from XAIReportLib.scene.export import case_id_of, export_inputs
 
         parameters = {"output": str(output or self.defaultOutput()), "case_id": case_id_of(volumeNode), **options}
-        self._run.start(lambda path: export_volume(volumeNode, path), parameters, listener)
+        self._run.start(lambda folder: export_inputs(volumeNode, clinicalTable, folder), parameters, listener)
 
     def analyze(self, volumeNode, **options):
         """Analyze a volume and return its result, loaded into the scene (scene.cases.LoadedResult). Slicer's window

@@ -9,6 +9,7 @@ import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,12 @@ class _Application:
     def testingEnabled(self) -> bool:
         return True
 
+    def revisionUserSettings(self) -> Any:
+        """The settings of this Slicer and no other; here a file of the test's own."""
+        from PySide6 import QtCore
+
+        return QtCore.QSettings(str(Path(self.temporaryPath) / "Slicer.ini"), QtCore.QSettings.IniFormat)
+
     def startupEnvironment(self) -> Any:
         from PySide6 import QtCore
 
@@ -55,13 +62,16 @@ class _Application:
 @dataclass
 class Host:
     """The running stand-in: the real scene, Slicer's packaging, the folder that stands for the user's, the modules
-    that were switched to, and the logics of the three slice views, which can draw."""
+    that were switched to, the logics of the three slice views, which can draw, and what the person was asked to confirm
+    and answers."""
 
     scene: Any
     packaging: Any
     folder: Path
     selected: list[str] = field(default_factory=list)
     views: list[Any] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+    consents: bool = True
 
 
 @contextmanager
@@ -137,7 +147,19 @@ def _util(host: Host) -> dict[str, Any]:
         "childWidgetVariables": _child_widget_variables,
         "reloadScriptedModule": _reload,
         "selectModule": host.selected.append,
+        "confirmOkCancelDisplay": partial(_confirm, host),
     }
+
+
+def _confirm(
+    host: Host,
+    text: str,
+    windowTitle: str | None = None,  # noqa: ARG001 - the original's signature
+    parent: Any = None,  # noqa: ARG001
+    **kwargs: Any,  # noqa: ARG001
+) -> bool:
+    host.questions.append(text)
+    return host.consents
 
 
 def _module_path(moduleName: str) -> str:

@@ -111,6 +111,7 @@ class Packaging:
     def __init__(self) -> None:
         self.unsatisfied: set[str] = set()
         self.installed: list[dict[str, Any]] = []
+        self.removed: list[str] = []
         self.declines = False
 
     def load_requirements(self, path: Any) -> list[Any]:
@@ -139,3 +140,8 @@ class Packaging:
         missing = [r.name for r in requirements if not self.pip_check(r)]
         self.installed.append({"packages": missing, "constraints": kept, "requester": requester})
         self.unsatisfied.clear()
+
+    def pip_uninstall(
+        self, requirements: Any, blocking: bool = True, logCallback: Any = None, completedCallback: Any = None
+    ) -> None:
+        self.removed += list(requirements)

@@ -42,6 +42,10 @@ class ctkCollapsibleButton(QtWidgets.QWidget):
         self._button.setGeometry(0, 0, self.width(), self.HEADER)
         super().resizeEvent(event)
 
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        self._set_collapsed(self._get_collapsed())  # children that came after it was folded
+
     def _get_text(self) -> str:
         return self._button.text()
 

@@ -329,3 +329,41 @@ def test_reload_brings_the_library_afresh(open_panel):
         assert review is not before
     finally:
         sys.modules.update(kept)
+
+
+def a_table(host: Any, **columns: list[str]) -> Any:
+    from vtkmodules.vtkCommonCore import vtkStringArray
+
+    node = host.scene.AddNewNodeByClass("vtkMRMLTableNode", "Clinical")
+    for name, cells in columns.items():
+        array = vtkStringArray()
+        array.SetName(name)
+        for cell in cells:
+            array.InsertNextValue(cell)
+        node.AddColumn(array)
+    return node
+
+
+def test_the_clinical_table_goes_to_the_worker_and_is_said_not_to_be_used(
+    open_panel, a_volume, a_worker, wait_until, a_host, tmp_path
+):
+    copy = tmp_path / "copy.csv"
+    body = f"import shutil\nshutil.copy(params['clinical_table'], {str(copy)!r})\ntell('cancelled', id)\nask()\n"
+    widget = open_panel(a_worker(body))
+    ui = selected(widget, a_volume)
+    ui.clinicalSelector.setCurrentNode(a_table(a_host, age_years=["61"], sex=["F"]))
+    assert ui.clinicalNoteLabel.text() == "kept, not used by the model"
+    ui.analyzeButton.click()
+    wait_until(lambda: not widget.logic.isRunning)
+    assert copy.read_text("utf-8").split() == ["age_years,sex", "61,F"]
+
+
+def test_a_wrong_clinical_table_is_refused_with_column_and_row_before_the_worker_is_asked(
+    open_panel, a_volume, a_host
+):
+    widget = open_panel()
+    ui = selected(widget, a_volume)
+    ui.clinicalSelector.setCurrentNode(a_table(a_host, age_years=["sixty"]))
+    ui.analyzeButton.click()
+    assert "Column age_years, row 2 of the clinical table holds 'sixty'" in ui.errorLabel.text()
+    assert not widget.logic.isRunning

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from PySide6 import QtWidgets  # noqa: F401 - a module that names PySide keeps its own names of properties, here methods
 
 pytestmark = pytest.mark.usefixtures("a_host")
 
@@ -127,3 +128,81 @@ def test_the_stand_in_refuses_what_the_original_lacks():
         @parameterNodeWrapper
         class Parameters:
             value: complex = 1j
+
+
+def test_the_room_that_is_told_is_enough_for_what_is_installed_here():
+    """Measured on this Python's own packages: the requirements with all that they need, and PyTorch with its libraries."""
+    import re
+    from importlib import metadata
+
+    from packaging.requirements import Requirement
+    from XAIReportLib.panel import dependencies
+
+    def closure(names: set[str], without: set[str]) -> set[str]:
+        found: set[str] = set()
+        while names:
+            name = re.sub(r"[-_.]+", "-", names.pop()).lower()
+            if name in found or name in without:
+                continue
+            try:
+                needed = metadata.requires(name) or ()
+            except metadata.PackageNotFoundError:
+                continue
+            found.add(name)
+            parsed = [Requirement(line) for line in needed]
+            names |= {r.name for r in parsed if r.marker is None or r.marker.evaluate({"extra": ""})}
+        return found
+
+    kept = {name.lower() for name in dependencies.KEPT}
+    lines = [line for line in Path(REQUIREMENTS).read_text("utf-8").splitlines() if line and not line.startswith("#")]
+    packages = closure({Requirement(line).name for line in lines}, kept)
+    torch = closure({"torch", "torchvision"}, packages | kept - {"torch", "torchvision"})
+    assert 100 < dependencies.megabytes(packages) < 1000 * dependencies.PACKAGES_GB
+    assert dependencies.megabytes(torch) < 1000 * dependencies.TORCH_GB
+
+
+def test_without_room_on_the_disk_nothing_is_installed(monkeypatch, a_host):
+    from XAIReportLib.panel import dependencies
+
+    a_host.packaging.unsatisfied = {"nibabel", "timm"}
+    monkeypatch.setattr(dependencies, "_freeGigabytes", lambda: 0.4)
+    assert "2 Python packages: up to 1 GB on the disk" in dependencies.need(REQUIREMENTS)
+    with pytest.raises(dependencies.MissingDependencies, match=r"needs 1 GB .* 0\.4 GB are free"):
+        dependencies.ensure(REQUIREMENTS)
+    assert a_host.packaging.installed == []
+
+
+def test_what_was_installed_can_be_removed_and_nothing_else(monkeypatch, open_panel, a_host, a_volume, a_worker):
+    from XAIReportLib.panel import dependencies
+
+    here = {"numpy", "timm"}
+    monkeypatch.setattr(dependencies, "_distributions", lambda: set(here))
+    monkeypatch.setattr(dependencies, "megabytes", lambda names: 7.0 * len(list(names)))
+    a_host.packaging.unsatisfied = {"nibabel"}
+    widget = open_panel(a_worker("ask()\n"))
+    ui = widget.ui
+    assert "Analyze first asks to install 1 Python packages" in ui.needLabel.text()
+    assert not ui.removeDownloadsButton.isEnabled()
+    installing = a_host.packaging.pip_ensure
+    monkeypatch.setattr(
+        a_host.packaging, "pip_ensure", lambda *a, **k: (installing(*a, **k), here.update({"nibabel", "torch"}))
+    )
+    ui.volumeSelector.setCurrentNode(a_volume)
+    ui.analyzeButton.click()
+    assert not ui.needLabel.isVisible()
+    assert "installed 1 Python packages" in ui.downloadsLabel.text()
+    monkeypatch.setattr(
+        a_host.packaging,
+        "pip_uninstall",
+        lambda names: (a_host.packaging.removed.extend(names), here.remove("nibabel")),
+    )
+    a_host.consents = False
+    ui.removeDownloadsButton.click()
+    assert a_host.packaging.removed == []
+    a_host.consents = True
+    ui.removeDownloadsButton.click()
+    assert "nibabel" in a_host.questions[-1]
+    assert "7 MB" in a_host.questions[-1]
+    assert a_host.packaging.removed == ["nibabel"]
+    assert not widget.logic.isRunning
+    assert not ui.removeDownloadsButton.isEnabled()

@@ -297,3 +297,20 @@ def test_what_a_later_version_adds_or_leaves_out_does_no_harm(open_panel, a_case
     assert "Later section" in ui.narrativeText.toPlainText()
     click_sentence(ui, "Something new.")
     assert not ui.percentileSlider.isEnabled()
+
+
+def test_a_clinical_record_of_the_result_is_in_the_scene_with_its_provenance(open_panel, a_case, wait_until):
+    from XAIReportLib.clinical import csv_text, provenance
+
+    record = {"age_years": "61", "sex": "F"}
+    (a_case / "clinical.csv").write_text(csv_text(record), "utf-8")
+    run = json.loads((a_case / "run.json").read_text("utf-8")) | {"clinical": provenance(record)}
+    (a_case / "run.json").write_text(json.dumps(run), "utf-8")
+    widget = open_panel()
+    widget.logic.openResult(a_case, widget.panel)
+    wait_until(lambda: not widget.logic.isOpening)
+    node = case_of(widget).clinical
+    assert [node.GetCellText(0, column) for column in range(2)] == ["61", "F"]
+    assert "not used by the model" in node.GetName()
+    assert node.GetAttribute("XAIReport.clinical.used_by_model") == "False"
+    assert node.GetAttribute("XAIReport.clinical.sha256") == provenance(record)["sha256"]

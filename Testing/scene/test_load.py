@@ -155,7 +155,7 @@ def test_a_failure_half_way_leaves_no_half_made_case(a_session, a_result, monkey
     def fail(*_: object) -> None:
         raise RuntimeError("no room")
 
-    monkeypatch.setattr(tables, "region_table", fail)
+    monkeypatch.setattr(tables, "table", fail)
     before = a_session.scene.GetNumberOfNodes()
     with pytest.raises(RuntimeError, match="no room"):
         load_result(a_result, a_session.scene)

@@ -151,6 +151,12 @@ def _add_analyze(commands: argparse._SubParsersAction) -> None:
         default=True,
         help="look again at changed images (the abnormality removed, only the abnormality, ...); default on",
     )
+    command.add_argument(
+        "--clinical",
+        metavar="CSV",
+        type=Path,
+        help="clinical record of the case, kept with the result; no model uses it",
+    )
     command.add_argument("--json-progress", action="store_true", help="progress and result as JSON lines on stdout")
     command.add_argument("--debug", action="store_true", help="show where an error came from")
     command.set_defaults(run=analyze)
@@ -178,6 +184,7 @@ def analyze(options: argparse.Namespace) -> int:
             keep=options.keep,
             force=options.force,
             counterfactuals=options.counterfactuals,
+            clinical_table=options.clinical,
             progress=lambda step: console.progress(step.stage, step.fraction, step.message),
         )
         scene = _add_scene(analysis.folder, console)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class Case:
         sha256: of the input file's bytes (of all files of a DICOM series, in order of their names).
         coloured: the file held true colours; ``image`` is their luminance.
         echo_time_ms: of a DICOM series, when its header gives one.
+        clinical: clinical record by column, as clinical.read_clinical gives it; no model uses it.
         contrast_agent: whether a DICOM header names a contrast agent; None for other files.
     """
 
@@ -47,6 +49,7 @@ class Case:
     coloured: bool = False
     echo_time_ms: float | None = None
     contrast_agent: bool | None = None
+    clinical: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_geometry(self) -> bool:

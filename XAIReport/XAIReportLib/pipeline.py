@@ -6,14 +6,14 @@ import json
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from XAIReportLib import __version__, anatomy
+from XAIReportLib import __version__, anatomy, clinical
 from XAIReportLib import saliency as evidence
 from XAIReportLib.arrays import write_arrays
 from XAIReportLib.case import Case, InputError
@@ -114,6 +114,7 @@ def analyze(
     force: bool = False,
     counterfactuals: bool = True,
     notes: Sequence[str] = (),
+    clinical_table: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Analysis:
@@ -128,6 +129,7 @@ def analyze(
         force: analyse an image that does not look like a head MRI; the report says so.
         counterfactuals: look again at changed images; a few seconds on two processor cores.
         notes: sentences that the report must show, for instance that the image is synthetic.
+        clinical_table: CSV with the clinical record of the case, which is kept with the result; no model uses it.
 
     Raises:
         InputError: the input, the bundle, the device or the output cannot be used; nothing was written.
@@ -136,7 +138,7 @@ def analyze(
     clock = _Clock(progress, cancelled)
     methods = _checked_methods(saliency)
     clock.enter("read", "reading the image")
-    case = source if isinstance(source, Case) else read_case(source, case_id)
+    case = _read(source, case_id, clinical_table)
     model = load_bundle(bundle)
     torch_device, device_reason = choose_device(device)
     refusal = unlike_head_mri(case)
@@ -179,7 +181,9 @@ def analyze(
 
     clock.enter("report", "writing the report")
     forced = bool(refusal) and force
-    warnings = [*notes, *prediction.warnings] + ([f"Analysed on demand although {refusal}"] if forced else [])
+    warnings = [*notes, *clinical.notes(case.clinical), *prediction.warnings] + (
+        [f"Analysed on demand although {refusal}"] if forced else []
+    )
     if case.contrast_agent is False and prediction.outcome != "not_applicable":
         warnings.append(WITHOUT_CONTRAST_AGENT)
     found = findings.build(
@@ -200,11 +204,22 @@ def analyze(
             write_arrays(partial, case, prediction, heatmaps, masks, place)
             run["timings_s"] = dict(clock.seconds)
             documents.write(partial, found, story, drawn, run)
-            text = json.dumps(run, indent=2, sort_keys=True) + "\n"
-            (partial / "run.json").write_text(text, encoding="utf-8")
+            _write_run(partial, run, case)
         folder = whole.target
     clock.leave()
     return Analysis(case, prediction, geometry, heatmaps, masks, place, found, story, run, folder)
+
+
+def _read(source: str | Path | Case, case_id: str | None, clinical_table: str | Path | None) -> Case:
+    case = source if isinstance(source, Case) else read_case(source, case_id)
+    return case if clinical_table is None else replace(case, clinical=clinical.read_clinical(clinical_table))
+
+
+def _write_run(folder: Path, run: dict[str, Any], case: Case) -> None:
+    text = json.dumps(run, indent=2, sort_keys=True) + "\n"
+    (folder / "run.json").write_text(text, encoding="utf-8")
+    if case.clinical:
+        (folder / clinical.FILE_NAME).write_text(clinical.csv_text(case.clinical), encoding="utf-8")
 
 
 def _checked_methods(wanted: Sequence[str]) -> tuple[str, ...]:
@@ -272,6 +287,7 @@ def _provenance(
         "geometry": None if case.affine is None else np.asarray(case.affine).round(6).tolist(),
         "bundle": {"name": model.name, "version": model.version, "sha256": model.sha256},
         "options": {"saliency": list(methods), "force": force, "counterfactuals": counterfactuals},
+        **({"clinical": clinical.provenance(case.clinical)} if case.clinical else {}),
         "device": device_reason,
         "seed": 0,
         "python": platform.python_version(),

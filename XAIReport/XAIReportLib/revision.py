@@ -1,9 +1,9 @@
-"""A reader's correction of the outlines: measured, located and worded by the same functions as the analysis."""
+"""What a reader changes: outlines, measured, located and worded by the same functions as the analysis, and sentences."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ import numpy as np
 
 from XAIReportLib.case import Case, InputError, head_mask
 from XAIReportLib.folder import ResultFolder, complete_or_absent, read_result
-from XAIReportLib.report import documents, findings, narrative, revised
+from XAIReportLib.report import documents, findings, narrative, readers_wording, revised
 from XAIReportLib.report.schema import Findings
 from XAIReportLib.results import AtlasRegion, RegionOverlap
+from XAIReportLib.reviews import Edit
 
-CORRECTED = "corrected"
+CORRECTED, REVIEWED = "corrected", "reviewed"
 
 
 def revise(folder: str | Path, labels: np.ndarray, affine: np.ndarray, output: str | Path) -> Path:
@@ -64,6 +65,27 @@ def write_corrected(folder: str | Path, labels: np.ndarray, affine: np.ndarray) 
         documents.write(partial, found, narrative.told(found), drawn, run)
         (partial / "run.json").write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return result.path / CORRECTED
+
+
+def write_reworded(folder: str | Path, edits: Sequence[Edit], corrected: bool = False) -> Path:
+    """Write the documents of a result with the reader's wording into ``reviewed`` inside its folder: complete or absent.
+
+    Args:
+        edits: of its review; each is checked anew.
+        corrected: of the case as ``write_corrected`` has left it.
+
+    Raises InputError when the folder is no finished result. Returns the folder of the documents.
+    """
+    result = read_result(folder)
+    source = result.path / CORRECTED if corrected else result.path
+    found = findings.load(source / "findings.json")
+    story = narrative.Narrative.model_validate_json((source / "narrative.json").read_text(encoding="utf-8"))
+    run = {**json.loads((source / "run.json").read_text(encoding="utf-8")), "sentences_edited_by_reader": len(edits)}
+    with complete_or_absent(result.path / REVIEWED) as partial:
+        drawn = sorted((source / "figures").glob("*.png"))
+        documents.write(partial, found, readers_wording.with_edits(story, edits, found), drawn, run)
+        (partial / "run.json").write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return result.path / REVIEWED
 
 
 def prepare() -> None:

@@ -1,22 +1,34 @@
-"""The section "Report": sentences that lead to their evidence, copy, export, and the reader's sign-off."""
+"""The section "Report": sentences that lead to their evidence, each with the word of the check, and copy."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import qt
 from slicer.i18n import tr as _
 
+from XAIReportLib.panel.editing import Editing
 from XAIReportLib.panel.statements import Target, resting_on, target_of
+from XAIReportLib.reviews import Edit
+
+SIGNS = {"supported": "✓", "contradicted": "✗", "unsupported": "?"}
+# Dark on light and light on dark, told apart in every kind of colour vision by their signs and lightness.
+COLORS = {
+    "supported": ("#00684f", "#4fd0ae"),
+    "contradicted": ("#b02a00", "#ff9d6e"),
+    "unsupported": ("#7a5b00", "#e8c04a"),
+}
+DARK_BELOW = 128
 
 
 class ReportSection:
-    """:param onTarget: called with what the clicked sentence points at."""
+    """:param editing: the reader's own wording.
+    :param onTarget: called with what the clicked sentence points at."""
 
-    def __init__(self, ui: Any, onTarget: Callable[[Target], None]) -> None:
-        self._ui, self._onTarget = ui, onTarget
+    def __init__(self, ui: Any, editing: Editing, onTarget: Callable[[Target], None]) -> None:
+        self._ui, self._editing, self._onTarget = ui, editing, onTarget
         self._sentences: list[dict[str, Any]] = []
         self._findings: dict[str, Any] = {}
         self._chosen: int | None = None
@@ -31,9 +43,13 @@ class ReportSection:
         self._choose(same[0] if same else None)
         self._ui.copyButton.enabled = bool(self._sentences)
 
+    def refresh(self) -> None:
+        """Draw the sentences again, as the reader has them now."""
+        self._choose(self._chosen)
+
     def plainText(self) -> str:
-        """The sentences, a line for each, an empty line between sections."""
-        return narrativeText(self._sentences)
+        """The sentences, a line for each, an empty line between sections; a reader's wording as it is exported."""
+        return narrativeText(self._sentences, self._editing.of)
 
     def _choose(self, index: int | None) -> None:
         self._chosen = index
@@ -44,21 +60,24 @@ class ReportSection:
         lines = resting_on(self._sentences[index].get("evidence") or (), self._findings) if index is not None else []
         self._ui.restsOnLabel.text = _("Rests on: {list}").format(list="; ".join(lines)) if lines else ""
         self._ui.restsOnLabel.visible = bool(lines)
+        self._editing.choose(self._sentences[index] if index is not None else None)
 
     def _html(self) -> str:
         palette = self._ui.narrativeText.palette
         text, base = palette.color(qt.QPalette.Text).name(), palette.color(qt.QPalette.Highlight).name()
         chosen = palette.color(qt.QPalette.HighlightedText).name()
+        dark = palette.color(qt.QPalette.Base).lightness() < DARK_BELOW
         parts, section = [], None
         for index, sentence in enumerate(self._sentences):
             if sentence.get("section") != section:
                 section = sentence.get("section")
                 parts.append(f"<p style='margin:8px 0 2px 0'><b>{html.escape(_title(section))}</b></p>")
             style = f"color:{chosen};background-color:{base}" if index == self._chosen else f"color:{text}"
-            words = html.escape(sentence["text"])
+            edit = self._editing.of(sentence)
+            words = html.escape(edit.text if edit else sentence["text"])
             parts.append(
                 f"<p style='margin:1px 0 1px 6px'><a href='sentence:{index}' style='text-decoration:none;{style}'>"
-                f"{words}</a></p>"
+                f"{words}</a>{_badge(sentence, edit, dark)}</p>"
             )
         return "".join(parts)
 
@@ -71,16 +90,52 @@ class ReportSection:
         qt.QApplication.clipboard().setText(self.plainText())
 
 
-def narrativeText(sentences: list[dict[str, Any]]) -> str:
-    """The sentences, a line for each, an empty line between sections."""
+def _badge(sentence: dict[str, Any], edit: Edit | None, dark: bool) -> str:
+    """The check's word behind a sentence: a sign, and words where the reader has written or the findings do not hold it."""
+    outcome = edit.outcome if edit else sentence.get("outcome", "")
+    words = {
+        "supported": "",
+        "contradicted": _("contradicted by the findings"),
+        "unsupported": _("not in the findings"),
+    }.get(outcome, _("not checked yet"))
+    if edit is not None:
+        words = _("edited by the reader, {outcome}").format(outcome=words or _("supported"))
+    elif outcome not in SIGNS:
+        return ""
+    color = COLORS.get(outcome, COLORS["unsupported"])[dark]
+    shown = f"{SIGNS.get(outcome, '')} {html.escape(words)}".strip()
+    return f" <span style='color:{color}'><small>{shown}</small></span>"
+
+
+def narrativeText(
+    sentences: list[dict[str, Any]], wording: Callable[[dict[str, Any]], Edit | None] = lambda _sentence: None
+) -> str:
+    """The sentences, a line for each, an empty line between sections.
+
+    :param wording: gives the reader's wording of a sentence.
+    """
     lines: list[str] = []
     section = None
     for sentence in sentences:
         if lines and sentence.get("section") != section:
             lines.append("")
         section = sentence.get("section")
-        lines.append(sentence["text"])
+        lines += _lines(sentence, wording(sentence))
     return "\n".join(lines)
+
+
+def _lines(sentence: dict[str, Any], edit: Edit | None) -> Iterator[str]:
+    if edit is None:
+        yield sentence["text"]
+    elif edit.outcome == "supported":
+        yield _("{text} (edited by the reader)").format(text=edit.text)
+    else:
+        yield sentence["text"]
+        kind = {
+            "contradicted": _("Reader's wording, contradicted by the findings: “{text}”"),
+            "unsupported": _("Reader's wording, not in the findings: “{text}”"),
+        }.get(edit.outcome, _("Reader's wording, not checked: “{text}”"))
+        yield kind.format(text=edit.text)
 
 
 def _title(section: str | None) -> str:
@@ -90,6 +145,7 @@ def _title(section: str | None) -> str:
         "findings": _("Findings"),
         "anatomy": _("Anatomy"),
         "evidence": _("Evidence of the model"),
+        "changes": _("Changed images"),
         "impression": _("Impression"),
         "confidence": _("Confidence"),
         "limits": _("Limits"),

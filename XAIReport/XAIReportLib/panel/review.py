@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import qt
@@ -10,6 +9,7 @@ from slicer.i18n import tr as _
 
 from XAIReportLib.case import InputError
 from XAIReportLib.panel import stages
+from XAIReportLib.panel.installation import InstallationSection
 from XAIReportLib.panel.shown_case import ShownCase
 from XAIReportLib.scene.cases import IMAGE, ROLE, LoadedResult, cases_in
 
@@ -21,17 +21,18 @@ class ReviewPanel:
 
     :param ui: the named widgets.
     :param logic: XAIReportLogic.
-    :param ensureDependencies: called when Analyze is pressed; may ask, install, and raise with the reason.
+    :param requirementsPath: of requirements.txt.
     """
 
-    def __init__(self, ui: Any, logic: Any, ensureDependencies: Callable[[], None]) -> None:
-        self._ui, self._logic, self._ensureDependencies = ui, logic, ensureDependencies
+    def __init__(self, ui: Any, logic: Any, requirementsPath: str) -> None:
+        self._ui, self._logic = ui, logic
+        self._installation = InstallationSection(ui, requirementsPath, logic.close, self.failed)
         self._parameters: Any = None
         self._stage, self._stageMessage, self._done = "", "", 0.0
         self._clock = qt.QTimer()
         self._clock.timeout.connect(self._showElapsed)
         ui.resultSelector.addAttribute("vtkMRMLScalarVolumeNode", ROLE, IMAGE)
-        self.shown = ShownCase(ui, logic.ask, ensureDependencies, self._failed)
+        self.shown = ShownCase(ui, logic.ask, self._installation.ensure, self.failed)
         ui.bundleSelector.addItems(logic.bundleNames())
         ui.analyzeButton.clicked.connect(self._onAnalyzeOrCancel)
         ui.loadResultButton.clicked.connect(self._onLoadResult)
@@ -105,12 +106,14 @@ class ReviewPanel:
             return
         self._hideError()
         try:
-            self._ensureDependencies()
+            self._installation.ensure()
             chosen = self._parameters
             options = {"bundle": chosen.bundle, "saliency": self._methods(), "device": chosen.device}
-            self._logic.startAnalysis(chosen.inputVolume, self, keep=chosen.keepEarlier, **options)
+            self._logic.startAnalysis(
+                chosen.inputVolume, self, clinicalTable=chosen.clinicalTable, keep=chosen.keepEarlier, **options
+            )
         except Exception as error:  # whatever it was: it stays readable in the panel
-            self._failed(error)
+            self.failed(error)
             return
         self._ui.progressBar.value, self._ui.progressBar.visible = 0, True
         self.analysisProgressed("read", 0.0, "")
@@ -165,7 +168,7 @@ class ReviewPanel:
             self.update()
 
     def openingFailed(self, error: BaseException) -> None:
-        self._failed(error)
+        self.failed(error)
 
     def _open(self, folder: str) -> None:
         self._clock.stop()
@@ -176,7 +179,8 @@ class ReviewPanel:
         self._logic.openResult(folder, self, replace)
         self.update()
 
-    def _failed(self, error: BaseException) -> None:
+    def failed(self, error: BaseException) -> None:
+        """Keep an error readable in the panel, what it came from under "Details"."""
         import traceback
 
         details = "" if isinstance(error, InputError) else "".join(traceback.format_exception(error))

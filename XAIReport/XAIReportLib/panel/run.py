@@ -68,23 +68,24 @@ class AnalysisRun:
         """How long the last finished analysis took."""
         return self._lastSeconds
 
-    def start(self, writeVolume: Callable[[Path], None], parameters: dict[str, Any], listener: Listener) -> None:
+    def start(
+        self, writeInputs: Callable[[Path], dict[str, str]], parameters: dict[str, Any], listener: Listener
+    ) -> None:
         """Hand a volume to the worker; returns at once.
 
-        :param writeVolume: writes the volume to the NRRD file it is given; the file is gone when the analysis ends, and
-            its name tells nothing.
-        :param parameters: of the worker's "analyze" request, without ``source``.
+        :param writeInputs: writes files into the folder that it is given, under names that tell nothing, and returns the
+            parameters that name them; the folder is gone when the analysis ends.
+        :param parameters: of the worker's "analyze" request, without those.
         :raises RuntimeError: an analysis is running already.
         """
         if self.isRunning:
             raise RuntimeError("An analysis is running; cancel it or wait for its end.")
         self._workspace = Path(tempfile.mkdtemp(prefix="xaireport-"))
         try:
-            source = self._workspace / "volume.nrrd"
-            writeVolume(source)
+            parameters = {**writeInputs(self._workspace), **parameters}
             if self._client is None:
                 self._client = self._makeClient()
-            self._request = self._client.submit("analyze", source=str(source), **parameters)
+            self._request = self._client.submit("analyze", **parameters)
         except BaseException:
             self._removeWorkspace()
             raise

@@ -8,6 +8,7 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from XAIReportLib.panel.correction import Correction
+from XAIReportLib.panel.editing import Editing
 from XAIReportLib.panel.evidence import EvidenceSection
 from XAIReportLib.panel.opening import folder_of
 from XAIReportLib.panel.prediction import PredictionSection
@@ -41,9 +42,10 @@ class ShownCase:
         self.prediction = PredictionSection(ui)
         self.evidence = EvidenceSection(ui)
         self.regions = RegionsSection(ui, self.goToRegion)
-        self.report = ReportSection(ui, self.goTo)
+        self.editing = Editing(ui, ask, prepare, self._onReworded, onError)
+        self.report = ReportSection(ui, self.editing, self.goTo)
         self.correction = Correction(ui, ask, prepare, lambda: self.show(self.case), onError)
-        self.signing = Signing(ui, ask, self.correction, onError)
+        self.signing = Signing(ui, ask, self.correction, self.editing, onError)
         self.show(None)
 
     def setParameters(self, parameters: Any) -> None:
@@ -66,13 +68,19 @@ class ShownCase:
         self.prediction.show(self.findings, narrative)
         self.evidence.show(case, self.findings, narrative)
         self.regions.show(self.findings)
+        self.editing.show(case)
         self.report.show(self.findings, narrative)
         self.correction.show(case)
         self.signing.show(case)
         self._showWhereFrom()
 
+    def _onReworded(self) -> None:
+        self.report.refresh()
+        self.signing.show(self.case)
+
     def close(self) -> None:
         self.case = None
+        self.editing.show(None)
         self.evidence.close()
         self.correction.show(None)
 

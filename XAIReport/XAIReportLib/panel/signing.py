@@ -14,9 +14,10 @@ from slicer.i18n import tr as _
 
 from XAIReportLib.case import InputError
 from XAIReportLib.panel.correction import Correction
+from XAIReportLib.panel.editing import Editing
 from XAIReportLib.panel.opening import folder_of
 from XAIReportLib.reviews import FILE_NAME as REVIEW
-from XAIReportLib.reviews import read_review, write_review
+from XAIReportLib.reviews import Review, read_review, write_review
 from XAIReportLib.scene.cases import LoadedResult
 
 DOCUMENTS = (
@@ -33,15 +34,20 @@ DOCUMENTS = (
 class Signing:
     """The buttons "Mark as reviewed" and "Export…".
 
-    :param ask: XAIReportLogic.ask; draws the report of a corrected case.
-    :param correction: the reader's edits.
+    :param ask: XAIReportLogic.ask; draws the report of a corrected case, and writes it in the reader's words.
+    :param correction: the reader's edits of the outlines; ``editing``: of the sentences.
     :param onError: called with what went wrong.
     """
 
     def __init__(
-        self, ui: Any, ask: Callable[..., None], correction: Correction, onError: Callable[[BaseException], None]
+        self,
+        ui: Any,
+        ask: Callable[..., None],
+        correction: Correction,
+        editing: Editing,
+        onError: Callable[[BaseException], None],
     ) -> None:
-        self._ui, self._ask, self._correction, self._onError = ui, ask, correction, onError
+        self._ui, self._ask, self._correction, self._editing, self._onError = ui, ask, correction, editing, onError
         self._case: LoadedResult | None = None
         ui.reviewButton.clicked.connect(self._onReview)
         ui.exportButton.clicked.connect(self._onExport)
@@ -67,11 +73,24 @@ class Signing:
             review = read_review(folder)
         except InputError as error:
             return str(error)
-        if review is None:
+        return " ".join(filter(None, (self._signature(review), self._withoutPlace(review))))
+
+    def _withoutPlace(self, review: Review | None) -> str:
+        """Wording of sentences that the report does not have any more, after a correction for instance."""
+        sentences = self._case.document("narrative.json").get("sentences") or ()
+        count = sum(not any(edit.is_about(s) for s in sentences) for edit in (review.edits if review else ()))
+        if not count:
+            return ""
+        return _(
+            "{count} edited sentences are not shown: the report's own have changed. They stay in review.json."
+        ).format(count=count)
+
+    def _signature(self, review: Review | None) -> str:
+        if review is None or not review.is_signed:
             return _("Not reviewed yet.")
         when = datetime.fromisoformat(review.reviewed_at).strftime("%Y-%m-%d %H:%M UTC")
         if not review.is_of(self._findings()):
-            return _("{name} reviewed other findings of this case ({time}); these are not reviewed.").format(
+            return _("{name} reviewed other findings or wording of this case ({time}); these are not reviewed.").format(
                 name=review.reviewer, time=when
             )
         corrected = _(", with the outline corrected by the reader") if review.corrected else ""
@@ -114,26 +133,40 @@ class Signing:
             folder = folder_of(self._case)
             if folder is None:
                 raise InputError(_("The result folder of this case is not at hand; load it first."))
-            if self._correction.isPending:
+            if self._correction.isPending or self._editing.isPending:
                 raise InputError(_("The last edit is still being measured; try again when it is done."))
-            if not self._edited():
-                use(folder)
-                return
-            self._ui.reviewLabel.text, self._ui.reviewLabel.visible = _("Drawing the corrected report…"), True
-            self._ui.reviewButton.enabled = self._ui.exportButton.enabled = False
-            parameters = {"folder": str(folder), "whole": True, **self._correction.labels()}
-            self._ask("revise", parameters, lambda event: self._drawn(event, use))
+            if self._edited():
+                parameters = {"folder": str(folder), "whole": True, **self._correction.labels()}
+                self._have("revise", parameters, lambda documents: self._inReadersWords(folder, documents, use))
+            else:
+                self._inReadersWords(folder, folder, use)
         except Exception as error:  # said in the panel
             self._onError(error)
 
-    def _drawn(self, event: Any, use: Callable[[Path], None]) -> None:
-        self.show(self._case)
-        try:
-            if event.type != "result":
-                raise RuntimeError(event.data.get("message") or _("The corrected report was not drawn."))
-            use(Path(event.data["folder"]))
-        except Exception as error:  # said in the panel
-            self._onError(error)
+    def _inReadersWords(self, folder: Path, documents: Path, use: Callable[[Path], None]) -> None:
+        if self._editing.review.edits:
+            self._have("reword", {"folder": str(folder), "corrected": self._edited()}, use)
+        else:
+            use(documents)
+
+    def _have(self, type: str, parameters: dict[str, Any], use: Callable[[Path], None]) -> None:
+        """Hand ``use`` the folder that the worker writes."""
+        case = self._case
+        self._ui.reviewLabel.text, self._ui.reviewLabel.visible = _("Writing the report as the reader has it…"), True
+        self._ui.reviewButton.enabled = self._ui.exportButton.enabled = False
+
+        def written(event: Any) -> None:
+            if self._case is None or case.volume is not self._case.volume:
+                return  # another case is shown meanwhile
+            self.show(case)
+            try:
+                if event.type != "result":
+                    raise RuntimeError(event.data.get("message") or _("The report was not written."))
+                use(Path(event.data["folder"]))
+            except Exception as error:  # said in the panel
+                self._onError(error)
+
+        self._ask(type, parameters, written)
 
 
 def export(case: LoadedResult, documents: Path, place: Path) -> Path:

@@ -29,10 +29,11 @@ from . import terminology
 from .schema import OLDER_VERSIONS, SCHEMA_VERSION, Findings
 from .wording import RESEARCH_USE, known_classes, method_name
 
-__all__ = ["Findings", "FindingsError", "build", "load", "rounded_to_sum"]
+__all__ = ["Findings", "FindingsError", "build", "load", "parsed", "rounded_to_sum"]
 
 SCORE_DIGITS, VOLUME_DIGITS, MILLIMETRE_DIGITS, PERCENT_DIGITS, SPACING_DIGITS = 4, 2, 1, 1, 3
 MATRIX_DIGITS = 6
+_ADVICE = "analyse the case again"
 _MIDLINE_SHARE = 0.9  # as for MaskGeometry.side: below it, a mask lies on both sides
 
 
@@ -116,24 +117,29 @@ def load(path: str | Path) -> Findings:
         FindingsError: the file is missing, is not JSON, has another version or breaks the schema.
     """
     path = Path(path)
-    advice = "analyse the case again"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return parsed(path.read_bytes(), path.name)
     except OSError as error:
-        raise FindingsError(f"{path.name} cannot be read ({error.strerror}); {advice}.") from error
+        raise FindingsError(f"{path.name} cannot be read ({error.strerror}); {_ADVICE}.") from error
+
+
+def parsed(text: str | bytes, name: str = "findings.json") -> Findings:
+    """The findings of a text, validated; ``name`` is what an error calls it. Raises FindingsError as ``load``."""
+    try:
+        content = json.loads(text)
     except ValueError as error:
-        raise FindingsError(f"{path.name} is not a JSON document; {advice}.") from error
+        raise FindingsError(f"{name} is not a JSON document; {_ADVICE}.") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version in OLDER_VERSIONS:
         content = migrated(content)
     elif version != SCHEMA_VERSION:
         raise FindingsError(
-            f"{path.name} has schema version {version!r}, this XAIReport reads {SCHEMA_VERSION!r}; {advice} or update."
+            f"{name} has schema version {version!r}, this XAIReport reads {SCHEMA_VERSION!r}; {_ADVICE} or update."
         )
     try:
         return Findings.model_validate(content)
     except ValidationError as error:
-        raise FindingsError(f"{path.name} breaks the findings schema: {_first(error)}; {advice}.") from error
+        raise FindingsError(f"{name} breaks the findings schema: {_first(error)}; {_ADVICE}.") from error
 
 
 def migrated(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class LoadedResult:
     segmentation: Any = None
     atlas: Any = None
     regions: Any = None
+    clinical: Any = None
     points: Any = None
     peaks: Any = None
     scores: Any = None
@@ -37,7 +38,7 @@ class LoadedResult:
 
     def all_nodes(self) -> list[Any]:
         """Every node of the case that a person sees, in the order of the subject hierarchy."""
-        single = [self.segmentation, self.atlas, self.regions, self.points, self.peaks, self.scores]
+        single = [getattr(self, part) for part in _PARTS]
         parts = [self.volume, *self.heatmaps.values(), *single, *self.texts.values()]
         return [node for node in parts if node is not None]
 
@@ -47,7 +48,7 @@ class LoadedResult:
         return json.loads(node.GetText()) if node is not None else {}
 
 
-_PARTS = ("segmentation", "atlas", "regions", "points", "peaks", "scores")
+_PARTS = ("segmentation", "atlas", "regions", "clinical", "points", "peaks", "scores")
 
 
 def mark(loaded: LoadedResult) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from XAIReportLib.case import InputError, head_mask
 from XAIReportLib.folder import ResultFolder, read_result
 
+Table = tuple[list[str], list[list[str]]]
 TEXT_FILES = ("report.txt", "findings.json", "narrative.json")
 # Window from the head's own values: the lowest percent is air left at its edge, the highest half percent vessels.
 _WINDOW_PERCENTILES = (1.0, 99.5)
@@ -50,7 +51,7 @@ class Contents:
         heatmaps: float32 by method.  saliency_masks: uint8 by method.
         lesions: int16 component labels, None without a lesion mask.
         lesion_numbers: the labels that are there.
-        regions: header and rows of ``regions.csv``.
+        regions, clinical: header and rows of ``regions.csv`` and of the clinical record; without rows where there is none.
         window: lowest and highest image value to show.
         has_geometry: False for a picture, whose grid is a nominal 1 mm.
     """
@@ -64,7 +65,8 @@ class Contents:
     lesion_numbers: tuple[int, ...]
     atlas: GridImage | None
     atlas_colors: tuple[AtlasColor, ...]
-    regions: tuple[list[str], list[list[str]]]
+    regions: Table
+    clinical: Table
     findings: dict[str, Any]
     texts: dict[str, str]
     run: dict[str, Any]
@@ -92,6 +94,7 @@ def read_contents(folder: str | Path) -> Contents:
         atlas=read_grid(result.atlas, np.int16) if result.atlas else None,
         atlas_colors=_color_table(result.atlas_colours) if result.atlas_colours else (),
         regions=read_table(result.reports["csv"]),
+        clinical=read_table(result.clinical) if result.clinical else ([], []),
         findings=result.findings,
         texts={name: (result.path / name).read_text(encoding="utf-8") for name in TEXT_FILES},
         run=result.run,
@@ -189,8 +192,8 @@ def _same_grid(contents: Contents) -> None:
             )
 
 
-def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of ``regions.csv``."""
+def read_table(path: Path) -> Table:
+    """Header and rows of a CSV file."""
     with path.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.reader(stream))
     return (rows[0], rows[1:]) if rows else ([], [])

@@ -1,11 +1,13 @@
-"""The user's volume as a file for the worker; the node and its own file stay as they are."""
+"""The user's volume and table as files for the worker; the nodes and their own files stay as they are."""
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
 from XAIReportLib.case import InputError, new_case_id
+from XAIReportLib.clinical import read_clinical
 
 from .cases import ATTRIBUTE_PREFIX, HEAT_MAP, ROLE
 from .session import slicer_package
@@ -38,3 +40,29 @@ def export_volume(node: Any, path: Path) -> None:
     storage.SetUseCompression(False)
     if not storage.WriteData(node):
         raise InputError(f"The volume '{name}' cannot be written to the temporary folder; is the disk full?")
+
+
+def export_table(node: Any, path: Path) -> None:
+    """Write a table node to a CSV file: its column names, then its rows."""
+    table = node.GetTable()
+    columns = range(table.GetNumberOfColumns())
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        rows = csv.writer(stream)
+        rows.writerow([table.GetColumnName(column) or "" for column in columns])
+        for row in range(table.GetNumberOfRows()):
+            rows.writerow([table.GetValue(row, column).ToString() for column in columns])
+
+
+def export_inputs(volume: Any, clinical: Any | None, folder: Path) -> dict[str, str]:
+    """Write what is to be analysed into a folder; returns the files as parameters of the worker's "analyze" request.
+
+    Raises:
+        InputError: as ``export_volume``, or the clinical table breaks its rules.
+    """
+    files = {"source": folder / "volume.nrrd"}
+    export_volume(volume, files["source"])
+    if clinical is not None:
+        files["clinical_table"] = folder / "clinical.csv"
+        export_table(clinical, files["clinical_table"])
+        read_clinical(files["clinical_table"])  # refused now, not after the worker has started
+    return {name: str(path) for name, path in files.items()}

@@ -101,7 +101,8 @@ def _steps(scene: Any, contents: Contents, loaded: LoadedResult) -> Iterator[Cal
             loaded.atlas = nodes.atlas_volume(scene, contents.atlas, f"{case} atlas", contents.atlas_colors)
 
     def words() -> None:
-        loaded.regions = tables.region_table(scene, contents.regions, f"{case} regions")
+        loaded.regions = tables.table(scene, contents.regions, f"{case} regions")
+        loaded.clinical = tables.table(scene, contents.clinical, f"{case} clinical record (not used by the model)")
         loaded.points = tables.lesion_points(scene, contents, f"{case} abnormalities")
         loaded.peaks = tables.peak_points(scene, contents, f"{case} saliency peaks")
         loaded.scores = scores.chart(scene, contents.findings, f"{case} model scores")

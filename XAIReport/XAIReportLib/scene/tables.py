@@ -1,4 +1,4 @@
-"""The region table, the texts and the marked points of a case."""
+"""The region table, the clinical record, the texts and the marked points of a case."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from .contents import Contents, GridImage
+from .contents import Contents, GridImage, Table
 
 
-def region_table(scene: Any, regions: tuple[list[str], list[list[str]]], name: str) -> Any:
-    """``regions.csv`` with typed columns: whole numbers, numbers (an empty cell is NaN) or text."""
-    if not regions[0]:
+def table(scene: Any, content: Table, name: str) -> Any:
+    """A table node with typed columns: whole numbers, numbers (an empty cell is NaN) or text; None without a header."""
+    if not content[0]:
         return None
     node = scene.AddNewNodeByClass("vtkMRMLTableNode", name)
-    fill_table(node, *regions)
+    fill_table(node, *content)
     return node
 
 

@@ -149,6 +149,25 @@ def _waiting(channel: Channel, name: str) -> Callable[[], None]:
     return waiting
 
 
+def check(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+    """The grounding check of ``texts``, each as one statement, against the ``findings`` (the text of a findings.json)."""
+    from XAIReportLib.report.findings import parsed
+    from XAIReportLib.report.grounding import Checker
+
+    checker = Checker(parsed(parameters["findings"]))
+    found = [checker.sentence(text) for text in parameters["texts"]]
+    return {"checked": [{"outcome": one.verdict, "why": one.reason} for one in found]}
+
+
+def reword(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The report with the reader's own sentences, of a result or of its corrected form; returns the folder."""
+    from XAIReportLib import reviews, revision
+
+    channel.progress("report", 0.0, "writing the report in the reader's words")
+    review = reviews.read_review(Path(parameters["folder"])) or reviews.Review()
+    return {"folder": str(revision.write_reworded(parameters["folder"], review.edits, parameters["corrected"]))}
+
+
 def ping(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - a handler's signature
     return {"pong": True, "python": sys.version.split()[0]}
 
@@ -157,6 +176,8 @@ HANDLERS: dict[str, Handler] = {
     "analyze": analyze,
     "prepare_revision": prepare_revision,
     "revise": revise,
+    "check": check,
+    "reword": reword,
     "bundle": describe_bundle,
     "narrate": narrate,
     "ping": ping,
