@@ -358,9 +358,7 @@ def test_the_clinical_table_goes_to_the_worker_and_is_said_not_to_be_used(
     assert copy.read_text("utf-8").split() == ["age_years,sex", "61,F"]
 
 
-def test_a_wrong_clinical_table_is_refused_with_column_and_row_before_the_worker_is_asked(
-    open_panel, a_volume, a_host
-):
+def test_a_wrong_clinical_table_is_refused_with_column_and_row_before_the_worker_is_asked(open_panel, a_volume, a_host):
     widget = open_panel()
     ui = selected(widget, a_volume)
     ui.clinicalSelector.setCurrentNode(a_table(a_host, age_years=["sixty"]))
