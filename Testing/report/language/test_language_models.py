@@ -51,7 +51,7 @@ FAULTS = {
     "text": "not the JSON document",
     "page": "no chat answer",
     "cut": "cut off at its length limit",
-    "large": "more than 1000 kB",
+    "large": "more than 4000 kB",
     "bomb": "a compressed answer",
     "absent": "check --model m",
     "locked": "refused the key",

@@ -79,7 +79,7 @@ SCHEMA = {
                 "properties": {
                     "text": {"type": "string"},
                     "section": {"type": "string", "enum": list(SECTIONS)},
-                    "evidence": {"type": "array", "items": {"type": "string"}},
+                    "evidence": {"type": "array", "minItems": 1, "maxItems": 12, "items": {"type": "string"}},
                 },
                 "required": ["text", "section", "evidence"],
                 "additionalProperties": False,

@@ -43,7 +43,7 @@ class Limits:
     connect_s: float = 5.0
     silence_s: float = 60.0
     total_s: float = 180.0
-    answer_bytes: int = 1_000_000
+    answer_bytes: int = 4_000_000  # an event of some hundred bytes carries a word
     tries: int = 3
     pause_s: float = 1.0
 

@@ -1,0 +1,146 @@
+"""A real OpenAI-compatible server in another process: llama-cpp-python with a tiny model that speaks schema-valid nonsense."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+import tiny_model
+from cases import RECIPES, findings_of
+from XAIReportLib.report import answers, language_models, narrative, outbound
+from XAIReportLib.report.chat import ask
+from XAIReportLib.report.language_models import Choice
+from XAIReportLib.report.servers import Server, server
+from XAIReportLib.results import Cancelled
+from XAIReportLib.worker.client import WorkerClient
+
+MISSING = [name for name in ("llama_cpp", "gguf", "uvicorn", "starlette_context") if not importlib.util.find_spec(name)]
+pytestmark = pytest.mark.skipif(
+    bool(MISSING),
+    reason=f"{', '.join(MISSING)} not installed; scripts/test.py builds the server where there is a C++ compiler",
+)
+FOUND = findings_of("left glioma")
+START_S = 120
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("model")
+    model = tiny_model.write(folder / "tiny.gguf")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = [
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--n_ctx",
+        "32768",
+        "--n_threads",
+        "1",
+        "--chat_format",
+        "chatml",
+    ]
+    with (folder / "log.txt").open("wb") as log:
+        command = [sys.executable, "-m", "llama_cpp.server", "--model", str(model), *options]
+        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}/v1"
+    try:
+        _wait_for(address, process, folder / "log.txt")
+        yield address
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
+    end = time.monotonic() + START_S
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            if requests.get(f"{address}/models", timeout=5).ok:
+                return
+        except requests.RequestException:
+            time.sleep(0.1)
+    pytest.fail(f"the server does not run: {log.read_text(errors='replace')[-2000:]}")
+
+
+@pytest.fixture
+def at(url: str) -> Server:
+    return server("llama.cpp", url, "tiny")
+
+
+def test_it_refuses_json_schema_with_500_and_follows_a_json_object_with_a_schema(at):
+    answer = ask(at, outbound.question(FOUND))
+    assert answer.dialect == "json_object"
+    (item,) = json.loads(answer.text)["sentences"]
+    assert set(item) == {"text", "section", "evidence"}
+    assert answers.is_sentence(item)
+
+
+def test_its_answer_arrives_word_by_word(at):
+    heard: list[str] = []
+
+    class Ear:
+        def begin(self) -> None:
+            heard.clear()
+
+        def add(self, text: str) -> None:
+            heard.append(text)
+
+    answer = ask(at, outbound.question(FOUND), Ear())
+    assert len(heard) > 20
+    assert "".join(heard) == answer.text
+
+
+@pytest.mark.parametrize("case", RECIPES)
+def test_nothing_of_its_nonsense_is_shown_as_supported(url, case):
+    found = findings_of(case)
+    said: list[narrative.Sentence | None] = []
+    story = language_models.narrate(found, Choice("llama.cpp", "tiny", url), said.append)
+    assert set(said) == {None}
+    assert story.sentences == narrative.told(found).sentences
+    assert story.narrator == "template"
+    assert len(story.left_out) == 2
+    assert all("bilateral" in s.text and s.outcome in ("contradicted", "unsupported") for s in story.left_out)
+    assert "No sentence of the answer is held by the findings." in story.notes
+
+
+def test_its_answer_is_kept_and_scored_again_without_it(url, tmp_path):
+    file = tmp_path / "answers.jsonl"
+    first = language_models.narrate(FOUND, Choice("llama.cpp", "tiny", url, store=file))
+    again = language_models.narrate(FOUND, Choice("replay", replay=file))
+    assert again.left_out == first.left_out
+
+
+def test_it_can_be_left_in_the_middle_of_a_word(at):
+    heard: list[str] = []
+
+    class Ear:
+        def begin(self) -> None:
+            pass
+
+        def add(self, text: str) -> None:
+            heard.append(text)
+
+    with pytest.raises(Cancelled):
+        ask(at, outbound.question(FOUND), Ear(), cancelled=lambda: bool(heard))
+    assert ask(at, outbound.question(FOUND)).text  # the server is free again
+
+
+def test_through_the_worker(url, tmp_path):
+    (tmp_path / "findings.json").write_text(FOUND.to_json(), encoding="utf-8")
+    with WorkerClient() as client:
+        request = client.submit("narrate", findings=str(tmp_path), narrator="llama.cpp", endpoint=url, model="tiny")
+        event = list(client.events(request, 120))[-1]
+    assert event.type == "result", event.data
+    assert event.data["narrative"]["narrator"] == "template"
+    assert len(event.data["narrative"]["left_out"]) == 2
