@@ -113,6 +113,32 @@ def install(venv: Path, root: Path) -> bool:
     raise SetupError(f"The libraries could not be installed: {cause}.")
 
 
+# Nothing that is tied to this processor or needs more than a C++ compiler.
+SERVER_FLAGS = "-DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF -DGGML_OPENMP=OFF"
+
+
+def add_server(venv: Path = VENV, root: Path = ROOT) -> bool:
+    """A server of language models, which some tests ask: built from source once. Without it they are skipped.
+
+    Returns whether it is there. A build that has failed is tried again when the dependencies change.
+    """
+    state = json.loads((venv / MARKER).read_text(encoding="utf-8"))
+    if "server" in state:
+        return state["server"]
+    built, lack = False, "needs a C++ compiler"
+    if os.name == "nt" or any(shutil.which(name) for name in ("c++", "g++", "clang++")):
+        _say("Building a server of language models for the tests. This takes some minutes, once.")
+        os.environ.setdefault("CMAKE_ARGS", SERVER_FLAGS)
+        os.environ.setdefault("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count() or 1))
+        pip = [str(python_of(venv)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+        code, _ = _run_with_signs_of_life([*pip, "--progress-bar", "off", "-e", f"{root}[server]"])
+        built, lack = code == 0, "could not be built, see above"
+    if not built:
+        _say(f"Note: there is no server of language models (it {lack}); the tests that ask it are skipped.")
+    (venv / MARKER).write_text(json.dumps({**state, "server": built}), encoding="utf-8")
+    return built
+
+
 CAUSES = {
     "the disk is full; make room and run again": ("no space left", "not enough space", "errno 28"),
     "the network's certificate is not trusted here; give pip the certificate of your proxy (environment variable PIP_CERT) "

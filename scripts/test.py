@@ -18,6 +18,7 @@ def main(arguments: list[str]) -> int:
     code = bootstrap.reenter(Path(__file__).resolve(), arguments)
     if code is not None:
         return code
+    bootstrap.add_server()
     run = [sys.executable, "-m"]
     binaries = Path(sys.executable).parent
     steps = [

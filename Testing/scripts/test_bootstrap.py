@@ -131,6 +131,30 @@ def test_without_a_network_nothing_is_tried_twice(root: Path, monkeypatch: pytes
     assert len(wanted) == 1
 
 
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_server_of_language_models_is_built_once_and_its_lack_is_no_error(
+    root: Path, monkeypatch: pytest.MonkeyPatch, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = pip(monkeypatch, (code, "error: something"))
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda _: "/usr/bin/c++")
+    for name in ("CMAKE_ARGS", "CMAKE_BUILD_PARALLEL_LEVEL"):
+        monkeypatch.setenv(name, "")  # put back afterwards
+    (root / bootstrap.MARKER).write_text('{"wanted": "x", "scene": true}')
+    for _ in range(2):
+        assert bootstrap.add_server(root, root) is (code == 0)
+    assert [name.rsplit("[", 1)[1] for name in wanted] == ["server]"]
+    assert ("the tests that ask it are skipped" in capsys.readouterr().out) is (code == 1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there, only the build itself finds the compiler")
+def test_without_a_compiler_no_server_is_tried(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = pip(monkeypatch)
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda _: None)
+    (root / bootstrap.MARKER).write_text('{"wanted": "x", "scene": true}')
+    assert bootstrap.add_server(root, root) is False
+    assert wanted == []
+
+
 def test_a_long_silent_step_shows_signs_of_life_and_errors_are_kept(capfd: pytest.CaptureFixture[str]) -> None:
     text = "import sys, time; print('on stderr', file=sys.stderr); time.sleep(1); sys.exit(4)"
     assert bootstrap._run_with_signs_of_life([sys.executable, "-c", text], every_s=0.2) == (4, "on stderr\n")
