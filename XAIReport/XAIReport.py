@@ -77,6 +77,11 @@ class XAIReportParameterNode:
     scorecam: bool = True
     device: Annotated[str, Choice(["auto", "cpu", "cuda"])] = "auto"
     keepEarlier: bool = False
+    narrator: Annotated[str, Choice(["template", "ollama", "llama.cpp", "vllm", "xai", "mistral", "openai"])] = (
+        "template"
+    )
+    narratorModel: str = ""
+    narratorEndpoint: str = ""
     resultVolume: slicer.vtkMRMLScalarVolumeNode
     heatMap: str = ""
     opacity: Annotated[float, WithinRange(0, 1)] = 0.5
@@ -186,10 +191,12 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
     """
 
     def __init__(self, makeClient=None):
+        from XAIReportLib.panel.narration import Narration
         from XAIReportLib.panel.run import AnalysisRun, makeWorkerClient
 
         ScriptedLoadableModuleLogic.__init__(self)
         self._run = AnalysisRun(makeClient or makeWorkerClient)
+        self._narration = Narration(makeClient or makeWorkerClient)
         self._opening = None
 
     def getParameterNode(self):
@@ -264,6 +271,22 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
         """Ask the worker for something short; ``answer`` is called with the last event (worker.protocol.Event)."""
         self._run.ask(type, parameters, answer)
 
+    @property
+    def isNarrating(self):
+        return self._narration.isRunning
+
+    def startNarration(self, parameters, heard):
+        """Have a report's text written, in a worker of its own; ``heard`` is called with its events."""
+        self._narration.start(parameters, heard)
+
+    def cancelNarration(self):
+        """Stop the text that is being written."""
+        self._narration.cancel()
+
+    def closeNarration(self):
+        """The same with its worker, at once; nothing more is heard."""
+        self._narration.close()
+
     def loadResult(self, folder, replace=False):
         """Put a finished result folder into the scene; returns its nodes (scene.cases.LoadedResult).
 
@@ -293,6 +316,7 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
         if self.isOpening:
             self._opening.abandon()
         self._run.close()
+        self._narration.close()
 
 
 class XAIReportTest(ScriptedLoadableModuleTest):

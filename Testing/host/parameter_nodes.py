@@ -85,6 +85,8 @@ class _Binding:
             self._signal = widget.currentIndexChanged
             self.read = lambda: choices[widget.currentIndex()]
             self.write = lambda value: widget.setCurrentIndex(choices.index(value))
+        elif type(widget) is QtWidgets.QLineEdit and parameter.kind is str:
+            self._signal, self.read, self.write = widget.textChanged, widget.text, widget.setText
         elif isinstance(widget, ctkSliderWidget) and parameter.kind is float:
             if parameter.range:
                 widget.minimum, widget.maximum = parameter.range.minimum, parameter.range.maximum

@@ -67,11 +67,12 @@ def write_corrected(folder: str | Path, labels: np.ndarray, affine: np.ndarray) 
     return result.path / CORRECTED
 
 
-def write_reworded(folder: str | Path, edits: Sequence[Edit], corrected: bool = False) -> Path:
-    """Write the documents of a result with the reader's wording into ``reviewed`` inside its folder: complete or absent.
+def write_reworded(folder: str | Path, story: str, edits: Sequence[Edit], corrected: bool = False) -> Path:
+    """Write the documents of a result in other words into ``reviewed`` inside its folder: complete or absent.
 
     Args:
-        edits: of its review; each is checked anew.
+        story: the text of a narrative.json of the same findings, by whatever narrator.
+        edits: of its review, by a reader. Every sentence of both is checked anew.
         corrected: of the case as ``write_corrected`` has left it.
 
     Raises InputError when the folder is no finished result. Returns the folder of the documents.
@@ -79,11 +80,11 @@ def write_reworded(folder: str | Path, edits: Sequence[Edit], corrected: bool = 
     result = read_result(folder)
     source = result.path / CORRECTED if corrected else result.path
     found = findings.load(source / "findings.json")
-    story = narrative.Narrative.model_validate_json((source / "narrative.json").read_text(encoding="utf-8"))
+    told = narrative.checked(narrative.Narrative.model_validate_json(story), found)
     run = {**json.loads((source / "run.json").read_text(encoding="utf-8")), "sentences_edited_by_reader": len(edits)}
     with complete_or_absent(result.path / REVIEWED) as partial:
         drawn = sorted((source / "figures").glob("*.png"))
-        documents.write(partial, found, readers_wording.with_edits(story, edits, found), drawn, run)
+        documents.write(partial, found, readers_wording.with_edits(told, edits, found), drawn, run)
         (partial / "run.json").write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return result.path / REVIEWED
 

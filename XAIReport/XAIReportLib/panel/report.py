@@ -30,6 +30,7 @@ class ReportSection:
     def __init__(self, ui: Any, editing: Editing, onTarget: Callable[[Target], None]) -> None:
         self._ui, self._editing, self._onTarget = ui, editing, onTarget
         self._sentences: list[dict[str, Any]] = []
+        self._leftOut: list[dict[str, Any]] = []
         self._findings: dict[str, Any] = {}
         self._chosen: int | None = None
         ui.narrativeText.anchorClicked.connect(self._onAnchor)
@@ -39,9 +40,15 @@ class ReportSection:
         """The sentences by section; the chosen one stays chosen while its text stays the same."""
         before = self._sentences[self._chosen]["text"] if self._chosen is not None else None
         self._sentences, self._findings = list(narrative.get("sentences") or ()), findings
+        self._leftOut = list(narrative.get("left_out") or ())
         same = [index for index, sentence in enumerate(self._sentences) if sentence["text"] == before]
         self._choose(same[0] if same else None)
         self._ui.copyButton.enabled = bool(self._sentences)
+
+    def preview(self, sentences: list[dict[str, Any]]) -> None:
+        """Show sentences that are still being written; ``show`` ends it."""
+        self._sentences, self._leftOut = sentences, []
+        self._choose(None)
 
     def refresh(self) -> None:
         """Draw the sentences again, as the reader has them now."""
@@ -79,7 +86,18 @@ class ReportSection:
                 f"<p style='margin:1px 0 1px 6px'><a href='sentence:{index}' style='text-decoration:none;{style}'>"
                 f"{words}</a>{_badge(sentence, edit, dark)}</p>"
             )
-        return "".join(parts)
+        return "".join(parts) + self._htmlOfLeftOut(text, dark)
+
+    def _htmlOfLeftOut(self, text: str, dark: bool) -> str:
+        """What a language model has written and the findings do not hold: seen as such, copied and exported never."""
+        if not self._leftOut:
+            return ""
+        title = html.escape(_("Left out of the language model's text"))
+        lines = [
+            f"<p style='margin:1px 0 1px 6px;color:{text}'><s>{html.escape(one['text'])}</s>{_badge(one, None, dark)}</p>"
+            for one in self._leftOut
+        ]
+        return f"<p style='margin:8px 0 2px 0'><b>{title}</b></p>" + "".join(lines)
 
     def _onAnchor(self, url: Any) -> None:
         index = int(url.toString().split(":")[1])

@@ -32,7 +32,7 @@ class ReviewPanel:
         self._clock = qt.QTimer()
         self._clock.timeout.connect(self._showElapsed)
         ui.resultSelector.addAttribute("vtkMRMLScalarVolumeNode", ROLE, IMAGE)
-        self.shown = ShownCase(ui, logic.ask, self._installation.ensure, self.failed)
+        self.shown = ShownCase(ui, logic, self._installation.ensure, self.failed)
         ui.bundleSelector.addItems(logic.bundleNames())
         ui.analyzeButton.clicked.connect(self._onAnalyzeOrCancel)
         ui.loadResultButton.clicked.connect(self._onLoadResult)

@@ -10,12 +10,14 @@ from slicer.i18n import tr as _
 from XAIReportLib.panel.correction import Correction
 from XAIReportLib.panel.editing import Editing
 from XAIReportLib.panel.evidence import EvidenceSection
+from XAIReportLib.panel.narrator import NarratorSection, put_narrative
 from XAIReportLib.panel.opening import folder_of
 from XAIReportLib.panel.prediction import PredictionSection
 from XAIReportLib.panel.regions import RegionsSection
 from XAIReportLib.panel.report import ReportSection
 from XAIReportLib.panel.signing import Signing
 from XAIReportLib.panel.statements import Target
+from XAIReportLib.reviews import fingerprint
 from XAIReportLib.scene import reveal
 from XAIReportLib.scene.cases import LoadedResult, case_of
 
@@ -24,19 +26,19 @@ class ShownCase:
     """Fills the sections from the nodes of one case, and shows what a person clicks.
 
     :param ui: the named widgets.
-    :param ask: XAIReportLogic.ask.
-    :param prepare: called before the worker is needed for a correction.
+    :param logic: XAIReportLogic; its worker measures, checks and writes.
+    :param prepare: called before the worker is needed; may ask, install, and raise with the reason.
     :param onError: called with what went wrong.
     """
 
     def __init__(
         self,
         ui: Any,
-        ask: Callable[..., None],
+        logic: Any,
         prepare: Callable[[], None],
         onError: Callable[[BaseException], None],
     ) -> None:
-        self._ui = ui
+        self._ui, ask = ui, logic.ask
         self.case: LoadedResult | None = None
         self.findings: dict[str, Any] = {}
         self.prediction = PredictionSection(ui)
@@ -44,12 +46,16 @@ class ShownCase:
         self.regions = RegionsSection(ui, self.goToRegion)
         self.editing = Editing(ui, ask, prepare, self._onReworded, onError)
         self.report = ReportSection(ui, self.editing, self.goTo)
+        self.narrator = NarratorSection(
+            ui, logic, prepare, self.report.preview, self._onWritten, lambda: self.show(self.case), onError
+        )
         self.correction = Correction(ui, ask, prepare, lambda: self.show(self.case), onError)
         self.signing = Signing(ui, ask, self.correction, self.editing, onError)
         self.show(None)
 
     def setParameters(self, parameters: Any) -> None:
         self.evidence.setParameters(parameters)
+        self.narrator.setParameters(parameters)
         self.follow(parameters)
 
     def follow(self, parameters: Any) -> None:
@@ -59,6 +65,7 @@ class ShownCase:
             self.show(case_of(volume.GetScene(), volume) if volume is not None else None)
         else:
             self.evidence.apply()
+            self.narrator.update()
 
     def show(self, case: LoadedResult | None) -> None:
         """Fill all sections; None empties them."""
@@ -70,9 +77,15 @@ class ShownCase:
         self.regions.show(self.findings)
         self.editing.show(case)
         self.report.show(self.findings, narrative)
+        self.narrator.show(case, narrative)
         self.correction.show(case)
         self.signing.show(case)
         self._showWhereFrom()
+
+    def _onWritten(self, case: LoadedResult, narrative: dict[str, Any]) -> None:
+        findings = case.texts["findings.json"].GetText()
+        if narrative.get("findings_sha256") == fingerprint(findings):  # not corrected meanwhile
+            put_narrative(case, narrative)
 
     def _onReworded(self) -> None:
         self.report.refresh()
@@ -81,6 +94,7 @@ class ShownCase:
     def close(self) -> None:
         self.case = None
         self.editing.show(None)
+        self.narrator.close()
         self.evidence.close()
         self.correction.show(None)
 

@@ -144,8 +144,11 @@ class Signing:
             self._onError(error)
 
     def _inReadersWords(self, folder: Path, documents: Path, use: Callable[[Path], None]) -> None:
-        if self._editing.review.edits:
-            self._have("reword", {"folder": str(folder), "corrected": self._edited()}, use)
+        """The documents as they are shown: with the reader's sentences, and by the narrator who has written last."""
+        told = self._case.texts["narrative.json"].GetText()
+        if self._editing.review.edits or told != (documents / "narrative.json").read_text(encoding="utf-8"):
+            parameters = {"folder": str(folder), "corrected": self._edited(), "narrative": told}
+            self._have("reword", parameters, use)
         else:
             use(documents)
 

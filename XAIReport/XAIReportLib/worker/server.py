@@ -160,12 +160,13 @@ def check(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # no
 
 
 def reword(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
-    """The report with the reader's own sentences, of a result or of its corrected form; returns the folder."""
+    """The report as it is shown: in a narrator's words (``narrative``, the text of a narrative.json) and with the reader's
+    own sentences, of a result or of its corrected form; returns the folder."""
     from XAIReportLib import reviews, revision
 
-    channel.progress("report", 0.0, "writing the report in the reader's words")
-    review = reviews.read_review(Path(parameters["folder"])) or reviews.Review()
-    return {"folder": str(revision.write_reworded(parameters["folder"], review.edits, parameters["corrected"]))}
+    channel.progress("report", 0.0, "writing the report as it is shown")
+    folder, edits = parameters["folder"], (reviews.read_review(Path(parameters["folder"])) or reviews.Review()).edits
+    return {"folder": str(revision.write_reworded(folder, parameters["narrative"], edits, parameters["corrected"]))}
 
 
 def ping(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - a handler's signature

@@ -1,0 +1,142 @@
+"""A language model writes the report in the panel: a real worker asks a real HTTP server; nothing is shown that was not checked."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine_results import write_engine_result
+from PySide6 import QtCore  # noqa: F401 - a module that names PySide keeps its own names of properties, here methods
+
+pytestmark = pytest.mark.usefixtures("a_host")
+SERVER = Path(__file__).resolve().parents[1] / "report" / "language" / "scripted_server.py"
+SUGGESTION = "The model suggests glioma with a score of 0.89."
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    log = tmp_path_factory.mktemp("server") / "log.jsonl"
+    process = subprocess.Popen([sys.executable, str(SERVER), str(log)], stdout=subprocess.PIPE, text=True)
+    yield int(process.stdout.readline())
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def a_case(tmp_path: Path) -> Path:
+    return write_engine_result(tmp_path / "results" / "phantom-7f3a")
+
+
+@pytest.fixture
+def a_review(open_panel, a_case, wait_until) -> Any:
+    from XAIReportLib.worker.client import WorkerClient
+
+    widget = open_panel(WorkerClient)
+    widget.logic.openResult(a_case, widget.panel)
+    wait_until(lambda: not widget.logic.isOpening)
+    return widget
+
+
+@pytest.fixture
+def ask_for(a_review, port) -> Callable[[str], None]:
+    """Chooses the server that behaves in a way, and presses Write."""
+
+    def ask(behaviour: str) -> None:
+        ui = a_review.ui
+        ui.narratorSelector.setCurrentIndex(ui.narratorSelector.findText("openai"))
+        ui.modelEdit.setText("m")
+        ui.endpointEdit.setText(f"http://127.0.0.1:{port}/{behaviour}/v1")
+        ui.writeButton.click()
+
+    return ask
+
+
+def test_without_a_model_nothing_can_be_written_and_the_template_needs_none(a_review):
+    ui = a_review.ui
+    assert not ui.modelEdit.isVisible()
+    assert ui.writeButton.isEnabled()
+    ui.narratorSelector.setCurrentIndex(ui.narratorSelector.findText("xai"))
+    assert ui.modelEdit.isVisible()
+    assert ui.endpointEdit.placeholderText() == "https://api.x.ai/v1"
+    assert "XAI_API_KEY" in ui.endpointEdit.toolTip()
+    assert not ui.writeButton.isEnabled()
+    assert ui.writeButton.toolTip() == "Name the model first."
+
+
+def test_findings_leave_the_machine_only_after_consent_that_names_the_host(a_review, a_host, monkeypatch):
+    ui, started = a_review.ui, []
+    monkeypatch.setattr(a_review.logic, "startNarration", lambda request, _heard: started.append(request))
+    ui.narratorSelector.setCurrentIndex(ui.narratorSelector.findText("xai"))
+    ui.modelEdit.setText("grok")
+    a_host.consents = False
+    ui.writeButton.click()
+    assert "to api.x.ai?" in a_host.questions[-1]
+    assert "No image, name, date" in a_host.questions[-1]
+    assert started == []
+    a_host.consents = True
+    ui.writeButton.click()
+    ui.writeButton.click()
+    assert [request["allow_remote"] for request in started] == [["api.x.ai"]] * 2
+    assert len(a_host.questions) == 2  # asked again only after a no
+
+
+def test_checked_sentences_arrive_one_by_one_and_what_the_findings_do_not_hold_is_seen_as_left_out(
+    a_review, a_case, ask_for, wait_until, choose_folder, tmp_path, a_host
+):
+    ui, heard = a_review.ui, []
+    preview = a_review.panel.shown.report.preview
+    a_review.panel.shown.narrator._onSentences = lambda said: (heard.append(len(said)), preview(said))
+    template = ui.narrativeText.toPlainText()
+    ask_for("good")
+    assert ui.writeButton.text() == "Stop"
+    wait_until(lambda: ui.narratorLabel.text().startswith("Written by"), 60)
+    assert a_host.questions == []  # this machine needs no consent
+    assert heard == sorted(heard)
+    assert 1 in heard
+    shown = ui.narrativeText.toPlainText()
+    assert f"{SUGGESTION} ✓" in shown
+    assert "Left out of the language model's text" in shown
+    assert "The lesion lies on the left and measures 4.45 ml. ? not in the findings" in shown
+    assert "Segmented abnormality 1:" in shown  # the template's, where nothing of the section stands
+    assert "4.45" not in a_review.panel.shown.report.plainText()
+    (tmp_path / "out").mkdir()
+    choose_folder(tmp_path / "out")
+    ui.exportButton.click()
+    wait_until(lambda: ui.folderLabel.text().startswith("Exported to"), 60)
+    exported = tmp_path / "out" / "phantom-7f3a-report"
+    assert SUGGESTION in " ".join((exported / "report.txt").read_text("utf-8").split())
+    assert "4.45" not in (exported / "report.html").read_text("utf-8")
+    assert json.loads((exported / "narrative.json").read_text("utf-8"))["narrator"] == "openai"
+    assert json.loads((a_case / "narrative.json").read_text("utf-8"))["narrator"] == "template"
+    ui.narratorSelector.setCurrentIndex(ui.narratorSelector.findText("template"))
+    ui.writeButton.click()
+    wait_until(lambda: ui.narrativeText.toPlainText() == template, 60)
+    assert not ui.narratorLabel.isVisible()
+
+
+def test_a_silent_server_is_stopped_and_the_text_is_as_it_was(a_review, ask_for, wait_until):
+    ui = a_review.ui
+    before = ui.narrativeText.toPlainText()
+    ask_for("silence")
+    wait_until(lambda: "waiting for openai" in ui.narratorLabel.text(), 60)
+    ui.writeButton.click()
+    wait_until(lambda: ui.narratorLabel.text() == "Stopped; the text is as it was.", 60)
+    assert ui.writeButton.text() == "Write"
+    assert ui.narrativeText.toPlainText() == before
+    assert not ui.errorFrame.isVisible()
+
+
+def test_a_server_that_is_not_there_leaves_the_template_and_says_why(a_review, wait_until):
+    ui = a_review.ui
+    before = ui.narrativeText.toPlainText()
+    ui.narratorSelector.setCurrentIndex(ui.narratorSelector.findText("openai"))
+    ui.modelEdit.setText("m")
+    ui.endpointEdit.setText("http://127.0.0.1:9/v1")
+    ui.writeButton.click()
+    wait_until(lambda: "The text is the template's." in ui.narratorLabel.text(), 60)
+    assert ui.narrativeText.toPlainText() == before
