@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
-from XAIReportLib.report.findings import rounded_to_sum
+from XAIReportLib.report.findings import _CHANGES, rounded_to_sum
 from XAIReportLib.report.schema import Findings
-from XAIReportLib.report.wording import RESEARCH_USE, known_classes
+from XAIReportLib.report.wording import RESEARCH_USE, known_classes, method_name
 
 REGIONS = [
     ("Frontal Pole", "frontal"),
@@ -128,12 +128,13 @@ def answers(draw, classes: list[str]):
 
 @st.composite
 def changed_images(draw, classes: list[str]):
-    name = draw(st.sampled_from(["lesion_removed", "background_noise", "saliency_removed", "ranked_saliency_removed"]))
+    name = draw(st.sampled_from(sorted(_CHANGES)))
+    method = draw(st.sampled_from(["gradcam", "scorecam"])) if "saliency" in name else None
     slices = draw(st.integers(1, 9))
     return {
         "name": name,
-        "method": draw(st.sampled_from(["gradcam", "scorecam"])) if "saliency" in name else None,
-        "change": "something replaced by what surrounds it",
+        "method": method,
+        "change": _CHANGES[name].format(method=method_name(method or "")),
         "changed_percent": draw(tenths(100)),
         "slices": slices,
         "slices_of_lesion": slices + draw(st.integers(0, 60)),

@@ -1,6 +1,7 @@
-"""The narrative: English sentences from a fixed template, written from the findings and from nothing else.
+"""The narrative: sentences from a fixed template, written from the findings and from nothing else.
 
-Each sentence carries JSON pointers (RFC 6901) into findings.json, and every number, side, region and class in it stands
+The template speaks English; the other languages say the same sentences by the catalogue in languages/. Each sentence
+carries JSON pointers (RFC 6901) into findings.json, and every number, side, region and class in it stands
 at one of them. A sentence that would break the rules of wording is replaced before anybody reads it.
 """
 
@@ -12,7 +13,9 @@ from typing import Literal
 
 from . import wording
 from .changes import changes
-from .grounding import Checker
+from .grounding.translated import Checker, TranslatedChecker, checker_of
+from .languages import Language
+from .languages import language as language_of
 from .passages import LEFT_OUT, Passage, confidence, impression, limits, status, technique
 from .places import anatomy, doubts, evidence, findings_of
 from .pointers import resolve
@@ -81,7 +84,7 @@ class Narrative(Part):
 
     schema_version: Literal["1.0.0"] = "1.0.0"
     findings_sha256: str
-    language: Literal["en"] = "en"
+    language: Literal["en", "fr", "de", "es"] = "en"
     narrator: str = "template"
     model_requested: str = ""
     model_returned: str = ""
@@ -98,38 +101,43 @@ class Narrative(Part):
         return json.dumps(content, sort_keys=True, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
-def write(findings: Findings) -> Narrative:
-    """The narrative of ``findings``; the same findings always give the same text."""
-    return Narrative(findings_sha256=findings.sha256(), sentences=tuple(_sentences(findings)))
+def write(findings: Findings, language: str = "en") -> Narrative:
+    """The narrative of ``findings``; the same findings always give the same text.
+
+    Raises ValueError for a language other than en, fr, de and es.
+    """
+    sentences = tuple(_sentences(findings, language_of(language)))
+    return Narrative(findings_sha256=findings.sha256(), language=language, sentences=sentences)
 
 
-def told(findings: Findings) -> Narrative:
-    """The template's narrative as it leaves the house: written and checked."""
-    return checked(write(findings), findings)
+def told(findings: Findings, language: str = "en") -> Narrative:
+    """The template's narrative as it leaves the house: written and checked. Raises as ``write``."""
+    return checked(write(findings, language), findings)
 
 
 def checked(narrative: Narrative, findings: Findings) -> Narrative:
     """The narrative with the outcome of the grounding check at every sentence; a contradicted one is left out and says so."""
-    checker = Checker(findings)
-    return narrative.model_copy(update={"sentences": tuple(_checked(s, checker) for s in narrative.sentences)})
+    checker, left_out = checker_of(findings, narrative.language), language_of(narrative.language).said(LEFT_OUT)
+    sentences = tuple(_checked(s, checker, left_out) for s in narrative.sentences)
+    return narrative.model_copy(update={"sentences": sentences})
 
 
-def _checked(sentence: Sentence, checker: Checker) -> Sentence:
+def _checked(sentence: Sentence, checker: Checker | TranslatedChecker, left_out: str) -> Sentence:
     found = checker.sentence(sentence.text)
-    text = LEFT_OUT if found.verdict == "contradicted" else sentence.text
+    text = left_out if found.verdict == "contradicted" else sentence.text
     why = "" if found.verdict == "supported" else found.reason
     return sentence.model_copy(update={"text": text, "outcome": found.verdict, "why": why})
 
 
-def _sentences(findings: Findings) -> Iterator[Sentence]:
+def _sentences(findings: Findings, words: Language) -> Iterator[Sentence]:
     names = (findings.model.data_set, findings.model.name)
     always = set(findings.disclaimers)
     for section, passages in SECTIONS.items():
         for passage in passages(findings):
             text = " ".join(passage.text.split())
             allowed = text in always or not wording.forbidden(text, names, findings.model.classes)
-            yield Sentence(text=text if allowed else _replacement(passage), section=section, evidence=passage.evidence)
-
-
-def _replacement(passage: Passage) -> str:
-    return passage.instead or LEFT_OUT
+            instead = (
+                passage.instead or LEFT_OUT
+            )  # also for a reason or a warning that the other language does not hold
+            said = (words.said(text) if allowed else None) or words.said(instead) or words.said(LEFT_OUT)
+            yield Sentence(text=said, section=section, evidence=passage.evidence)

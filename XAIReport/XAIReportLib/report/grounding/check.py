@@ -118,10 +118,10 @@ def _quotes(findings: Findings) -> set[str]:
         allowed.append(wording.NO_LESION)
     allowed += [REASON_KEPT, WARNINGS_KEPT, LEFT_OUT, *([TABLE_HOLDS] if len(findings.lesions) > 1 else [])]
     whole = {piece for text in allowed for piece in (plain(text), *(plain(p) for p in sentences(text)))}
-    return whole | {piece + "." for piece in whole} | {plain(text) for text in _recited(findings)}
+    return whole | {piece + "." for piece in whole} | {plain(text) for text in recited(findings)}
 
 
-def _recited(findings: Findings) -> Iterator[str]:
+def recited(findings: Findings) -> Iterator[str]:
     """The template's own sentences for these findings on subjects that are not read claim by claim: shape and distances,
     changed images, the checks of the heat maps, a reader's edit. In any other words they are unsupported."""
     for passage in _recited_passages(findings):

@@ -1,0 +1,225 @@
+"""The report says the same in every language, and its text is read back and compared with the findings."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import XAIReportLib
+from hypothesis import HealthCheck, given, settings
+from rich_cases import CASES, findings_of
+from wild_findings import wild_findings
+from word_mutations import KINDS, LANGUAGES, mutated, template
+from XAIReportLib.report import narrative
+from XAIReportLib.report.findings import Findings
+from XAIReportLib.report.grounding.translated import checker_of
+from XAIReportLib.report.languages import language
+from XAIReportLib.report.languages.never import never_said
+from XAIReportLib.report.languages.recognition import language_of
+
+ENGINE = Path(XAIReportLib.__file__).parent
+QUOTED = re.compile(r"/prediction/reason|/anatomy/registration/reason|/anatomy/midline_shift/method|/warnings/\d+")
+SAMPLE = 120  # false sentences of a kind and language; scripts/evaluate.py language takes all
+slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+# --- the catalogue holds everything ---------------------------------------------------------------------------------------
+
+
+def missing_sentences(findings: Findings) -> list[str]:
+    """Sentences of the English template that some language lacks; a quoted reason or warning may be lacking."""
+    return [
+        f"report/languages/sentences/ has no pattern for: {sentence.text}"
+        for sentence in narrative.write(findings).sentences
+        if not all(QUOTED.fullmatch(place) for place in sentence.evidence)
+        and any(language(code).said(sentence.text) is None for code in LANGUAGES)
+    ]
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=slow)
+@given(wild_findings())
+def test_every_sentence_of_the_template_exists_in_every_language(findings):
+    assert missing_sentences(findings) == []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_sentence_of_the_cases_exists_in_every_language(case):
+    assert missing_sentences(findings_of(case)) == []
+
+
+def test_a_new_english_sentence_without_translations_is_noticed(monkeypatch):
+    from XAIReportLib.report.passages import Passage
+
+    monkeypatch.setitem(narrative.SECTIONS, "limits", lambda _: iter([Passage("The sky is blue.", ("/case_id",))]))
+    (message,) = missing_sentences(findings_of("left glioma"))
+    assert message == "report/languages/sentences/ has no pattern for: The sky is blue."
+
+
+def engine_sentences() -> list[str]:
+    """Reasons and warnings as the engine writes them, with a sample for every value; errors are no part of a report."""
+    sentences = []
+    for place in (
+        "plausibility.py",
+        "anatomy/quality.py",
+        "anatomy/registration.py",
+        "anatomy/midline.py",
+        "models/inference.py",
+    ):
+        tree = ast.parse((ENGINE / place).read_text(encoding="utf-8"))
+        skipped = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.Raise) for inner in ast.walk(node)}
+        skipped |= {
+            id(node.value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        }
+        skipped |= {id(inner) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for inner in node.values}
+        for node in ast.walk(tree):
+            if id(node) not in skipped and (text := _written(node)) and re.match(r"[A-Z].* .*\.$", text):
+                sentences.append(text)
+    return sentences
+
+
+_VALUES = {
+    "case.modality": "CT",
+    "best": "pituitary",
+    "' and '.join(chosen)": "glioma and pituitary",
+    "shown": "61 x 50 x 33",
+}
+
+
+def _written(node: ast.AST) -> str:
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            _VALUES.get(ast.unparse(v.value), "61") if isinstance(v, ast.FormattedValue) else v.value
+            for v in node.values
+        )
+    return ""
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_reason_and_warning_of_the_engine_exists_in_every_language(code):
+    sentences = engine_sentences()
+    assert len(sentences) > 30
+    unknown = [
+        text for text in sentences if language(code).said(text) is None and "plane through the attachments" not in text
+    ]
+    assert unknown == [], f"report/languages/engine.toml lacks: {unknown}"
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_an_unknown_reason_is_said_to_be_kept_in_english_and_never_half_translated(code):
+    found = findings_of("left glioma")
+    prediction = found.prediction.model_copy(
+        update={"reason": "The picture is coloured; a head MRI is grey. Something new."}
+    )
+    told = narrative.told(found.model_copy(update={"prediction": prediction}), code)
+    texts = [s.text for s in told.sentences if s.evidence == ("/prediction/reason",)]
+    assert texts == [language(code).said("The reason is kept in findings.json.")]
+
+
+# --- what is said is what was found ---------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=slow)
+@given(wild_findings())
+def test_the_template_passes_the_check_in_every_language_and_keeps_the_rules_of_wording(findings):
+    names = (findings.model.name, findings.model.data_set, findings.anatomy.atlas)
+    english = narrative.write(findings)
+    for code in LANGUAGES:
+        story = narrative.told(findings, code)
+        assert story.language == code
+        assert [s.evidence for s in story.sentences] == [s.evidence for s in english.sentences]
+        for sentence in story.sentences:
+            assert sentence.outcome == "supported", (sentence.text, sentence.why)
+            assert not never_said(sentence.text, code, names), sentence.text
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_numbers_are_written_as_the_language_writes_them(code):
+    size = next(text for _, text in template(code) if " 1: 4,45" in text.replace(" :", ":"))
+    assert "4,45 ml" in size
+    assert "100,0 %" in size
+
+
+def test_left_and_right_agree_with_the_gender_of_the_region():
+    assert "corteza insular izquierda" in str(template("es"))
+    assert "polo frontal izquierdo" in str(template("es"))
+    assert "thalamus droit (" in str(template("fr"))
+    assert "Thalamus rechts (" in str(template("de"))
+
+
+def test_a_region_of_an_unknown_atlas_keeps_its_name_and_gets_its_side():
+    said = "Segmented abnormality 1 projects onto the atlas position of left Area 4p (41.6 % of it)."
+    assert "Area 4p, à gauche (41,6 %" in language("fr").said(said)
+    assert language("fr").meant(language("fr").said(said)) == [said]
+
+
+# --- the check ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_false_sentence_is_let_through(kind, code):
+    sentences = mutated(kind, code)
+    assert len(sentences) >= 300
+    for case, text in sentences[:: max(1, len(sentences) // SAMPLE)]:
+        assert checker_of(findings_of(case), code).sentence(text).verdict != "supported", (case, text)
+
+
+@pytest.mark.parametrize(
+    ("code", "right", "wrong"),
+    [
+        (
+            "fr",
+            "Anomalie segmentée 1 : 4,45 ml, du côté gauche du patient (100,0 % de l'anomalie).",
+            ("gauche", "droit"),
+        ),
+        ("de", "Der Vorschlag des Modells lautet Gliom, mit einem Modell-Score von 0,89.", ("Gliom", "Meningeom")),
+        ("es", "La sugerencia del modelo es glioma, con una puntuación del modelo de 0,89.", ("0,89", "0,98")),
+    ],
+)
+def test_a_wrong_slot_is_contradicted_and_an_unknown_sentence_unsupported(code, right, wrong):
+    check = checker_of(findings_of("left glioma"), code)
+    assert check.sentence(right).verdict == "supported"
+    contradicted = check.sentence(right.replace(*wrong))
+    assert contradicted.verdict == "contradicted"
+    assert "read as" in contradicted.reason
+    assert check.sentence("Bla bla.").verdict == "unsupported"
+    assert check.sentence("The lesion lies on the left.").verdict == "unsupported"
+    assert (
+        "never said"
+        in check.sentence({"fr": "Tumeur bénigne.", "de": "Gutartig.", "es": "Tumor benigno."}[code]).reason
+    )
+
+
+def test_typographic_spaces_and_apostrophes_are_read():
+    check = checker_of(findings_of("left glioma"), "fr")
+    text = "Anomalie segmentée 1\u00a0: 4,45\u00a0ml, du côté gauche du patient (100,0\u202f% de l’anomalie)."
+    assert check.sentence(text).verdict == "supported"
+
+
+# --- which language a text is in ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", ["left glioma", "picture", "no lesion", "not applicable"])
+@pytest.mark.parametrize("code", ("en", *LANGUAGES))
+def test_the_language_of_a_report_is_recognised(case, code):
+    story = narrative.write(findings_of(case), code)
+    assert language_of(" ".join(s.text for s in story.sentences)) == code
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("La lesione si trova nel lobo frontale di sinistra e non è grande.", "it"),
+        ("A lesão encontra-se no lobo frontal esquerdo e não é grande.", "pt"),
+        ("De afwijking ligt in de linker frontale kwab en is niet groot.", "nl"),
+        ("12345", None),
+    ],
+)
+def test_other_languages_are_told_apart(text, code):
+    assert language_of(text) == code

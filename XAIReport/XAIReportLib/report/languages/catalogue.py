@@ -1,0 +1,120 @@
+"""The catalogue of one language: what is said in English, in that language, and what a text of that language means in English."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from .grammar import ALL, Grammar, Message
+from .names import Names
+
+LANGUAGES = {"en": "English", "fr": "French", "de": "German", "es": "Spanish"}
+_FOLDER = Path(__file__).parent
+_UNIT = re.compile(r"(\d) (%|ml|mm|pixels|voxels|Pixel|Voxel|píxeles|vóxeles)")
+_FRENCH_MARK = re.compile(r" ([:;!?»%])")
+
+
+class Language:
+    """One language of the report. English says everything as it is."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self._said: dict[str, str | None] = {}
+        self._labelled: dict[str, str] = {}
+
+    def said(self, english: str) -> str | None:
+        """A sentence of the template in this language; None where the catalogue does not hold it."""
+        if self.code == "en":
+            return english
+        if english not in self._said:
+            if len(self._said) > 10_000:
+                self._said.clear()
+            self._said[english] = next(iter(_through(_sentences(), english, "en", self.code)), None)
+        return self._said[english]
+
+    def meant(self, text: str) -> list[str]:
+        """What a sentence of this language can mean in English; nothing where the catalogue cannot read it."""
+        text = one_way(text)
+        return [text] if self.code == "en" else _through(_sentences(), text, self.code, "en")
+
+    def label(self, english: str) -> str:
+        """A title, a caption or a cell in this language; what is no word of the catalogue stays as it is."""
+        if self.code == "en":
+            return english
+        if english not in self._labelled:
+            if len(self._labelled) > 10_000:
+                self._labelled.clear()
+            said = _through(_labels(), english, "en", self.code)
+            self._labelled[english] = said[0] if said else english
+        return self._labelled[english]
+
+    def set_in_type(self, text: str) -> str:
+        """With a number and its unit, and in French a word and its mark, on one line."""
+        text = _UNIT.sub("\\1\u00a0\\2", text)
+        return _FRENCH_MARK.sub("\u00a0\\1", text) if self.code == "fr" else text
+
+
+@cache
+def language(code: str) -> Language:
+    """Raises ValueError for a language that the report is not written in."""
+    if code not in LANGUAGES:
+        raise ValueError(f"the report is written in {', '.join(LANGUAGES)}, not in {code!r}")
+    return Language(code)
+
+
+def one_way(text: str) -> str:
+    """Plain spaces and straight apostrophes."""
+    return " ".join(text.replace("’", "'").split())
+
+
+def _through(grammar: Grammar, text: str, source: str, target: str) -> list[str]:
+    """A sentence, or several that all can be said."""
+    whole = grammar.said(text, source, target)
+    return whole or [several for several in [grammar.sentences(text, source, target)] if several is not None]
+
+
+@lru_cache(maxsize=1)
+def _names() -> Names:
+    return Names(tomllib.loads((_FOLDER / "names.toml").read_text(encoding="utf-8")))
+
+
+@lru_cache(maxsize=1)
+def _sentences() -> Grammar:
+    content = _read("sentences/*.toml", "engine.toml")
+    return Grammar(_checked(content["message"]), _rules(content), _names())
+
+
+@lru_cache(maxsize=1)
+def _labels() -> Grammar:
+    content = _read("sentences/*.toml", "engine.toml", "labels/*.toml")
+    messages = (*_read("labels/*.toml")["message"], *_read("engine.toml")["message"])
+    return Grammar(_checked(messages), _rules(content), _names(), strict=True)
+
+
+def _read(*patterns: str) -> dict[str, Any]:
+    """The messages and rules of these files, together."""
+    whole: dict[str, Any] = {"message": [], "rule": {}}
+    for path in (path for pattern in patterns for path in sorted(_FOLDER.glob(pattern))):
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        whole["message"] += content.get("message", []) + [{"all": pattern} for pattern in content.get("same", [])]
+        whole["message"] += [{"en": english, **said} for english, said in content.get("label", {}).items()]
+        for kind, rows in content.get("rule", {}).items():
+            whole["rule"].setdefault(kind, []).extend(rows)
+    return whole
+
+
+def _rules(content: Mapping[str, Any]) -> dict[str, tuple[Message, ...]]:
+    return {kind: _checked(rows) for kind, rows in content["rule"].items()}
+
+
+def _checked(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """A row with the same words in every language is written once, as "all"."""
+    rows = tuple(dict.fromkeys(ALL, m["all"]) if "all" in m else m for m in messages)
+    for row in rows:
+        if missing := set(ALL) - set(row):
+            raise ValueError(f"the catalogue lacks {', '.join(sorted(missing))} of {row.get('en')!r}")
+    return rows
