@@ -3,12 +3,51 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from cases import RECIPES, findings_of
 from XAIReportLib import __main__ as command_line
+from XAIReportLib.report.changes import NOT_WHY as CHANGES_SAY_NOT_WHY
 from XAIReportLib.report.dialogue import NOT_HELD, NOT_WHAT, NOT_WHY, answer
 from XAIReportLib.report.narrative import resolve
+
+HERE = Path(__file__).parent
+
+
+def asked(name: str) -> list[tuple[str, str]]:
+    """Topic and question of a file of paraphrases."""
+    lines = (HERE / name).read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("|", 1) for line in lines if line.strip() and not line.startswith("#")]
+    return [(topic.strip(), question.strip()) for topic, question in pairs]
+
+
+@pytest.fixture(scope="module")
+def changed():
+    """Findings of which changed images were looked at again."""
+    content = findings_of("left glioma").model_dump(mode="json")
+    before = {"outcome": "class_suggested", "label": "glioma", "scores": {"glioma": 0.85, "meningioma": 0.15}}
+    after = {"outcome": "class_suggested", "label": "meningioma", "scores": {"glioma": 0.25, "meningioma": 0.75}}
+    content["counterfactuals"] = [
+        {
+            "name": name, "method": None, "change": change, "changed_percent": 4.0, "slices": 9, "slices_of_lesion": 9,
+            "before": before, "after": after, "changes_outcome": True,
+        }
+        for name, change in (
+            ("lesion_removed", "the segmented abnormality replaced by what surrounds it"),
+            ("background_zero", "everything outside the head set to zero"),
+        )
+    ]  # fmt: skip
+    return type(findings_of("left glioma")).model_validate(content)
+
+
+@pytest.fixture(scope="module")
+def doubtful():
+    """Findings whose heat maps failed a check."""
+    content = findings_of("left glioma").model_dump(mode="json")
+    content["saliency_check"] = {"relied_on": False, "failed": ["agreement"], "figures": {"agreement": 0.12}}
+    return type(findings_of("left glioma")).model_validate(content)
+
 
 QUESTIONS = (
     "Why glioma and not meningioma?",
@@ -43,6 +82,9 @@ def test_why_is_answered_with_scores_and_never_with_a_cause():
     assert "Glioma scored 0.89, meningioma 0.08." in said
     assert "The margin between glioma and meningioma is 0.81." in said
     assert "The map shows where the score came from, not why." in said
+    assert "Segmented abnormality 1 projects onto the atlas position of left Frontal Pole (41.6 % of it)" in " ".join(
+        said
+    )
     assert said[-1] == NOT_WHY
     assert not any("because" in text.lower() for text in said)
 
@@ -59,6 +101,45 @@ def test_how_sure_which_regions_and_what_would_change_it():
     change = _texts("What would change the suggestion?", "abstained")
     assert change[0] == "The margin between glioma and meningioma is 0.03."
     assert change[-1] == NOT_WHAT
+
+
+@pytest.mark.parametrize(("topic", "question"), asked("questions.txt"))
+def test_a_question_is_understood_in_other_words(topic, question):
+    assert answer(question, findings_of("left glioma")).topic == ("" if topic == "beyond" else topic)
+
+
+def test_most_questions_that_nobody_had_in_view_are_understood_and_none_of_the_beyond_is_answered():
+    missed = [
+        (topic, question)
+        for topic, question in asked("questions-kept-apart.txt")
+        if answer(question, findings_of("left glioma")).topic != ("" if topic == "beyond" else topic)
+    ]
+    assert len(missed) <= 2, missed
+    assert not [question for topic, question in missed if topic == "beyond"]
+
+
+def test_the_side_is_told_with_what_a_side_means():
+    said = _texts("Is it on the left?", "left glioma")
+    assert any("on the left of the patient" in text for text in said)
+    assert said[-1] == "Sides are those of the patient."
+    assert _texts("Which side?", "picture")[-1] == "Sides are those of the picture, not of the patient."
+
+
+def test_what_was_computed_on_changed_images_answers_what_would_change_it(changed):
+    said = [sentence.text for sentence in answer("What would change the suggestion?", changed).sentences]
+    assert any(text.startswith("With the segmented abnormality replaced") for text in said)
+    assert NOT_WHAT not in said
+    why = [sentence.text for sentence in answer("Why glioma?", changed).sentences]
+    assert any(text.startswith("With the segmented abnormality replaced") for text in why)
+    assert CHANGES_SAY_NOT_WHY in why
+    assert why[-1] == NOT_WHY
+
+
+def test_heat_maps_that_failed_their_checks_are_said_to_before_they_answer(doubtful):
+    for question in ("What do the heat maps show?", "Why glioma?"):
+        said = [sentence.text for sentence in answer(question, doubtful).sentences]
+        warned = next(n for n, text in enumerate(said) if "should not be relied on" in text)
+        assert warned < next(n for n, text in enumerate(said) if "Dice" in text)
 
 
 def test_a_failed_registration_names_no_region():

@@ -10,7 +10,8 @@
     language_models.py  a narrative by a language model: who was chosen, what stands of the answer (answers.py: its form)
     outbound.py      what a language model is given; servers.py: which, where, consent, keys; prices.py: the user's
     chat.py          one question to a server: wire.py (the two interfaces as JSON) and stream.py (over HTTP)
-    dialogue.py      questions about a case, answered from its findings
+    dialogue.py      questions about a case, answered from its findings (questions.py: what is asked for; dialogue_model.py:
+                     answered by a language model)
     commands.py      the commands "check", "narrate" and "ask"
     planes.py        slices in true anatomical orientation
     figures.py       pictures drawn from arrays (drawing.py: one panel; score_figure.py: the bars)

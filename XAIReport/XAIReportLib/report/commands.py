@@ -16,7 +16,9 @@ from XAIReportLib.case import InputError
 from .servers import INTERFACES
 
 if TYPE_CHECKING:
-    from .narrative import Usage
+    from .dialogue import Reply
+    from .language_models import Choice
+    from .narrative import Narrative, Usage
     from .schema import Findings
 
 OK, NOT_SUPPORTED = 0, 1
@@ -45,15 +47,17 @@ def _add_ask(commands: argparse._SubParsersAction) -> None:
     _add_findings(ask)
     ask.add_argument("question", metavar="QUESTION", help='such as "why glioma and not meningioma?"')
     ask.add_argument("--json", action="store_true", help="one JSON document with the evidence of each sentence")
+    _add_choice(ask, required=False)
     ask.set_defaults(run=ask_findings)
 
 
 def ask_findings(options: argparse.Namespace) -> int:
     """Exit code 0, also where the findings do not hold what was asked."""
-    from .dialogue import answer
+    from .dialogue_model import reply
 
-    reply = answer(options.question, findings_at(options.findings))
-    print(reply.model_dump_json(indent=2) if options.json else "\n".join(s.text for s in reply.sentences))
+    given = reply(options.question, findings_at(options.findings), _choice(options))
+    print(given.model_dump_json(indent=2) if options.json else "\n".join(s.text for s in given.sentences))
+    _tell_notes(options, given)
     return OK
 
 
@@ -93,17 +97,36 @@ def _add_choice(command: argparse.ArgumentParser, required: bool) -> None:
 _CHOICE = ("narrator", "endpoint", "interface", "model", "allow_remote", "replay", "store", "prices")
 
 
+def _choice(options: argparse.Namespace) -> Choice:
+    from .language_models import TEMPLATE, choice_of
+
+    return choice_of(
+        {"narrator": TEMPLATE} | {name: getattr(options, name) for name in _CHOICE if getattr(options, name)}
+    )
+
+
+def _tell_notes(options: argparse.Namespace, written: Narrative | Reply) -> None:
+    """What went wrong, what was left out, and what it took, beside the text."""
+    for note in written.notes:
+        options.console.warning(note)
+    if written.left_out:
+        options.console.warning(
+            f"{len(written.left_out)} sentences of the model were left out, as the findings do not hold them."
+        )
+    if written.usage is not None:
+        print(_took(written.usage), file=sys.stderr)
+
+
 def narrate_findings(options: argparse.Namespace) -> int:
     """Writes the narrative of a language model to a file of its own and prints it; the template's report stays as it is."""
-    from .language_models import choice_of, narrate
+    from .language_models import narrate
 
     found = findings_at(options.findings)
     if options.output.exists() and options.output.name == "narrative.json":
         raise InputError(
             "narrative.json holds the template's text and is not replaced; give another name for --output."
         )
-    choice = choice_of({name: getattr(options, name) for name in _CHOICE})
-    story = narrate(found, choice)
+    story = narrate(found, _choice(options))
     partial = options.output.with_name(f".{options.output.name}.part")
     try:
         partial.write_text(story.to_json(), encoding="utf-8")
@@ -114,14 +137,7 @@ def narrate_findings(options: argparse.Namespace) -> int:
         ) from error
     for sentence in story.sentences:
         print(sentence.text)
-    for note in story.notes:
-        options.console.warning(note)
-    if story.left_out:
-        options.console.warning(
-            f"{len(story.left_out)} sentences of the model were left out, as the findings do not hold them."
-        )
-    if story.usage is not None:
-        print(_took(story.usage), file=sys.stderr)
+    _tell_notes(options, story)
     return OK if story.narrator == options.narrator else NOT_SUPPORTED
 
 

@@ -1,7 +1,7 @@
-"""Answers to questions about one case, from its findings alone and without a language model.
+"""Answers to questions about one case, from its findings alone: made of the template's sentences and of comparisons of scores.
 
-A question is recognised by its words; the answer is made of the template's sentences and of comparisons of scores. What a
-question asks beyond the findings is answered by "These findings do not hold that."
+What a question asks beyond the findings is answered by "These findings do not hold that." With a language model (dialogue_model.py)
+the same holds.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ import re
 from collections.abc import Callable, Iterator
 
 from . import narrative
-from .grounding import check_sentence
-from .narrative import Sentence
+from .changes import NOT_WHY as CHANGES_SAY_NOT_WHY
+from .changes import changes
+from .grounding import Checker
+from .narrative import LeftOut, Sentence, Usage
 from .passages import Passage, at
+from .questions import Topic, topic_of
 from .schema import Findings, Part
 from .wording import WHERE_NOT_WHY, class_name, score_text
 
@@ -22,29 +25,62 @@ NOT_WHAT = "These findings do not hold what would change it."
 
 
 class Reply(Part):
-    """``held``: the findings hold something of what was asked; ``sentences``: each with its evidence and outcome."""
+    """``held``: the findings hold something of what was asked; ``sentences``: each with its evidence and outcome.
+
+    ``narrator``, ``notes``, ``left_out`` and ``usage`` as in a narrative.
+    """
 
     question: str
     held: bool
     sentences: tuple[Sentence, ...]
+    topic: str = ""
+    narrator: str = "template"
+    notes: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    usage: Usage | None = None
 
 
 def answer(question: str, findings: Findings) -> Reply:
     """The answer to ``question``; every sentence of it has passed the grounding check."""
-    asked = " ".join(question.lower().split())
-    reader = None if _BEYOND.search(asked) else next((r for words, r in _TOPICS if words.search(asked)), None)
-    passages = reader(findings, asked) if reader is not None else ()
-    said = [s for s in (_checked(passage, findings) for passage in passages) if s.outcome == "supported"]
-    held = bool(said)
-    missing = {_why: NOT_WHY, _change: NOT_WHAT}.get(reader) if held else NOT_HELD
-    if missing:
-        said.append(Sentence(text=missing, section="dialogue", evidence=(at("prediction", "outcome"),)))
-    return Reply(question=question, held=held, sentences=tuple(said))
+    topic = topic_of(question)
+    said = [] if topic is None else [s for s in _said(topic, question, findings) if s.outcome == "supported"]
+    return closed(question, topic, said, findings)
 
 
-def _checked(passage: Passage, findings: Findings) -> Sentence:
-    found = check_sentence(passage.text, findings)
-    return Sentence(text=passage.text, section="dialogue", evidence=passage.evidence, outcome=found.verdict, why="")
+def closed(question: str, topic: Topic | None, said: list[Sentence], findings: Findings) -> Reply:
+    """``said`` as a reply, with what the findings do not hold at its end, whoever wrote it."""
+    name = "" if topic is None else topic.name
+    if not said:
+        said = [_missing(NOT_HELD)]
+    elif name == "why":
+        said = [*said, _missing(NOT_WHY)]
+    elif name == "change" and not findings.counterfactuals:
+        said = [*said, _missing(NOT_WHAT)]
+    return Reply(question=question, held=said[0].text != NOT_HELD, sentences=tuple(said), topic=name)
+
+
+def _missing(text: str) -> Sentence:
+    return Sentence(text=text, section="dialogue", evidence=(at("prediction", "outcome"),))
+
+
+def _said(topic: Topic, question: str, findings: Findings) -> Iterator[Sentence]:
+    heard: set[str] = set()
+    checker = Checker(findings)
+    for passage in _READERS[topic.name](findings, named(findings, question)):
+        if passage.text not in heard:
+            heard.add(passage.text)
+            found = checker.sentence(passage.text)
+            yield Sentence(text=passage.text, section="dialogue", evidence=passage.evidence, outcome=found.verdict)
+
+
+def named(findings: Findings, question: str) -> list[str]:
+    """Classes that a question names, in its order."""
+    asked = question.lower()
+    names = {label: class_name(label).lower().split(maxsplit=1)[0] for label in findings.model.classes}
+    found = [
+        (match.start(), label) for label, name in names.items() if (match := re.search(rf"\b{re.escape(name)}", asked))
+    ]
+    return [label for _, label in sorted(found)]
 
 
 def _of(findings: Findings, *sections: str) -> Iterator[Passage]:
@@ -52,15 +88,6 @@ def _of(findings: Findings, *sections: str) -> Iterator[Passage]:
     for sentence in narrative.write(findings).sentences:
         if sentence.section in sections:
             yield Passage(sentence.text, sentence.evidence)
-
-
-def _named(findings: Findings, asked: str) -> list[str]:
-    """Classes that a question names, in its order."""
-    names = {label: class_name(label).lower().split(maxsplit=1)[0] for label in findings.model.classes}
-    found = [
-        (match.start(), label) for label, name in names.items() if (match := re.search(rf"\b{re.escape(name)}", asked))
-    ]
-    return [label for _, label in sorted(found)]
 
 
 def _by_score(findings: Findings) -> list[str]:
@@ -85,24 +112,36 @@ def _comparison(findings: Findings, first: str, second: str) -> Iterator[Passage
     yield Passage(f"The margin between {one} and {other} is {margin}.", places)
 
 
-def _why(findings: Findings, asked: str) -> Iterator[Passage]:
-    """Scores, the class set and what a heat map can show: never a cause."""
-    named = _named(findings, asked)
+def _why(findings: Findings, classes: list[str]) -> Iterator[Passage]:
+    """Scores, the class set, place, changed images and what a heat map can show: never a cause."""
     order = _by_score(findings)
-    if len(named) == 1 and order:
-        named.append(next((label for label in order if label != named[0]), named[0]))
+    if len(classes) == 1 and order:
+        classes = [*classes, next((label for label in order if label != classes[0]), classes[0])]
     yield from list(_of(findings, "impression"))[:1]
-    for other in named[1:]:
-        yield from _comparison(findings, named[0], other)
-    if not named and len(order) > 1:
+    for other in classes[1:]:
+        yield from _comparison(findings, classes[0], other)
+    if not classes and len(order) > 1:
         yield from _comparison(findings, order[0], order[1])
     yield from (p for p in _of(findings, "confidence") if "set aside" in p.text)
+    yield from (p for p in _of(findings, "anatomy") if " projects" in p.text)
+    yield from _changed(findings, "lesion_removed", "lesion_only")
+    yield from (p for p in _of(findings, "status") if "should not be relied on" in p.text)
     yield from (p for p in _of(findings, "evidence") if "Dice" in p.text)
     if findings.saliency:
         yield Passage(WHERE_NOT_WHY, (at("saliency", 0, "method"),))
 
 
-def _sure(findings: Findings, _: str) -> Iterator[Passage]:
+def _changed(findings: Findings, *names: str) -> Iterator[Passage]:
+    """What the model says of the images changed in these ways, and that it is no cause."""
+    told = list(changes(findings))
+    kept = [told[1 + n] for n, changed in enumerate(findings.counterfactuals) if changed.name in names]
+    if kept:
+        yield told[0]
+        yield from kept
+        yield Passage(CHANGES_SAY_NOT_WHY, told[-1].evidence)
+
+
+def _sure(findings: Findings, _: list[str]) -> Iterator[Passage]:
     yield from list(_of(findings, "impression"))[:1]
     yield from _of(findings, "confidence")
     order = _by_score(findings)
@@ -110,66 +149,65 @@ def _sure(findings: Findings, _: str) -> Iterator[Passage]:
         yield from list(_comparison(findings, order[0], order[1]))[1:]
 
 
-def _places(findings: Findings, _: str) -> Iterator[Passage]:
+def _places(findings: Findings, _: list[str]) -> Iterator[Passage]:
     yield from _of(findings, "anatomy")
     if findings.lesions:
         yield from (p for p in _of(findings, "findings") if p.text.startswith("Segmented abnormality"))
 
 
-def _size(findings: Findings, _: str) -> Iterator[Passage]:
+def _side(findings: Findings, _: list[str]) -> Iterator[Passage]:
+    """The side of each abnormality, what a side means here, and the midline."""
+    for index, lesion in enumerate(findings.lesions):
+        start = f"Segmented abnormality {lesion.name.removeprefix('lesion-')}"
+        yield from (
+            p
+            for p in _of(findings, "findings")
+            if p.text.startswith(start) and at("lesions", index, "name") in p.evidence
+        )
+    yield from (p for p in _of(findings, "anatomy") if p.text.startswith("Midline shift"))
+    if findings.lesions:
+        yield from (p for p in _of(findings, "limits") if p.text.startswith("Sides are"))
+
+
+def _size(findings: Findings, _: list[str]) -> Iterator[Passage]:
     yield from _of(findings, "findings")
 
 
-def _change(findings: Findings, _: str) -> Iterator[Passage]:
-    """How far the next class is, and which classes are in the set. What was not computed is not imagined."""
+def _change(findings: Findings, _: list[str]) -> Iterator[Passage]:
+    """How far the next class is, which classes are in the set, and what was computed on changed images. Nothing is imagined."""
     order = _by_score(findings)
     for other in order[1:]:
         yield from list(_comparison(findings, order[0], other))[1:]
     yield from (p for p in _of(findings, "confidence") if "set aside" in p.text)
+    yield from changes(findings)
 
 
-def _maps(findings: Findings, _: str) -> Iterator[Passage]:
+def _maps(findings: Findings, _: list[str]) -> Iterator[Passage]:
+    yield from (p for p in _of(findings, "status") if "should not be relied on" in p.text)
     yield from _of(findings, "evidence")
 
 
-def _impression(findings: Findings, _: str) -> Iterator[Passage]:
+def _impression(findings: Findings, _: list[str]) -> Iterator[Passage]:
     yield from _of(findings, "impression")
 
 
-def _limits(findings: Findings, _: str) -> Iterator[Passage]:
+def _limits(findings: Findings, _: list[str]) -> Iterator[Passage]:
     yield from _of(findings, "status", "limits")
 
 
-def _technique(findings: Findings, _: str) -> Iterator[Passage]:
+def _technique(findings: Findings, _: list[str]) -> Iterator[Passage]:
     yield from _of(findings, "technique")
 
 
-Reader = Callable[[Findings, str], Iterator[Passage]]
-# Asked about the patient's past, future or care, or about what only a pathologist can say: the findings hold none of it.
-_BEYOND = re.compile(
-    r"\b(?:treat\w*|therap\w*|surg\w*|operat\w*|resect\w*|biops\w*|prognos\w*|surviv\w*|grade|malign\w*|benign|idh|mgmt|"
-    r"urgent\w*|follow-up|grow\w*|grew|chang(?:ed|e) since|previous\w*|last scan|before|history|symptom\w*|age|old is|caus\w*|"
-    r"cancer|metasta\w*|normal|healthy|diagnos\w*|die|risk|old|patient's name|name of the patient|ignore)\b"
-)
-
-
-def _words(words: str) -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{words})\b")
-
-
-_TOPICS: tuple[tuple[re.Pattern[str], Reader], ...] = (
-    (_words("what would|would change|could change|what if|flip|switch"), _change),
-    (_words("why|what makes|how come|reason"), _why),
-    (_words(r"sure|certain\w*|confiden\w*|uncertain\w*|reliab\w*|trust|scores?|margin|entropy|calibrat\w*"), _sure),
-    (_words(r"heat ?maps?|saliency|grad-?cam|scorecam|looked at|dice|overlap\w*"), _maps),
-    (
-        _words(
-            "regions?|where|lobes?|sides?|located|location|lies?|left|right|midline|hemispheres?|atlas|registration"
-        ),
-        _places,
-    ),
-    (_words(r"big|large|small|size|volume|many|number of|count|lesions?|abnormalit\w*|measures?"), _size),
-    (_words("limits?|limitations?|know|rely|for what|research|warnings?|cannot"), _limits),
-    (_words("which model|model version|version|input|image|scan|voxels?|spacing|technique"), _technique),
-    (_words(r"suggest\w*|class|classes|result|what is it|conclusion|impression|found"), _impression),
-)
+_READERS: dict[str, Callable[[Findings, list[str]], Iterator[Passage]]] = {
+    "change": _change,
+    "maps": _maps,
+    "technique": _technique,
+    "limits": _limits,
+    "why": _why,
+    "sure": _sure,
+    "side": _side,
+    "places": _places,
+    "size": _size,
+    "impression": _impression,
+}

@@ -16,7 +16,7 @@ from typing import Any
 from XAIReportLib.case import InputError
 
 from . import narrative, outbound, prices
-from .answers import Asker, Items, is_sentence, items_of, replay, stored
+from .answers import NARRATIVE, Asker, Items, is_sentence, items_of, replay, stored
 from .chat import Answer, ChatError, Question, ask
 from .grounding import Checker
 from .narrative import LeftOut, Narrative, Sentence, Usage
@@ -103,8 +103,9 @@ def asker(
     choice: Choice,
     cancelled: Callable[[], bool] | None = None,
     waiting: Callable[[], None] | None = None,
+    task: str = NARRATIVE,
 ) -> Asker:
-    """What asks the chosen server, or the file of kept answers.
+    """What asks the chosen server, or the file of kept answers; ``task`` is what the kept ones are answers to.
 
     Raises:
         InputError: the choice cannot be followed, or lacks a person's consent.
@@ -112,7 +113,7 @@ def asker(
     if choice.narrator == REPLAY:
         if choice.replay is None:
             raise InputError("narrator replay has no stored answers; give --replay FILE.")
-        return replay(choice.replay, findings.sha256())
+        return replay(choice.replay, findings.sha256(), task)
     at = server(
         choice.narrator, choice.endpoint, choice.model, choice.allow_remote, choice.interface, choice.allow_pictures
     )
@@ -120,7 +121,7 @@ def asker(
     def asked(question: Question, listener: Any) -> Answer:
         return ask(at, question, listener, cancelled, waiting)
 
-    return stored(choice.store, findings.sha256(), asked) if choice.store else asked
+    return stored(choice.store, findings.sha256(), asked, task) if choice.store else asked
 
 
 def write(

@@ -117,6 +117,7 @@ def _allowed(value: Any, rule: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float) else None
 
 
-def question(findings: Findings) -> Question:
-    """What a server is asked for a narrative: the rules, and the facts as JSON."""
-    return Question(RULES, json.dumps(facts(findings), ensure_ascii=True, sort_keys=True), SCHEMA)
+def question(findings: Findings, asked: str = "") -> Question:
+    """What a server is asked: the rules, and the facts as JSON. ``asked``: a question in words of ours; a narrative without one."""
+    rules = f"{RULES}\n- Write only what answers this question, in one to six sentences: {asked}" if asked else RULES
+    return Question(rules, json.dumps(facts(findings), ensure_ascii=True, sort_keys=True), SCHEMA)

@@ -31,9 +31,9 @@ class Event:
     Attributes:
         id: of the request; empty when it concerns the worker itself.
         type: one of EVENT_TYPES.
-        data: progress: stage, fraction (0 to 1), message; of "narrate" also sentence: a checked one of narrative.json, or null
-            when those heard so far are void. log: text. result: what the request's handler returned (analyze:
-            folder). error: message (a sentence for a person), details, kind ("input", "internal"). cancelled:
+        data: progress: stage, fraction (0 to 1), message; of "narrate" and "ask" also sentence: a checked one as in
+            narrative.json, or null when those heard so far are void. log: text. result: what the request's handler returned
+            (analyze: folder). error: message (a sentence for a person), details, kind ("input", "internal"). cancelled:
             worker_stopped. died: message, details (the worker's last words), returncode.
     """
 

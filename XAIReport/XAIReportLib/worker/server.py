@@ -117,6 +117,18 @@ def narrate(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
     return {"narrative": story.model_dump(mode="json")}
 
 
+def ask(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    """A question about a finished case: parameters ``question``, ``findings`` and those of language_models.Choice; the narrator
+    "template" answers offline. Progress as of narrate; returns the reply."""
+    from XAIReportLib.report.dialogue_model import reply
+
+    options = {"narrator": "template", **parameters}
+    question = options.pop("question")
+    found, choice = _language_request(options)
+    given = reply(question, found, choice, _said(channel), channel.cancelled, _waiting(channel, choice.narrator))
+    return {"reply": given.model_dump(mode="json")}
+
+
 def _language_request(parameters: dict[str, Any]) -> tuple[Any, Any]:
     """Findings and who writes, of the parameters of a request. Raises InputError."""
     from XAIReportLib.report.commands import findings_at
@@ -181,6 +193,7 @@ HANDLERS: dict[str, Handler] = {
     "reword": reword,
     "bundle": describe_bundle,
     "narrate": narrate,
+    "ask": ask,
     "ping": ping,
 }
 
