@@ -23,12 +23,12 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "XAIReport")]
 
 from evaluation.audit import PaintedOut  # noqa: E402
 from evaluation.audit import figures as painted_figures  # noqa: E402
-from train import ARCHITECTURES  # noqa: E402
 from training.card import model_card  # noqa: E402
 from training.slices import CLASSES, Slices, as_picture, load_slices, nested_split  # noqa: E402
 from XAIReportLib.evaluate import answer, read_index  # noqa: E402
 from XAIReportLib.models.bundle import Bundle, load_bundle, save_bundle  # noqa: E402
 from XAIReportLib.models.calibration import calibrated, conformal_quantile, fit_temperature  # noqa: E402
+from XAIReportLib.models.encoders import ARCHITECTURES  # noqa: E402
 from XAIReportLib.models.inference import look  # noqa: E402
 from XAIReportLib.models.metrics import summary, with_intervals  # noqa: E402
 from XAIReportLib.models.networks import DualHeadNetwork  # noqa: E402

@@ -2,8 +2,8 @@
 
     python scripts/train.py --data ../shared/data/brain_tumor_mri --architecture efficientnet_lite0 --fold 0
 
-Resumes from training/<architecture>-fold<k>/last.pt when that is there. Stopping and the choice of epoch use the tune groups only;
-test groups are never read here (see evaluate.py).
+Resumes from training/<run>/last.pt when that is there; a run is <architecture>-fold<k> unless it is named (--run). Stopping
+and the choice of epoch use the tune groups only; test groups are never read here (see make_bundle.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,21 +29,13 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "XAIReport")]
 from training.augmentation import TrainingSlices  # noqa: E402
 from training.painting import paint_out  # noqa: E402
 from training.pretrained import load_pretrained  # noqa: E402
-from training.slices import CLASSES, Slices, as_picture, load_slices, nested_split  # noqa: E402
+from training.slices import CLASSES, SPLITS, Slices, as_picture, load_slices  # noqa: E402
+from XAIReportLib.models.bundle import choose_device, load_bundle, load_network  # noqa: E402
+from XAIReportLib.models.encoders import ARCHITECTURES  # noqa: E402
 from XAIReportLib.models.networks import DualHeadNetwork, NetworkOutput  # noqa: E402
 from XAIReportLib.views import PictureViews, normalise  # noqa: E402
 
-ARCHITECTURES = {
-    "efficientnet_lite0": "tu-efficientnet_lite0",
-    "mobilenet_v2": "mobilenet_v2",
-    "efficientnet_b0": "efficientnet-b0",
-    "resnet50": "resnet50",
-    "densenet121": "densenet121",
-    "vgg16": "vgg16_bn",
-    "vgg19": "vgg19_bn",
-    "inceptionresnetv2": "inceptionresnetv2",
-    "xception": "xception",
-}
+HEADS = {"dual": ("outline", "attention", "class"), "single": ("class",)}  # the losses that a network is trained with
 
 
 def loss_of(output: NetworkOutput, lesion: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -83,20 +76,18 @@ class Tune:
     @torch.no_grad()
     def measure(self, network: DualHeadNetwork, autocast: torch.autocast) -> dict[str, float]:
         network.eval()
-        scores, dices = [], []
+        device = next(network.parameters()).device
+        scores, dices, empty = [], [], []
         with autocast:
             for start in range(0, len(self.inputs), 32):
-                output = network(self.inputs[start : start + 32])
-                scores.append(output.scores.float().numpy())
-                found = (output.outline.float() > 0).numpy()[:, 0]
+                output = network(self.inputs[start : start + 32].to(device))
+                scores.append(output.scores.float().cpu().numpy())
+                found = (output.outline.float() > 0).cpu().numpy()[:, 0]
                 truth = self.lesions[start : start + 32]
                 dices.append(2 * (found & truth).sum((1, 2)) / np.maximum((found.sum((1, 2)) + truth.sum((1, 2))), 1))
-            empty = np.concatenate(
-                [
-                    network(self.painted[s : s + 32], outline=False).scores.float().numpy()
-                    for s in range(0, len(self.painted), 32)
-                ]
-            )
+                without = network(self.painted[start : start + 32].to(device), outline=False)
+                empty.append(without.scores.float().cpu().numpy())
+        empty = np.concatenate(empty)
         scores = np.concatenate(scores)
         right = scores[:, 1:].argmax(1) + 1 == self.labels
         probabilities = torch.softmax(torch.from_numpy(scores[:, 1:]), 1)
@@ -125,6 +116,15 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "brain_tumor_mri")
     parser.add_argument("--architecture", choices=sorted(ARCHITECTURES), default="efficientnet_lite0")
     parser.add_argument("--fold", type=int, default=0)
+    parser.add_argument(
+        "--split",
+        choices=sorted(SPLITS),
+        default="patient",
+        help="record: slices of one patient on both sides, to show the leak",
+    )
+    parser.add_argument("--heads", choices=sorted(HEADS), default="dual", help="single: class loss alone, the ablation")
+    parser.add_argument("--start", metavar="BUNDLE", help="go on from a bundle's weights instead of the encoder's")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--samples", type=int, default=2400, help="random samples an epoch")
     parser.add_argument("--batch", type=int, default=16)
@@ -135,28 +135,56 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--scratch", action="store_true", help="random initial weights even where pretrained ones exist"
     )
-    parser.add_argument("--output", type=Path, help="default: training/<architecture>-fold<k>")
-    return parser.parse_args(argv)
+    parser.add_argument("--run", help="name of the folder in training/; default <architecture>-fold<k>")
+    options = parser.parse_args(argv)
+    options.run = options.run or f"{options.architecture}-fold{options.fold}"
+    return options
+
+
+def depthwise_in_float32(network: torch.nn.Module) -> None:
+    """On a CPU the backward pass of a depthwise convolution in bfloat16 takes five times as long as in float32
+    (oneDNN, PyTorch 2.14), so these layers leave the mixed precision."""
+
+    def outside_autocast(forward: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
+        def run(x: torch.Tensor) -> torch.Tensor:
+            with torch.autocast("cpu", enabled=False):
+                return forward(x.float()).to(x.dtype)
+
+        return run
+
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d) and module.groups > 1:
+            module.forward = outside_autocast(module.forward)
+
+
+def first_weights(network: DualHeadNetwork, options: argparse.Namespace) -> str:
+    """Fills the network as ``options`` say; returns a sentence that says with what."""
+    if options.start:
+        bundle = load_bundle(options.start)
+        network.load_state_dict(load_network(bundle, "cpu").state_dict())
+        return f"weights of the bundle {bundle.name} {bundle.version} ({bundle.metadata['xaireport']['weights_sha256'][:12]})"
+    if options.scratch:
+        return "random initial weights"
+    return load_pretrained(network.encoder, ARCHITECTURES[options.architecture])
 
 
 def main(argv: list[str] | None = None) -> int:  # noqa: PLR0915 - one training run, from top to bottom
     options = _options(argv)
-    output = options.output or ROOT / "training" / f"{options.architecture}-fold{options.fold}"
+    output = ROOT / "training" / options.run
     output.mkdir(parents=True, exist_ok=True)
 
     slices = load_slices(options.data, ROOT / "training" / "slices.npz")
-    split = nested_split(slices.table, options.fold)
+    split = SPLITS[options.split](slices.table, options.fold)
+    device, why = choose_device(options.device)
     torch.manual_seed(options.seed)
     torch.set_flush_denormal(True)
     network = DualHeadNetwork(ARCHITECTURES[options.architecture], classes=len(CLASSES))
-    start = (
-        "random initial weights"
-        if options.scratch
-        else load_pretrained(network.encoder, ARCHITECTURES[options.architecture])
-    )
-    print(f"{options.architecture}: {start}; {len(split.train)} train, {len(split.tune)} tune slices", flush=True)
-    network = network.to(memory_format=torch.channels_last)
+    start = first_weights(network, options)
+    print(f"{options.run}: {start}; {len(split.train)} train, {len(split.tune)} tune slices; {why}", flush=True)
+    network = network.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(network)
+    if device.type == "cpu":
+        depthwise_in_float32(network)
     encoder = {id(p) for p in network.encoder.parameters()}
     optimiser = torch.optim.AdamW(
         [
@@ -172,11 +200,11 @@ def main(argv: list[str] | None = None) -> int:  # noqa: PLR0915 - one training 
     )
     dataset = TrainingSlices(slices.subset(split.train), options.samples, options.seed)
     tune = Tune(slices.subset(split.tune), options.seed)
-    autocast = torch.autocast("cpu", torch.bfloat16)
+    autocast = torch.autocast(device.type, torch.bfloat16)
     state = {"epoch": 0, "best": -1.0, "best_epoch": 0, "curve": []}
     last = output / "last.pt"
     if last.exists():
-        stored = torch.load(last, map_location="cpu", weights_only=True)
+        stored = torch.load(last, map_location=device, weights_only=True)
         for name, part in (
             ("network", network),
             ("average", average),
@@ -195,10 +223,10 @@ def main(argv: list[str] | None = None) -> int:  # noqa: PLR0915 - one training 
         totals: dict[str, float] = {}
         for image, lesion, target in tqdm(loader, desc=f"epoch {state['epoch'] + 1}", mininterval=30, disable=None):
             with autocast:
-                result = network(image.to(memory_format=torch.channels_last))
-            losses = loss_of(result, lesion, target)
+                result = network(image.to(device, memory_format=torch.channels_last))
+            losses = loss_of(result, lesion.to(device), target.to(device))
             optimiser.zero_grad(set_to_none=True)
-            sum(losses.values()).backward()
+            sum(losses[name] for name in HEADS[options.heads]).backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimiser.step()
             schedule.step()
@@ -206,7 +234,7 @@ def main(argv: list[str] | None = None) -> int:  # noqa: PLR0915 - one training 
             for name, value in losses.items():
                 totals[name] = totals.get(name, 0.0) + value.item() / len(loader)
         state["epoch"] += 1
-        measured = tune.measure(average, torch.autocast("cpu", torch.bfloat16))
+        measured = tune.measure(average, torch.autocast(device.type, torch.bfloat16))
         state["curve"].append({"epoch": state["epoch"], "loss": totals, "tune": measured})
         if merit(measured) > state["best"]:
             state.update(best=merit(measured), best_epoch=state["epoch"])

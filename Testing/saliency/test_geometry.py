@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from XAIReportLib.evaluate import read_index
+from XAIReportLib.models.bundle import load_bundle, load_network
+from XAIReportLib.models.inference import ClassPath
+from XAIReportLib.reading import read_case
+from XAIReportLib.reading.picture import read as read_picture
 from XAIReportLib.results import SALIENCY_METHODS, Cancelled
 from XAIReportLib.saliency import explain
 from XAIReportLib.saliency.input_methods import METHODS, input_maps
-from XAIReportLib.views import PictureViews
+from XAIReportLib.views import PictureViews, make_views
 
 SIZE = 224
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = ROOT / "Resources" / "Models" / "brain_tumor_mri"
+DATA = ROOT.parent / "shared" / "data" / "brain_tumor_mri"
 
 
 class Spotter(nn.Module):
@@ -110,3 +120,25 @@ def test_an_unknown_method_is_refused_with_the_known_ones() -> None:
     model = Spotter().eval()
     with pytest.raises(ValueError, match="tarot is unknown; choose among gradcam"):
         explain(["tarot"], ("glioma", 1), model, ("layer", model.layer), None, None, None, None)
+
+
+@pytest.mark.skipif(not (DATA / "index.csv").is_file(), reason="../shared/data/brain_tumor_mri is absent")
+def test_the_maps_of_the_shipped_network_lie_over_the_lesions_and_not_beside_them() -> None:
+    """Away from a lesion's centre on average over an image and its mirror image: what is left is a shift of the whole map."""
+    bundle = load_bundle(SHIPPED)
+    network = load_network(bundle, "cpu")
+    shifts = []
+    for row in read_index(DATA, bundle.classes)[::150]:
+        views, (pixels,) = make_views(read_case(row.image, "slice"))
+        (lesion,) = views.from_case(read_picture(row.mask)[0] > 0, labels=True)
+        target = (row.label, 1 + bundle.classes.index(row.label))
+        both = []
+        for image, truth in ((pixels, lesion), (pixels[:, ::-1].copy(), lesion[:, ::-1])):
+            alone = PictureViews(np.zeros(2), 1.0, (SIZE, SIZE, 1))
+            layer = ("neck", network.neck)
+            (heatmap,) = explain(
+                ["gradcam++"], target, ClassPath(network), layer, alone, image[None], np.array([5.0]), np.array([1.0])
+            ).heatmaps
+            both.append(centre(heatmap.values[:, :, 0].T)[1] - centre(truth.astype(float))[1])  # rows are not mirrored
+        shifts.append(np.mean(both))
+    assert abs(np.median(shifts)) < 2.0

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import segmentation_models_pytorch as smp
 import torch
 from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from torch import nn
 from torch.nn import functional as F
+
+from XAIReportLib.models.encoders import make_encoder
 
 NECK_STRIDE = 8
 
@@ -44,7 +45,7 @@ class DualHeadNetwork(nn.Module):
     def __init__(self, encoder: str, classes: int = 3, neck_channels: int = 96, top_cells: int = 6) -> None:
         super().__init__()
         self.top_cells = top_cells
-        self.encoder = smp.encoders.get_encoder(encoder, in_channels=1, depth=5, weights=None)
+        self.encoder = make_encoder(encoder)
         channels = self.encoder.out_channels
         self.lateral = nn.ModuleList(nn.Conv2d(c, neck_channels, 1) for c in channels[3:6])
         self.neck = nn.Sequential(
@@ -52,6 +53,8 @@ class DualHeadNetwork(nn.Module):
             nn.BatchNorm2d(neck_channels),
             nn.ReLU(),
         )
+        # The attention is taught with the lesion's share of the square under a cell, so that is where a cell lies.
+        self.neck.cell_pixels = NECK_STRIDE
         self.attend = nn.Conv2d(neck_channels, 1, 1)
         self.dropout = nn.Dropout(0.3)
         self.classify = nn.Linear(neck_channels, classes)

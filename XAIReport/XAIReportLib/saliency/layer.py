@@ -13,7 +13,7 @@ RESIZING = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.Conv3d, nn.MaxPool3d, nn.A
 
 @dataclass(frozen=True)
 class CellGrid:
-    """Receptive-field centre of cell (i, j, ...): ``origin + stride * (i, j, ...)``, in input pixels, for each axis."""
+    """Centre of cell (i, j, ...): ``origin + stride * (i, j, ...)``, in input pixels, for each axis."""
 
     origin: tuple[float, ...]
     stride: tuple[float, ...]
@@ -46,7 +46,11 @@ def _linear_weights(positions: np.ndarray, cells: int) -> np.ndarray:
 
 
 def cell_grid(model: nn.Module, layer: nn.Module, pixels: int | tuple[int, ...], input_channels: int = 1) -> CellGrid:
-    """Follows the strided and the unpadded operations of one forward pass down to the size of the layer's output.
+    """Where a layer's cells lie: where they were taught to lie, or else at their receptive-field centres.
+
+    A layer with the attribute ``cell_pixels`` was taught that its cell (i, j) stands for the square of so many pixels under it; the
+    receptive-field centre of a network of odd windows is the square's upper left corner, half a cell away. For any other layer,
+    the strided and the unpadded operations of one forward pass are followed down to the size of the layer's output.
 
     Each change of size is read from the first operation that makes it (parallel branches share its grid): with kernel k,
     stride s and padding p, cell i is centred on cell s i - p + (k - 1) / 2 of the grid before (Araujo et al. 2019,
@@ -56,6 +60,8 @@ def cell_grid(model: nn.Module, layer: nn.Module, pixels: int | tuple[int, ...],
         pixels: size of the network's input, an int for a square picture, one number an axis otherwise.
     """
     whole = (pixels, pixels) if isinstance(pixels, int) else tuple(pixels)
+    if taught := getattr(layer, "cell_pixels", None):
+        return CellGrid(((taught - 1) / 2,) * len(whole), (float(taught),) * len(whole))
     changes: dict[tuple[int, ...], tuple[tuple[int, ...], nn.Module]] = {}
     sizes: list[tuple[int, ...]] = []
 

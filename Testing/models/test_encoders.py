@@ -1,0 +1,66 @@
+"""Every architecture's cells lie over what they look at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from XAIReportLib.models.encoders import ARCHITECTURES, make_encoder
+from XAIReportLib.models.networks import DualHeadNetwork
+from XAIReportLib.saliency.layer import cell_grid
+
+PIXELS = 224
+
+
+class Stride8(torch.nn.Module):
+    def __init__(self, encoder: torch.nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.encoder(x)[3]
+
+
+@torch.no_grad()
+def symmetric(encoder: torch.nn.Module) -> torch.nn.Module:
+    """Random weights without a left and a right, and batch statistics of a random image, so that only the geometry is left."""
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            w = module.weight
+            w.copy_((w + w.flip(-1) + w.flip(-2) + w.flip(-1, -2)) / 4)
+        elif isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None
+    encoder.train()(torch.rand(2, 1, PIXELS, PIXELS))
+    return encoder.eval()
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_a_cell_depends_on_the_pixels_around_its_place(architecture: str) -> None:
+    torch.manual_seed(0)
+    layer = Stride8(symmetric(make_encoder(ARCHITECTURES[architecture])))
+    grid = cell_grid(layer, layer, PIXELS)
+    x = torch.rand(1, 1, PIXELS, PIXELS, requires_grad=True)
+    cells = layer(x)
+    assert cells.shape[-2:] == (PIXELS // 8, PIXELS // 8)
+    for row, column in ((14, 14), (20, 7)):
+        (gradient,) = torch.autograd.grad((cells[0, :, row, column] ** 2).sum(), x, retain_graph=True)
+        strength = gradient[0, 0].numpy() ** 2
+        strength[strength < strength.max() / 20] = 0
+        seen = [np.average(axis, weights=strength) for axis in np.indices(strength.shape)]
+        place = np.array(grid.origin) + np.array(grid.stride) * (row, column)
+        np.testing.assert_allclose(seen, place, atol=4.0)
+
+
+def test_an_encoder_that_pads_unevenly_is_refused_with_the_one_to_use() -> None:
+    with pytest.raises(ValueError, match="use tu-efficientnet_b0"):
+        make_encoder("efficientnet-b0")
+
+
+@pytest.mark.parametrize("architecture", ["inceptionv3", "vgg16", "xception"])
+def test_every_encoder_carries_both_heads_and_a_class_path_at_stride_8(architecture: str) -> None:
+    network = DualHeadNetwork(ARCHITECTURES[architecture]).eval()
+    with torch.inference_mode():
+        output = network(torch.zeros(1, 1, 96, 96))
+    assert output.scores.shape == (1, 4)
+    assert output.outline.shape == (1, 1, 96, 96)
+    assert output.attention.shape == (1, 1, 12, 12)
