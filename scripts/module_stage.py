@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,8 +45,8 @@ class Stage:
 
 
 @contextmanager
-def module_stage(command: list[str] | None = None) -> Iterator[Stage]:
-    """The module's widget; ``command`` of the worker, the usual one unless given."""
+def module_stage(command: Callable[[Path], list[str]] | None = None) -> Iterator[Stage]:
+    """The module's widget; ``command`` gives the worker's command line, the usual one unless given, from an empty folder."""
     from host import install
     from XAIReportLib.worker.client import WorkerClient
 
@@ -60,7 +60,8 @@ def module_stage(command: list[str] | None = None) -> Iterator[Stage]:
         import XAIReport
 
         stage = Stage(host, Path(folder))
-        stage.widget = XAIReport.XAIReportWidget(logic=XAIReport.XAIReportLogic(lambda: Watched(command=command)))
+        line = command(Path(folder)) if command is not None else None
+        stage.widget = XAIReport.XAIReportWidget(logic=XAIReport.XAIReportLogic(lambda: Watched(command=line)))
         try:
             yield stage
         finally:

@@ -102,7 +102,7 @@ def test_another_heat_map_lies_over_the_image_with_its_legend_and_its_mask(a_rev
     import slicer
 
     ui, case = a_review.ui, case_of(a_review)
-    ui.heatMapSelector.setCurrentIndex(ui.heatMapSelector.findText("ScoreCAM"))
+    ui.heatMapSelector.setCurrentIndex(ui.heatMapSelector.findText("ScoreCAM for glioma"))
     assert layers(a_host.scene).GetForegroundVolumeID() == case.heatmaps["scorecam"].GetID()
     legends = {m: slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(node) for m, node in case.heatmaps.items()}
     assert {method: bool(legend.GetVisibility()) for method, legend in legends.items()} == {
@@ -244,7 +244,7 @@ def test_an_opened_scene_fills_the_panel_again(a_review, a_host, tmp_path, wait_
     ui = a_review.ui
     ui.percentileSlider.setValue(92.0)
     ui.opacitySlider.setValue(0.3)
-    ui.heatMapSelector.setCurrentIndex(ui.heatMapSelector.findText("ScoreCAM"))
+    ui.heatMapSelector.setCurrentIndex(ui.heatMapSelector.findText("ScoreCAM for glioma"))
     sentences = ui.narrativeText.toPlainText()
     bundle = tmp_path / "saved.mrb"
     assert a_host.scene.WriteToMRB(str(bundle), None, None)
@@ -254,10 +254,10 @@ def test_an_opened_scene_fills_the_panel_again(a_review, a_host, tmp_path, wait_
     assert a_host.scene.ReadFromMRB(str(bundle), True, None)
     wait_until(ui.percentileSlider.isEnabled)
     assert ui.narrativeText.toPlainText() == sentences
-    assert ui.heatMapSelector.currentText() == "ScoreCAM"
+    assert ui.heatMapSelector.currentText() == "ScoreCAM for glioma"
     assert ui.opacitySlider.value == pytest.approx(0.3)
     assert ui.regionsTable.rowCount() > 0
-    ui.heatMapSelector.setCurrentIndex(ui.heatMapSelector.findText("Grad-CAM++"))
+    ui.heatMapSelector.setCurrentIndex(ui.heatMapSelector.findText("Grad-CAM++ for glioma"))
     wait_until(ui.percentileSlider.isEnabled)
     assert ui.percentileSlider.value == pytest.approx(92.0)
     assert not ui.errorFrame.isVisible()
@@ -314,3 +314,48 @@ def test_a_clinical_record_of_the_result_is_in_the_scene_with_its_provenance(ope
     assert "not used by the model" in node.GetName()
     assert node.GetAttribute("XAIReport.clinical.used_by_model") == "False"
     assert node.GetAttribute("XAIReport.clinical.sha256") == provenance(record)["sha256"]
+
+
+def test_that_heat_maps_failed_their_checks_is_said_with_every_check_and_every_changed_image(
+    open_panel, tmp_path, wait_until
+):
+    from XAIReportLib.results import Answer, Counterfactual, SaliencyCheck
+
+    glioma = Answer("class_suggested", "glioma", {"meningioma": 0.1, "glioma": 0.85, "pituitary": 0.05})
+    nothing = Answer("no_lesion_found", None, {})
+    picture = np.full((2, 224, 224), 0.5, np.float32)
+    folder = write_engine_result(
+        tmp_path / "results" / "case-9",
+        check=SaliencyCheck(False, ("stability",), {"agreement": 0.71, "stability": 0.42}),
+        counterfactuals=(
+            Counterfactual("lesion_removed", None, 4.0, 9, 53, glioma, nothing, (), picture),
+            Counterfactual("background_zero", None, 60.0, 9, 53, glioma, glioma, (), picture),
+        ),
+    )
+    widget = open_panel()
+    widget.logic.openResult(folder, widget.panel)
+    wait_until(lambda: not widget.logic.isOpening)
+    ui = widget.ui
+    assert ui.reliedOnLabel.text().startswith("The heat maps of this case should not be relied on")
+    assert "The heat maps of this case should not be relied on" in ui.warningsLabel.text()
+    said = QtGui.QTextDocumentFragment.fromHtml(ui.checksLabel.text()).toPlainText().replace("\u00a0", " ").split("\n")
+    assert said[said.index("Agreement of the methods (mean correlation)") + 1 :][:2] == ["0.71", "✓ passed"]
+    assert said[said.index("Map under noise (lowest correlation)") + 1 :][:2] == ["0.42", "✗ failed"]
+    said = QtGui.QTextDocumentFragment.fromHtml(ui.changesLabel.text()).toPlainText().replace("\u00a0", " ")
+    assert "Score of glioma" in said
+    assert "unchanged\n\n0.85" in said
+    assert "replaced by what surrounds it\n4.0 %\nno lesion found" in said
+    assert "everything outside the head set to zero\n60.0 %\n0.85" in said
+    assert "do not say what led to its suggestion" in ui.changesNoteLabel.text()
+
+
+def test_a_result_without_checks_shows_no_card_of_them(a_review):
+    assert not a_review.ui.checksButton.isVisible()
+
+
+def test_the_result_comes_first_when_it_is_opened(a_review):
+    ui = a_review.ui
+    assert ui.inputButton.collapsed
+    place = ui.outcomeLabel.mapTo(a_review.parent, QtCore.QPoint())
+    assert a_review.parent.rect().contains(place)
+    assert place.y() < a_review.parent.height() / 2

@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 
 from XAIReportLib.panel.background import Background
 from XAIReportLib.panel.statements import about
-from XAIReportLib.report.wording import method_name
+from XAIReportLib.report.wording import class_name, method_name
 from XAIReportLib.scene import live_mask, reveal
 from XAIReportLib.scene.cases import LoadedResult
 
@@ -49,8 +49,10 @@ class EvidenceSection:
         methods = list(case.heatmaps) if case is not None else []
         self._filling = True
         self._ui.heatMapSelector.clear()
+        targets = {entry.get("method"): entry.get("target", "") for entry in findings.get("saliency") or ()}
         for method in methods:
-            self._ui.heatMapSelector.addItem(method_name(method), method)
+            name = _("{method} for {name}").format(method=method_name(method), name=class_name(targets.get(method, "")))
+            self._ui.heatMapSelector.addItem(name if targets.get(method) else method_name(method), method)
         self._ui.heatMapSelector.addItem(_("none"), "")
         self._filling = False
         for widget in ("heatMapSelector", "opacitySlider", "showMaskCheckBox", "showLegendCheckBox"):

@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 from XAIReportLib.report.wording import method_name, region_name
 
 OTHER_LOBE = "other"
+ROW_SPACE = 6  # pixels above and below a line together
 
 
 class RegionsSection:
@@ -19,10 +20,20 @@ class RegionsSection:
     def __init__(self, ui: Any, onRegion: Callable[[str, str, str | None], None]) -> None:
         self._ui, self._onRegion = ui, onRegion
         self._rows: list[tuple[str, dict[str, Any]]] = []
-        titles = (_("Mask"), _("Region"), _("ml"), _("% of mask"), _("% of region"))
+        titles = (_("Mask"), _("Region"), _("ml"), _("% mask"), _("% region"))
+        explained = (
+            _("The abnormality or the heat map's mask."),
+            _("Atlas region that it projects onto."),
+            _("Volume of the overlap, millilitres."),
+            _("Share of the mask that lies on the region, percent."),
+            _("Share of the region that the mask covers, percent."),
+        )
         ui.regionsTable.columnCount = len(titles)
         ui.regionsTable.setHorizontalHeaderLabels(list(titles))
+        for column, text in enumerate(explained):
+            ui.regionsTable.horizontalHeaderItem(column).setToolTip(text)
         ui.regionsTable.verticalHeader().visible = False
+        ui.regionsTable.verticalHeader().defaultSectionSize = ui.regionsTable.fontMetrics().height() + ROW_SPACE
         header = ui.regionsTable.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(1, qt.QHeaderView.Stretch)

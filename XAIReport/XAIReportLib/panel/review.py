@@ -166,6 +166,9 @@ class ReviewPanel:
             self._parameters.resultVolume = loaded.volume
             self._parameters.showLesion = self._parameters.showMask = True
             self.update()
+        # The result comes first now; what was chosen for it can be unfolded again.
+        self._ui.inputButton.collapsed = True
+        self._ui.scrollArea.verticalScrollBar().value = 0
 
     def openingFailed(self, error: BaseException) -> None:
         self.failed(error)

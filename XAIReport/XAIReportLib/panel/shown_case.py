@@ -7,6 +7,7 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from XAIReportLib.panel.checks import ChecksSection
 from XAIReportLib.panel.correction import Correction
 from XAIReportLib.panel.editing import Editing
 from XAIReportLib.panel.evidence import EvidenceSection
@@ -43,6 +44,7 @@ class ShownCase:
         self.findings: dict[str, Any] = {}
         self.prediction = PredictionSection(ui)
         self.evidence = EvidenceSection(ui)
+        self.checks = ChecksSection(ui)
         self.regions = RegionsSection(ui, self.goToRegion)
         self.editing = Editing(ui, ask, prepare, self._onReworded, onError)
         self.report = ReportSection(ui, self.editing, self.goTo)
@@ -74,6 +76,7 @@ class ShownCase:
         narrative = case.document("narrative.json") if case is not None else {}
         self.prediction.show(self.findings, narrative)
         self.evidence.show(case, self.findings, narrative)
+        self.checks.show(self.findings, narrative)
         self.regions.show(self.findings)
         self.editing.show(case)
         self.report.show(self.findings, narrative)
