@@ -57,7 +57,7 @@ def _walk(stage: Stage, output: Path, result: Path | None) -> None:
     walk.percentile()
     walk.region()
     walk.sentence("Segmented abnormality 1:")
-    walk.correct()
+    walk.reword(f"The volume of segmented abnormality 1 is {walk.correct():.2f} ml.")
     walk.sign_and_export()
 
 

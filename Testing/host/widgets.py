@@ -32,6 +32,7 @@ class ctkCollapsibleButton(QtWidgets.QWidget):
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
+        self._folded: list[QtWidgets.QWidget] = []
         self._button = QtWidgets.QPushButton(self)
         self._button.setCheckable(True)
         self._button.setChecked(True)
@@ -44,7 +45,8 @@ class ctkCollapsibleButton(QtWidgets.QWidget):
 
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
-        self._set_collapsed(self._get_collapsed())  # children that came after it was folded
+        if self._get_collapsed():
+            self._set_collapsed(True)  # children that came after it was folded
 
     def _get_text(self) -> str:
         return self._button.text()
@@ -57,9 +59,14 @@ class ctkCollapsibleButton(QtWidgets.QWidget):
 
     def _set_collapsed(self, collapsed: bool) -> None:
         self._button.setChecked(not collapsed)
-        for child in self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindDirectChildrenOnly):
-            if child is not self._button:
-                child.setVisible(not collapsed)
+        children = self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindDirectChildrenOnly)
+        if collapsed:
+            # What is hidden for another reason stays so when the area is opened.
+            self._folded += [child for child in children if child is not self._button and not child.isHidden()]
+        for child in self._folded:
+            child.setVisible(not collapsed)
+        if not collapsed:
+            self._folded = []
         self.contentsCollapsed.emit(collapsed)
 
     text = QtCore.Property(str, _get_text, _set_text)

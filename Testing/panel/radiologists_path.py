@@ -1,5 +1,5 @@
 """The way of a radiologist through the module, with real clicks: load, Analyze, percentile, region, sentence, correction,
-review and export. Walked by a test, and by ``scripts/screenshots.py`` for the pictures of the README."""
+a sentence in other words, review and export. Walked by a test, and by ``scripts/screenshots.py`` for the pictures of the README."""
 
 from __future__ import annotations
 
@@ -87,6 +87,11 @@ class Walk:
         QtTest.QTest.mouseClick(table.viewport(), QtCore.Qt.LeftButton, pos=place)
 
     def sentence(self, words: str) -> None:
+        self._click_sentence(words)
+        assert self.widget.ui.restsOnLabel.text().startswith("Rests on: ")
+        self.picture("6-sentence", self.widget.ui.reportButton)
+
+    def _click_sentence(self, words: str) -> None:
         browser = self.widget.ui.narrativeText
         cursor = browser.document().find(words)
         assert not cursor.isNull(), words
@@ -94,8 +99,6 @@ class Walk:
         browser.setTextCursor(cursor)
         browser.ensureCursorVisible()
         QtTest.QTest.mouseClick(browser.viewport(), QtCore.Qt.LeftButton, pos=browser.cursorRect().center())
-        assert self.widget.ui.restsOnLabel.text().startswith("Rests on: ")
-        self.picture("6-sentence", self.widget.ui.reportButton)
 
     def correct(self) -> float:
         """Grow the first outline by two voxels, as with the Segment Editor; returns its volume in millilitres."""
@@ -116,6 +119,15 @@ class Walk:
         self.picture("7-correction", ui.reportButton)
         return float(voxels.sum() * voxel_ml(case.volume))
 
+    def reword(self, words: str) -> None:
+        """Write the chosen sentence anew, and wait for the check."""
+        ui = self.widget.ui
+        self._click_sentence("Segmented abnormality 1 (edited by the reader):")
+        ui.sentenceEdit.setPlainText(words)
+        ui.keepWordingButton.click()
+        self.wait(lambda: f"{words} ✓ edited by the reader" in ui.narrativeText.toPlainText(), 150)
+        self.picture("8-wording", ui.reportButton)
+
     def sign_and_export(self) -> Path:
         ui = self.widget.ui
         ui.reviewerEdit.setText("Example Reader")
@@ -124,6 +136,6 @@ class Walk:
         self.choose_folder(self.export_to)
         ui.exportButton.click()
         self.wait(lambda: ui.folderLabel.text().startswith("Exported to"), 150)
-        self.picture("8-export", ui.reviewLabel)
+        self.picture("9-export", ui.reviewLabel)
         (exported,) = self.export_to.iterdir()
         return exported

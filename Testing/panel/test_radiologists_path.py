@@ -45,7 +45,10 @@ def test_load_analyze_percentile_region_sentence_correction_export(
     walk.sentence("Segmented abnormality 1:")
     volume_ml = walk.correct()
     assert f"(edited by the reader): {volume_ml:.2f} ml" in widget.ui.narrativeText.toPlainText()
+    words = f"The volume of segmented abnormality 1 is {volume_ml:.2f} ml."
+    walk.reword(words)
     exported = walk.sign_and_export()
-    assert f"{volume_ml:.2f} ml" in (exported / "report.txt").read_text("utf-8").replace("\u00a0", " ")
-    assert [path.stem[0] for path in pictures] == list("12345678")
+    text = " ".join((exported / "report.txt").read_text("utf-8").replace("\u00a0", " ").split())
+    assert f"{words} (edited by the reader)" in text
+    assert [path.stem[0] for path in pictures] == list("123456789")
     assert all(path.stat().st_size > 20_000 for path in pictures)

@@ -11,6 +11,8 @@ from slicer.i18n import tr as _
 from XAIReportLib.panel.statements import about
 from XAIReportLib.report.wording import CHECK_NAMES, class_name, percent_text, score_text
 
+SPACE = {"left": "", "right": "padding-left:12px"}  # between columns
+
 
 class ChecksSection:
     """:param ui: the named widgets."""
@@ -73,4 +75,6 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 def _cells(tag: str, cells: tuple[str, ...]) -> str:
     sides = ("left", *("right" for _cell in cells[1:]))
     shown = [html.escape(cell).replace(" ", "&nbsp;") if n else html.escape(cell) for n, cell in enumerate(cells)]
-    return "".join(f"<{tag} align='{side}'>{cell}</{tag}>" for side, cell in zip(sides, shown, strict=True))
+    return "".join(
+        f"<{tag} align='{s}' style='{SPACE[s]}'>{cell}</{tag}>" for s, cell in zip(sides, shown, strict=True)
+    )

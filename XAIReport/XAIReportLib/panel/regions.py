@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 from XAIReportLib.report.wording import method_name, region_name
 
 OTHER_LOBE = "other"
+DECIMALS = {2: 2, 3: 1, 4: 1}  # by column: millilitres, percent
 ROW_SPACE = 6  # pixels above and below a line together
 
 
@@ -61,9 +62,7 @@ class RegionsSection:
             share = row.get("percent_of_lesion", row.get("percent_of_mask"))
             cells = (_called(mask), _region(row), row.get("overlap_ml"), share, row.get("percent_of_region"))
             for column, value in enumerate(cells):
-                item = qt.QTableWidgetItem()
-                if value is not None:
-                    item.setData(qt.Qt.DisplayRole, value)
+                item = qt.QTableWidgetItem(value if isinstance(value, str) else _number(value, column))
                 item.setData(qt.Qt.UserRole, index)
                 item.setToolTip(str(value) if isinstance(value, str) else "")
                 if not isinstance(value, str):
@@ -107,6 +106,11 @@ class RegionsSection:
         chosen = self._chosen()
         if chosen is not None:
             self._onRegion(*chosen)
+
+
+def _number(value: float | None, column: int) -> str:
+    """As a text of fixed length: blanks come before digits, so that texts sort like their numbers."""
+    return "" if value is None else f"{value:9.{DECIMALS[column]}f}"
 
 
 def _called(mask: str) -> str:
