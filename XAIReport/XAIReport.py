@@ -80,6 +80,7 @@ class XAIReportParameterNode:
     narrator: Annotated[str, Choice(["template", "ollama", "llama.cpp", "vllm", "xai", "mistral", "openai"])] = (
         "template"
     )
+    language: Annotated[str, Choice(["English", "French", "German", "Spanish"])] = "English"
     narratorModel: str = ""
     narratorEndpoint: str = ""
     resultVolume: slicer.vtkMRMLScalarVolumeNode

@@ -140,3 +140,23 @@ def test_a_server_that_is_not_there_leaves_the_template_and_says_why(a_review, w
     ui.writeButton.click()
     wait_until(lambda: "The text is the template's." in ui.narratorLabel.text(), 60)
     assert ui.narrativeText.toPlainText() == before
+
+
+SIDES = {
+    "French": "Les côtés sont ceux du patient.",
+    "German": "Seitenangaben beziehen sich auf den Patienten.",
+    "Spanish": "Los lados son los del paciente.",
+}
+
+
+def test_the_template_speaks_other_languages_checked_as_well_and_so_are_the_readers_words(a_review, wait_until):
+    ui = a_review.ui
+    for name, said in SIDES.items():
+        ui.languageSelector.setCurrentIndex(ui.languageSelector.findText(name))
+        ui.writeButton.click()
+        wait_until(lambda words=said: f"{words} ✓" in ui.narrativeText.toPlainText(), 60)
+        assert "Sides are those of the patient." not in ui.narrativeText.toPlainText()
+    a_review.panel.shown.report._choose(0)
+    ui.sentenceEdit.setPlainText(SIDES["Spanish"])
+    wait_until(lambda: ui.verdictLabel.text() == "✓ Supported by the findings.", 60)
+    assert not ui.errorFrame.isVisible()

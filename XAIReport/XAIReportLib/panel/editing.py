@@ -95,7 +95,8 @@ class Editing:
             done()
 
         try:
-            self._ask("check", {"findings": findings, "texts": texts}, answered)
+            language = self._case.document("narrative.json").get("language", "en")
+            self._ask("check", {"findings": findings, "texts": texts, "language": language}, answered)
         except Exception as error:  # said where it is needed; what was typed stays
             failed(str(error))
 

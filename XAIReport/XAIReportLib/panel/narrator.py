@@ -16,6 +16,7 @@ from XAIReportLib.report.servers import SERVERS, remote_host
 from XAIReportLib.scene.cases import LoadedResult
 
 TEMPLATE = "template"
+LANGUAGES = {"English": "en", "French": "fr", "German": "de", "Spanish": "es"}  # as the parameter node names them
 
 
 class NarratorSection:
@@ -67,6 +68,7 @@ class NarratorSection:
         asks = narrator != TEMPLATE
         for widget in ("modelEdit", "endpointEdit", "serverLabel"):
             getattr(self._ui, widget).visible = asks
+        self._ui.languageSelector.visible = not asks  # a language model writes English
         if asks:
             preset = SERVERS[narrator]
             self._ui.endpointEdit.placeholderText = preset.url or _("address, such as https://host/v1")
@@ -106,6 +108,8 @@ class NarratorSection:
         assert self._case is not None
         chosen, case = self._parameters, self._case
         request: dict[str, Any] = {"narrator": chosen.narrator}
+        if chosen.narrator == TEMPLATE:
+            request["language"] = LANGUAGES[chosen.language]
         if chosen.narrator != TEMPLATE:
             endpoint = chosen.narratorEndpoint.strip() or None
             host = remote_host(chosen.narrator, endpoint)

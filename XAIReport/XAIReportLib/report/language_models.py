@@ -37,6 +37,7 @@ class Choice:
 
     Attributes:
         narrator: "template", "replay" or a name of servers.SERVERS.
+        language: of the template (languages.LANGUAGES); a language model writes English.
         model, endpoint, interface: of the server; None takes the server's own.
         allow_remote: hosts that the findings may be sent to; this machine needs no consent.
         allow_pictures: hosts that pictures of the case may be sent to as well, this machine included.
@@ -45,6 +46,7 @@ class Choice:
     """
 
     narrator: str
+    language: str = "en"
     model: str = ""
     endpoint: str | None = None
     interface: str | None = None
@@ -92,7 +94,7 @@ def narrate(
         Cancelled: ``cancelled`` returned True.
     """
     if choice.narrator == TEMPLATE:
-        return narrative.told(findings)
+        return narrative.told(findings, choice.language)
     asked = asker(findings, choice, cancelled, waiting)
     table = prices.read(choice.prices) if choice.prices else {}
     return write(findings, choice.narrator, asked, said, table)
