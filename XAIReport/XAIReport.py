@@ -327,7 +327,13 @@ class XAIReportTest(ScriptedLoadableModuleTest):
         slicer.mrmlScene.Clear()
 
     def runTest(self):
-        for test in (self.test_moduleLoads, self.test_parametersAreInTheScene, self.test_choicesReachTheWidgets):
+        for test in (
+            self.test_moduleLoads,
+            self.test_parametersAreInTheScene,
+            self.test_choicesReachTheWidgets,
+            self.test_aBadInputIsRefusedInASentence,
+            self.test_closingTheSceneEmptiesThePanel,
+        ):
             self.setUp()
             test()
 
@@ -349,3 +355,17 @@ class XAIReportTest(ScriptedLoadableModuleTest):
         self.assertEqual(ui.outcomeLabel.text, "No result is shown yet.")
         self.assertEqual(ui.regionsTable.rowCount, 0)
         self.assertFalse(ui.exportButton.enabled)
+
+    def test_aBadInputIsRefusedInASentence(self):
+        volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
+        with self.assertRaisesRegex(ValueError, "'Empty' holds no image"):
+            XAIReportLogic().analyzeAsync(volume, print)
+
+    def test_closingTheSceneEmptiesThePanel(self):
+        ui = slicer.util.getModuleWidget("XAIReport").ui
+        volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Volume")
+        ui.volumeSelector.setCurrentNode(volume)
+        self.assertTrue(ui.analyzeButton.enabled)
+        slicer.mrmlScene.Clear()
+        self.assertFalse(ui.analyzeButton.enabled)
+        self.assertEqual(ui.narrativeText.plainText, "")

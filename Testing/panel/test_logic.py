@@ -76,7 +76,5 @@ def test_the_modules_own_test_passes_here_too(monkeypatch):
 
     widget = XAIReport.XAIReportWidget()
     monkeypatch.setattr(slicer.util, "getModuleWidget", lambda _: widget)
-    test = XAIReport.XAIReportTest()
-    test.setUp()
-    test.test_parametersAreInTheScene()
+    XAIReport.XAIReportTest().runTest()
     widget.cleanup()

@@ -96,6 +96,42 @@ def test_the_atlas_names_its_regions(a_session, a_result):
     assert colors.GetColorName(5) == "Left Thalamus"
 
 
+def test_peaks_mark_where_each_heat_map_is_highest(a_session, a_result):
+    loaded = load_result(a_result, a_session.scene)
+    found = {}
+    for index in range(loaded.peaks.GetNumberOfControlPoints()):
+        position = [0.0, 0.0, 0.0]
+        loaded.peaks.GetNthControlPointPosition(index, position)
+        found[loaded.peaks.GetNthControlPointLabel(index)] = position
+    assert set(found) == {f"Peak {method}" for method in METHODS}
+    for method in METHODS:
+        image = nib.load(a_result / "heatmaps" / f"{method}.nii.gz")
+        i, j, k = np.round(np.linalg.inv(image.affine) @ [*found[f"Peak {method}"], 1.0])[:3].astype(int)
+        values = np.asarray(image.dataobj)
+        assert values[i, j, k] == values.max()
+
+
+def test_the_chart_draws_the_scores_and_says_what_they_are(a_session, a_result):
+    loaded = load_result(a_result, a_session.scene)
+    scores = json.loads((a_result / "findings.json").read_text("utf-8"))["prediction"]["scores"]
+    series = loaded.scores.GetNthPlotSeriesNode(0)
+    table = series.GetTableNode()
+    rows = range(table.GetNumberOfRows())
+    column = table.GetTable().GetColumnByName(series.GetYColumnName())
+    assert {table.GetCellText(row, 0): column.GetValue(row) for row in rows} == scores
+    assert "Research use only" in loaded.scores.GetTitle()
+    assert loaded.scores.GetYAxisRange() == (0.0, 1.0)
+
+
+def test_a_heat_map_has_its_legend(a_session, a_result):
+    import slicer
+
+    loaded = load_result(a_result, a_session.scene)
+    legends = [slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(node) for node in loaded.heatmaps.values()]
+    assert {legend.GetTitleText() for legend in legends} == {"share of the map's maximum"}
+    assert [bool(legend.GetVisibility()) for legend in legends] == [True, *(False for _ in legends[1:])]
+
+
 def test_texts_and_provenance_come_with_it(a_session, a_result):
     loaded = load_result(a_result, a_session.scene)
     assert loaded.texts["report.txt"].GetText() == REPORT
