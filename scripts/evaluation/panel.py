@@ -1,24 +1,29 @@
-"""Measures how the module in Slicer feels, on a synthetic head: ``python scripts/evaluate.py panel``.
+"""Measures how the module in Slicer feels: ``python scripts/evaluate.py panel [--parts analysis review cancel] [--result DIR]``.
 
-The module runs in the tests' stand-in for Slicer (real Qt, real MRML, real worker): how long the event loop is ever blocked, how
-long an analysis takes from a cold and from a warm worker, opening a finished folder, a step of the percentile, a correction, a
-cancel at each stage. Keeps docs/measurements/panel.json.
+The module runs in the tests' stand-in for Slicer (real Qt, real MRML, real worker). ``analysis``: a synthetic head from a cold and
+from a warm worker, and how long the event loop is ever blocked. ``review``: opening a finished folder (``--result``, else the one
+just made), a step of the percentile, a correction, the check of a sentence. ``cancel``: at each stage of a tiny case. What was
+measured is kept in docs/measurements/panel.json, part by part.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from module_stage import Stage, module_stage
 from PySide6 import QtCore
 
-from evaluation import keep, machine
+from evaluation import MEASUREMENTS, keep, machine
 
-STAGES = ("read", "predict", "saliency", "anatomy", "report", "write", "scene")
+PARTS = ("analysis", "review", "cancel")
+STAGES = ("read", "predict", "saliency", "counterfactuals", "anatomy", "report", "write", "scene")
 LONGEST_S = 900.0
 
 
@@ -98,6 +103,16 @@ def _correction(stage: Stage) -> float:
     return round(time.perf_counter() - began, 2)
 
 
+def _wording(stage: Stage) -> float:
+    """From the last key to the word of the check, a pause of the fingers included."""
+    ui, report = stage.widget.ui, stage.widget.panel.shown.report
+    report._choose(len(report._sentences) - 1)
+    began = time.perf_counter()
+    ui.sentenceEdit.setPlainText("The segmented abnormality lies on the moon.")
+    _until(lambda: ui.verdictLabel.text().startswith("?"))
+    return round(time.perf_counter() - began, 2)
+
+
 def _cancel(stage: Stage, name: str) -> float:
     ui, panel, reached = stage.widget.ui, stage.widget.panel, []
     heard = panel.analysisProgressed
@@ -116,46 +131,105 @@ def _cancel(stage: Stage, name: str) -> float:
     return round(time.perf_counter() - began, 2)
 
 
-def main(argv: list[str] | None = None) -> int:
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
+def _analysed(stage: Stage) -> dict[str, Any]:
+    """A cold and a warm worker on the same head."""
     from synthetic_head import make_synthetic_head
 
     head = make_synthetic_head()
+    stage.volume(head.image, head.affine, "Synthetic head")
+    return {"voxels": list(head.image.shape), "cold": _analysis(stage), "warm": _analysis(stage)}
+
+
+def _reviewed(stage: Stage, result: Path | None) -> dict[str, Any]:
+    if result is not None:
+        stage.widget.logic.openResult(Path(shutil.copytree(result, stage.folder / result.name)), stage.widget.panel)
+        gaps, began = Gaps(), time.perf_counter()
+        _until(lambda: not stage.widget.logic.isOpening)
+        opening = {"opening": {"seconds": round(time.perf_counter() - began, 2), **gaps.stop()}}
+    else:
+        opening = {"opening": None}
+    stage.widget.logic.ask("prepare_revision", {}, lambda _event: None)  # as the button "Correct the outline…" does
+    return {
+        **opening,
+        "percentile": _percentile(stage),
+        "correction_s": _correction(stage),
+        "wording_s": _wording(stage),
+    }
+
+
+def _cancelled() -> dict[str, float]:
+    from small_case import COARSE_WORKER, planted_brain
+
+    image, affine = planted_brain()
+    with module_stage(lambda _folder: COARSE_WORKER) as stage:
+        stage.volume(image[::2, ::2, ::2], affine @ np.diag([2.0, 2.0, 2.0, 1.0]), "Planted brain")
+        return {at: _cancel(stage, at) for at in STAGES}
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--result", type=Path, help="a finished result of scripts/demo.py, for the part review")
+    options = parser.parse_args(argv)
+    path = MEASUREMENTS / "panel.json"
+    measured = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     with module_stage() as stage:
-        stage.volume(head.image, head.affine, "Synthetic head")
-        measured: dict[str, Any] = {"machine": machine(), "voxels": list(head.image.shape)}
         for name, measure in (
-            ("cold", lambda: _analysis(stage)),
-            ("warm", lambda: _analysis(stage)),
-            ("percentile", lambda: _percentile(stage)),
-            ("correction_s", lambda: _correction(stage)),
-            ("cancel_s", lambda: {at: _cancel(stage, at) for at in STAGES}),
+            ("analysis", lambda: _analysed(stage)),
+            ("review", lambda: _reviewed(stage, options.result)),
         ):
-            measured[name] = measure()
-            print(name, measured[name], flush=True)
-    keep("panel", measured)
+            if name in options.parts:
+                measured[name] = {"machine": machine(), **measure()}
+                keep("panel", measured)
+                print(name, measured[name], flush=True)
+    if "cancel" in options.parts:
+        measured["cancel"] = {"machine": machine(), "seconds": _cancelled()}
+        keep("panel", measured)
+        print("cancel", measured["cancel"], flush=True)
     return 0
 
 
 def section(measured: dict[str, Any]) -> list[str]:
     """Markdown lines for docs/results.md."""
-    cold, warm, cut = measured["cold"], measured["warm"], measured["percentile"]
-    size = " x ".join(str(n) for n in measured["voxels"])
-    slowest = max(measured["cancel_s"].values())
+    analysis, review, cancel = (measured.get(name) or {} for name in PARTS)
+    rows: list[str] = []
+    if analysis:
+        cold, warm = analysis["cold"], analysis["warm"]
+        rows += [
+            f"| analysis, cold worker | {cold['seconds']:.1f} s |",
+            f"| analysis, warm worker | {warm['seconds']:.1f} s |",
+            *(
+                f"| event loop blocked during the analysis, {name} worker | {run['event_loop']['longest_ms']:.0f} ms at most, "
+                f"99 % below {run['event_loop']['p99_ms']:.0f} ms |"
+                for name, run in (("cold", cold), ("warm", warm))
+            ),
+            f"| opening its result | {warm['opening']['seconds']:.1f} s, event loop blocked "
+            f"{warm['opening']['longest_ms']:.0f} ms at most |",
+        ]
+    if review:
+        opening, cut = review["opening"], review["percentile"]
+        rows += [
+            *(
+                [
+                    f"| opening a finished folder | {opening['seconds']:.1f} s, blocked {opening['longest_ms']:.0f} ms at most |"
+                ]
+                if opening
+                else []
+            ),
+            f"| one step of the percentile | {cut['median_ms']:.0f} ms, {cut['longest_ms']:.0f} ms at most |",
+            f"| an edited outline until every sentence follows | {review['correction_s']:.1f} s |",
+            f"| a sentence in the reader's words until it is checked | {review['wording_s']:.1f} s |",
+        ]
+    if cancel:
+        slowest = max(cancel["seconds"].values())
+        rows.append(f"| Cancel until ready, slowest of {len(cancel['seconds'])} stages (tiny case) | {slowest:.2f} s |")
+    told = analysis or review or cancel
     return [
-        f"## The module in Slicer ({measured['machine']}, CPU)",
+        f"## The module in Slicer ({told['machine']}, CPU)",
         "",
-        f"A synthetic head of {size} voxels, all heat maps, in the tests' stand-in for Slicer: real Qt, real MRML, real worker.",
+        "A synthetic head, all heat maps, in the tests' stand-in for Slicer: real Qt, real MRML, real worker.",
         "",
         "| what | measured |",
         "| --- | --- |",
-        f"| analysis, cold worker | {cold['seconds']:.0f} s |",
-        f"| analysis, warm worker | {warm['seconds']:.0f} s |",
-        f"| event loop blocked during an analysis | {warm['event_loop']['longest_ms']:.0f} ms at most, "
-        f"99 % below {warm['event_loop']['p99_ms']:.0f} ms |",
-        f"| opening the finished result | {warm['opening']['seconds']:.1f} s, event loop blocked "
-        f"{warm['opening']['longest_ms']:.0f} ms at most |",
-        f"| one step of the percentile | {cut['median_ms']:.0f} ms, {cut['longest_ms']:.0f} ms at most |",
-        f"| an edited outline until every sentence follows | {measured['correction_s']:.1f} s |",
-        f"| Cancel until ready, slowest of {len(measured['cancel_s'])} stages | {slowest:.1f} s |",
+        *rows,
     ]

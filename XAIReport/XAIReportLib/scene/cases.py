@@ -116,7 +116,8 @@ def remove_case(scene: Any, case: LoadedResult) -> None:
             own += [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]
         if node.IsA("vtkMRMLStorableNode"):
             own += [node.GetNthStorageNode(n) for n in range(node.GetNumberOfStorageNodes())]
-    for node in [*case.all_nodes(), *own]:
+    nodes = [*case.all_nodes(), *own]
+    hierarchy.RemoveItem(case.folder_item)  # with its items and their nodes; items without nodes would be inconsistent
+    for node in nodes:
         if node is not None and scene.IsNodePresent(node):
             scene.RemoveNode(node)
-    hierarchy.RemoveItem(case.folder_item)

@@ -76,7 +76,7 @@ class WorkerClient:
         return request
 
     def cancel(self, request_id: str) -> None:
-        """Stop a request: by asking, which leaves the model warm, and after a second by killing the process group."""
+        """Stop a request: by asking, which leaves the model warm, and after 0.75 s by killing the process group."""
         self._tell("cancel", request_id)
 
     def poll(self) -> list[Event]:

@@ -162,11 +162,12 @@ def _waiting(channel: Channel, name: str) -> Callable[[], None]:
 
 
 def check(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
-    """The grounding check of ``texts``, each as one statement, against the ``findings`` (the text of a findings.json)."""
+    """The grounding check of ``texts``, each as one statement in ``language`` (English where none is given), against the
+    ``findings`` (the text of a findings.json)."""
     from XAIReportLib.report.findings import parsed
-    from XAIReportLib.report.grounding import Checker
+    from XAIReportLib.report.grounding.translated import checker_of
 
-    checker = Checker(parsed(parameters["findings"]))
+    checker = checker_of(parsed(parameters["findings"]), parameters.get("language", "en"))
     found = [checker.sentence(text) for text in parameters["texts"]]
     return {"checked": [{"outcome": one.verdict, "why": one.reason} for one in found]}
 
