@@ -28,8 +28,8 @@ def test_progress_never_goes_back_and_ends_whole():
 def test_the_elapsed_time_is_in_minutes_and_seconds():
     from XAIReportLib.panel import stages
 
-    assert stages.sentence("anatomy", "", 75.9, None, str) == "Finding atlas positions (1:15)"
-    assert stages.sentence("predict", "slice 3", 4.0, 40.0, str) == "Running the model: slice 3 (0:04 of about 0:40)"
+    assert stages.sentence("anatomy", "", 75.9, None) == "Finding atlas positions (1:15)"
+    assert stages.sentence("predict", "slice 3", 4.0, 40.0) == "Running the model: slice 3 (0:04 of about 0:40)"
 
 
 def test_the_expected_time_is_the_last_ones_until_this_one_tells():

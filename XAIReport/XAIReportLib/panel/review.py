@@ -193,7 +193,7 @@ class ReviewPanel:
         if self._logic.isRunning:
             elapsed = self._logic.elapsedSeconds
             expected = stages.expected_seconds(elapsed, self._done, self._logic.lastSeconds)
-            self._ui.stageLabel.text = stages.sentence(self._stage, self._stageMessage, elapsed, expected, _tr)
+            self._ui.stageLabel.text = stages.sentence(self._stage, self._stageMessage, elapsed, expected)
 
     def _showIdle(self) -> None:
         self._clock.stop()
@@ -203,7 +203,3 @@ class ReviewPanel:
 
     def _hideError(self) -> None:
         self._ui.errorFrame.visible = False
-
-
-def _tr(text: str) -> str:
-    return _(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from slicer.i18n import tr as _
 
 # Share of the time of a whole analysis that each stage takes, from runs on two processor cores.
 SHARES = {
@@ -40,24 +40,22 @@ def expected_seconds(elapsed_s: float, done: float, last_s: float | None) -> flo
     return last_s if last_s is not None and last_s > elapsed_s else None
 
 
-def sentence(
-    stage: str, message: str, elapsed_s: float, expected_s: float | None, translated: Callable[[str], str]
-) -> str:
+def sentence(stage: str, message: str, elapsed_s: float, expected_s: float | None) -> str:
     """One line such as "Computing heat maps: scorecam (0:12 of about 0:40)"."""
     names = {
-        "read": translated("Reading the volume"),
-        "predict": translated("Running the model"),
-        "saliency": translated("Computing heat maps"),
-        "counterfactuals": translated("Looking at changed images"),
-        "anatomy": translated("Finding atlas positions"),
-        "report": translated("Writing the report"),
-        "write": translated("Saving the result"),
-        "scene": translated("Making the scene"),
+        "read": _("Reading the volume"),
+        "predict": _("Running the model"),
+        "saliency": _("Computing heat maps"),
+        "counterfactuals": _("Looking at changed images"),
+        "anatomy": _("Finding atlas positions"),
+        "report": _("Writing the report"),
+        "write": _("Saving the result"),
+        "scene": _("Making the scene"),
     }
     name = names.get(stage, stage)
     time = _clock(elapsed_s)
     if expected_s is not None:
-        time = translated("{elapsed} of about {expected}").format(elapsed=time, expected=_clock(expected_s))
+        time = _("{elapsed} of about {expected}").format(elapsed=time, expected=_clock(expected_s))
     return f"{name}: {message} ({time})" if message else f"{name} ({time})"
 
 
