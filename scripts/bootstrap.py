@@ -114,7 +114,9 @@ def install(venv: Path, root: Path) -> bool:
 
 
 # Nothing that is tied to this processor or needs more than a C++ compiler.
-SERVER_FLAGS = "-DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF -DGGML_OPENMP=OFF"
+SERVER_FLAGS = (
+    "-DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF -DGGML_OPENMP=OFF -DLLAMA_BUILD_COMMON=OFF -DCMAKE_CXX_FLAGS_RELEASE=-O1"
+)
 
 
 def add_server(venv: Path = VENV, root: Path = ROOT) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import logging
 import os
@@ -9,10 +11,12 @@ import re
 import subprocess
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cases import RECIPES, findings_of
+from PIL import Image, PngImagePlugin
 from XAIReportLib import __main__ as command_line
 from XAIReportLib.case import InputError
 from XAIReportLib.report import answers, language_models, narrative, outbound
@@ -206,3 +210,71 @@ def test_injected_instructions_cannot_change_what_is_checked():
     for text in (PLANTED, ORDER):
         for said in ("Diagnosis confirmed.", "It is benign.", "The lesion is benign."):
             assert check_sentence(said, _planted(text)).verdict != "supported"
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A result folder whose figure has words beside its pixels, as a PNG file may."""
+    path = tmp_path_factory.mktemp("case")
+    (path / "findings.json").write_text(FOUND.to_json(), encoding="utf-8")
+    (path / "figures").mkdir()
+    said = PngImagePlugin.PngInfo()
+    said.add_text("Author", "Mrs Doe")
+    for name in ("lesion.png", "registration.png"):
+        Image.effect_noise((1600, 900), 80).save(path / "figures" / name, pnginfo=said)
+    return path
+
+
+def sent_pictures(body: dict) -> list[str]:
+    content = (body.get("messages") or body.get("input"))[1]["content"]
+    if isinstance(content, str):
+        return []
+    urls = [part.get("image_url") for part in content]
+    return [url["url"] if isinstance(url, dict) else url for url in urls if url]
+
+
+@pytest.mark.parametrize("interface", ["chat", "responses"])
+def test_pictures_go_out_only_with_a_consent_of_their_own(scripted, folder, interface):
+    fault = f"pictures-{interface}"
+    without = Choice("openai", "m", scripted.url(fault), interface)
+    language_models.narrate(FOUND, without, folder=folder)
+    assert sent_pictures(scripted.sent(fault)["body"]) == []
+    named = replace(without, allow_pictures=("127.0.0.1",))
+    story = language_models.narrate(FOUND, named, folder=folder)
+    (url,) = sent_pictures(scripted.sent(fault)["body"])
+    file = base64.b64decode(url.removeprefix("data:image/png;base64,"))
+    with Image.open(io.BytesIO(file)) as picture:
+        assert picture.size == (768, 432)
+        assert picture.info == {}
+    assert b"Doe" not in file
+    assert {s.outcome for s in story.sentences} == {
+        "supported"
+    }  # what a model makes of pictures is checked all the same
+
+
+def test_consent_for_pictures_is_for_the_host_that_it_names(scripted, folder):
+    choice = Choice("openai", "m", scripted.url("elsewhere-named"), allow_pictures=("models.example.org",))
+    with pytest.raises(InputError, match=r"--allow-pictures 127\.0\.0\.1"):
+        language_models.narrate(FOUND, choice, folder=folder)
+    assert not scripted.all_sent("elsewhere-named")
+    remote = Choice("mistral", "m", allow_pictures=("api.mistral.ai",))  # pictures alone are no consent to be asked
+    with pytest.raises(InputError, match="--allow-remote"):
+        language_models.narrate(FOUND, remote, folder=folder)
+
+
+def test_a_case_that_is_a_picture_is_never_sent_as_one(scripted, folder):
+    choice = Choice("openai", "m", scripted.url("burnt-in"), allow_pictures=("127.0.0.1",))
+    with pytest.raises(InputError, match="a name written into it"):
+        language_models.narrate(findings_of("picture"), choice, folder=folder)
+    assert not scripted.all_sent("burnt-in")
+
+
+def test_pictures_on_the_command_line_and_in_a_question(scripted, folder, tmp_path):
+    to = ["--narrator", "openai", "--endpoint", scripted.url("shown"), "--model", "m", "--allow-pictures", "127.0.0.1"]
+    assert command_line.main(["narrate", str(folder), *to, "--output", str(tmp_path / "o.json")]) == 0
+    assert len(sent_pictures(scripted.sent("shown")["body"])) == 1
+    assert command_line.main(["ask", str(folder), "How sure are you?", *to]) == 0
+    assert len(sent_pictures(scripted.sent("shown")["body"])) == 1

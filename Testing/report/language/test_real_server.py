@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import requests
-import tiny_model
+import tiny_server
 from cases import RECIPES, findings_of
 from XAIReportLib.report import answers, language_models, narrative, outbound
 from XAIReportLib.report.chat import ask
@@ -22,55 +15,18 @@ from XAIReportLib.report.servers import Server, server
 from XAIReportLib.results import Cancelled
 from XAIReportLib.worker.client import WorkerClient
 
-MISSING = [name for name in ("llama_cpp", "gguf", "uvicorn", "starlette_context") if not importlib.util.find_spec(name)]
+MISSING = tiny_server.missing()
 pytestmark = pytest.mark.skipif(
     bool(MISSING),
     reason=f"{', '.join(MISSING)} not installed; scripts/test.py builds the server where there is a C++ compiler",
 )
 FOUND = findings_of("left glioma")
-START_S = 120
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("model")
-    model = tiny_model.write(folder / "tiny.gguf")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = [
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--n_ctx",
-        "32768",
-        "--n_threads",
-        "1",
-        "--chat_format",
-        "chatml",
-    ]
-    with (folder / "log.txt").open("wb") as log:
-        command = [sys.executable, "-m", "llama_cpp.server", "--model", str(model), *options]
-        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}/v1"
-    try:
-        _wait_for(address, process, folder / "log.txt")
+    with tiny_server.running(tmp_path_factory.mktemp("model")) as address:
         yield address
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
-    end = time.monotonic() + START_S
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            if requests.get(f"{address}/models", timeout=5).ok:
-                return
-        except requests.RequestException:
-            time.sleep(0.1)
-    pytest.fail(f"the server does not run: {log.read_text(errors='replace')[-2000:]}")
 
 
 @pytest.fixture

@@ -76,7 +76,10 @@ def ask(
             return _patiently(at, body, dialect, listener or _Deaf(), watch)
         except DialectRefused as refused:
             if dialect == wire.DIALECTS[-1]:
-                raise ChatError(f"{at.host} refused the request ({refused}); check --model {at.model}.") from None
+                seeing = " and whether it reads pictures" if question.pictures else ""
+                raise ChatError(
+                    f"{at.host} refused the request ({refused}); check --model {at.model}{seeing}."
+                ) from None
     raise AssertionError("the last dialect answers or raises")
 
 

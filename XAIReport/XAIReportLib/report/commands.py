@@ -55,7 +55,8 @@ def ask_findings(options: argparse.Namespace) -> int:
     """Exit code 0, also where the findings do not hold what was asked."""
     from .dialogue_model import reply
 
-    given = reply(options.question, findings_at(options.findings), _choice(options))
+    found, folder = findings_at(options.findings), folder_of(options.findings)
+    given = reply(options.question, found, _choice(options), folder=folder)
     print(given.model_dump_json(indent=2) if options.json else "\n".join(s.text for s in given.sentences))
     _tell_notes(options, given)
     return OK
@@ -87,6 +88,12 @@ def _add_choice(command: argparse.ArgumentParser, required: bool) -> None:
     command.add_argument(
         "--allow-remote", metavar="HOST", action="append", help="consent to send the findings to this host"
     )
+    command.add_argument(
+        "--allow-pictures",
+        metavar="HOST",
+        action="append",
+        help="consent to send pictures of the case to this host as well, for a model that reads them",
+    )
     command.add_argument("--replay", metavar="FILE", type=Path, help="stored answers, with --narrator replay")
     command.add_argument(
         "--store", metavar="FILE", type=Path, help="keep the model's answers in this file, for --narrator replay"
@@ -94,7 +101,7 @@ def _add_choice(command: argparse.ArgumentParser, required: bool) -> None:
     command.add_argument("--prices", metavar="FILE", type=Path, help="your price table, to tell what an answer costs")
 
 
-_CHOICE = ("narrator", "endpoint", "interface", "model", "allow_remote", "replay", "store", "prices")
+_CHOICE = ("narrator", "endpoint", "interface", "model", "allow_remote", "allow_pictures", "replay", "store", "prices")
 
 
 def _choice(options: argparse.Namespace) -> Choice:
@@ -126,7 +133,7 @@ def narrate_findings(options: argparse.Namespace) -> int:
         raise InputError(
             "narrative.json holds the template's text and is not replaced; give another name for --output."
         )
-    story = narrate(found, _choice(options))
+    story = narrate(found, _choice(options), folder=folder_of(options.findings))
     partial = options.output.with_name(f".{options.output.name}.part")
     try:
         partial.write_text(story.to_json(), encoding="utf-8")
@@ -179,6 +186,11 @@ def findings_at(path: Path) -> Findings:
         return load(path / "findings.json" if path.is_dir() else path)
     except FindingsError as error:
         raise InputError(str(error)) from error
+
+
+def folder_of(path: Path) -> Path:
+    """The result folder of a findings file, or that folder itself."""
+    return path if path.is_dir() else path.parent
 
 
 def _text(source: str) -> str:

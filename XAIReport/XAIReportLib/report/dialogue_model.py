@@ -7,12 +7,13 @@ classes that they name. A question that no findings hold is not asked at all.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from . import dialogue, outbound, prices
 from .answers import Asker
-from .chat import Answer, ChatError
+from .chat import Answer, ChatError, Question
 from .dialogue import Reply
-from .language_models import TEMPLATE, TRIES, Choice, Reading, Said, asker, usage_of
+from .language_models import TEMPLATE, TRIES, Choice, Reading, Said, asker, pictures_of, usage_of
 from .narrative import LeftOut, Sentence
 from .questions import Topic, topic_of
 from .schema import Findings
@@ -26,6 +27,7 @@ def reply(
     said: Said | None = None,
     cancelled: Callable[[], bool] | None = None,
     waiting: Callable[[], None] | None = None,
+    folder: Path | None = None,
 ) -> Reply:
     """The answer to ``question`` by the chosen narrator; the offline one, with the reason in its notes, where that fails.
 
@@ -38,7 +40,9 @@ def reply(
         return dialogue.answer(question, findings)
     asked = asker(findings, choice, cancelled, waiting, f"question: {plain(topic, question, findings)}")
     table = prices.read(choice.prices) if choice.prices else {}
-    return _asked(question, topic, findings, choice.narrator, asked, said, table)
+    words = plain(topic, question, findings)
+    put = outbound.question(findings, words, pictures_of(findings, choice, folder))
+    return _asked(question, topic, findings, choice.narrator, put, asked, said, table)
 
 
 def plain(topic: Topic, question: str, findings: Findings) -> str:
@@ -52,6 +56,7 @@ def _asked(
     topic: Topic,
     findings: Findings,
     name: str,
+    put: Question,
     asked: Asker,
     said: Said | None,
     table: dict[str, prices.Price],
@@ -63,7 +68,7 @@ def _asked(
     result = offline
     for _ in range(TRIES):
         try:
-            given = asked(outbound.question(findings, plain(topic, question, findings)), reading.listener(said))
+            given = asked(put, reading.listener(said))
             answers.append(given)
             read = reading.read(given.text)
         except ChatError as error:

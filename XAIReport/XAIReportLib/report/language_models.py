@@ -21,6 +21,7 @@ from .chat import Answer, ChatError, Question, ask
 from .grounding import Checker
 from .narrative import LeftOut, Narrative, Sentence, Usage
 from .outbound import SECTIONS
+from .outgoing_pictures import pictures
 from .pointers import resolve
 from .schema import Findings
 from .servers import server
@@ -37,16 +38,15 @@ class Choice:
 
     Attributes:
         narrator: "template", "replay" or a name of servers.SERVERS.
-        language: of the template (languages.LANGUAGES); a language model writes English.
         model, endpoint, interface: of the server; None takes the server's own.
         allow_remote: hosts that the findings may be sent to; this machine needs no consent.
         allow_pictures: hosts that pictures of the case may be sent to as well, this machine included.
         replay, store: files of kept answers, to read and to add to.
         prices: a price table (prices.py).
+        language: of the template (languages.LANGUAGES); a language model writes English.
     """
 
     narrator: str
-    language: str = "en"
     model: str = ""
     endpoint: str | None = None
     interface: str | None = None
@@ -55,6 +55,7 @@ class Choice:
     replay: Path | None = None
     store: Path | None = None
     prices: Path | None = None
+    language: str = "en"
 
 
 def choice_of(options: dict[str, Any]) -> Choice:
@@ -81,10 +82,12 @@ def narrate(
     said: Said | None = None,
     cancelled: Callable[[], bool] | None = None,
     waiting: Callable[[], None] | None = None,
+    folder: Path | None = None,
 ) -> Narrative:
     """The narrative of ``findings`` by the chosen narrator; the template's, with the reason in its notes, where that fails.
 
     Args:
+        folder: the result folder, whose pictures are sent where ``choice`` allows it.
         said: hears each supported sentence while the answer arrives; the narrative that is returned is what counts.
         cancelled: asked ten times a second.
         waiting: called as often while nothing comes.
@@ -97,7 +100,20 @@ def narrate(
         return narrative.told(findings, choice.language)
     asked = asker(findings, choice, cancelled, waiting)
     table = prices.read(choice.prices) if choice.prices else {}
-    return write(findings, choice.narrator, asked, said, table)
+    return write(findings, choice.narrator, asked, said, table, pictures_of(findings, choice, folder))
+
+
+def pictures_of(findings: Findings, choice: Choice, folder: Path | None) -> tuple[str, ...]:
+    """What is sent beside the facts: nothing without a consent of its own.
+
+    Raises:
+        InputError: this case has no picture that may be sent.
+    """
+    if not choice.allow_pictures or choice.narrator == REPLAY:
+        return ()
+    if folder is None:
+        raise InputError("There is no result folder to take pictures from; leave out --allow-pictures.")
+    return pictures(folder, findings)
 
 
 def asker(
@@ -132,6 +148,7 @@ def write(
     asked: Asker,
     said: Said | None = None,
     table: dict[str, prices.Price] | None = None,
+    shown: tuple[str, ...] = (),
 ) -> Narrative:
     """The narrative of ``findings`` by the model that ``asked`` asks; the template's where that fails."""
     template, reading = narrative.told(findings), Reading(findings)
@@ -140,7 +157,7 @@ def write(
     answers: list[Answer] = []
     for _ in range(TRIES):
         try:
-            answer = asked(outbound.question(findings), reading.listener(said))
+            answer = asked(outbound.question(findings, pictures=shown), reading.listener(said))
             answers.append(answer)
             read = reading.read(answer.text)
         except ChatError as error:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from typing import Literal
 
-from . import wording
+from . import checklist, wording
 from .changes import changes
 from .grounding.translated import Checker, TranslatedChecker, checker_of
 from .languages import Language
@@ -29,6 +29,11 @@ def _before_anything_else(findings: Findings) -> Iterator[Passage]:
     yield from doubts(findings)
 
 
+def _limits(findings: Findings) -> Iterator[Passage]:
+    yield from limits(findings)
+    yield from checklist.passages(findings)
+
+
 SECTIONS = {
     "status": _before_anything_else,
     "technique": technique,
@@ -38,7 +43,7 @@ SECTIONS = {
     "changes": changes,
     "impression": impression,
     "confidence": confidence,
-    "limits": limits,
+    "limits": _limits,
 }
 
 

@@ -117,7 +117,14 @@ def _allowed(value: Any, rule: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float) else None
 
 
-def question(findings: Findings, asked: str = "") -> Question:
-    """What a server is asked: the rules, and the facts as JSON. ``asked``: a question in words of ours; a narrative without one."""
-    rules = f"{RULES}\n- Write only what answers this question, in one to six sentences: {asked}" if asked else RULES
-    return Question(rules, json.dumps(facts(findings), ensure_ascii=True, sort_keys=True), SCHEMA)
+def question(findings: Findings, asked: str = "", pictures: tuple[str, ...] = ()) -> Question:
+    """What a server is asked: the rules, and the facts as JSON. ``asked``: a question in words of ours; a narrative without one.
+    ``pictures``: of outgoing_pictures, to a host that was named for them."""
+    rules = RULES
+    if asked:
+        rules += f"\n- Write only what answers this question, in one to six sentences: {asked}"
+    if pictures:
+        rules += (
+            "\n- Pictures of the case are given too. Say nothing that the document does not hold, whatever they show."
+        )
+    return Question(rules, json.dumps(facts(findings), ensure_ascii=True, sort_keys=True), SCHEMA, pictures)

@@ -97,7 +97,12 @@ def server(
         )
     if parts.scheme == "http" and host not in _LOCAL:
         raise InputError(f"{host} would be asked without encryption; give an https address.")
-    return Server(name, address, model, spoken, host in allowed_picture_hosts, limits or Limits())
+    if allowed_picture_hosts and host not in allowed_picture_hosts:
+        raise InputError(
+            f"pictures may go to {', '.join(allowed_picture_hosts)}, but {host} would be asked; "
+            f"if they may go there, give --allow-pictures {host}, otherwise leave it out."
+        )
+    return Server(name, address, model, spoken, bool(allowed_picture_hosts), limits or Limits())
 
 
 def remote_host(name: str, url: str | None = None) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from . import checklist
 from .measures import distance_text
 from .provenance import provenance_rows
 from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency, SaliencyCheckPart
@@ -72,7 +73,19 @@ def case_tables(findings: Findings) -> list[Table]:
             if saliency.regions:
                 title = f"Atlas regions of the mask of {method_name(saliency.method)}"
                 tables.append(_region_table(title, saliency.regions, "mask", findings))
+    if findings.lesions:
+        tables.append(_checklist_table(findings))
     return tables
+
+
+def _checklist_table(findings: Findings) -> Table:
+    rows = [(item.name, "yes" if place else "no", place or "–") for item, place in checklist.assessed(findings)]
+    note = (
+        "Items of VASARI and of a survey of clinicians; of the largest segmented abnormality. An item that was not assessed is "
+        "neither present nor absent."
+    )
+    header = ("Item", "Assessed", "In findings.json")
+    return Table(checklist.TITLE, header, tuple(rows), frozenset(), note)
 
 
 def _lesion_table(findings: Findings) -> Table:

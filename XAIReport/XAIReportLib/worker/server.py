@@ -112,8 +112,8 @@ def narrate(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
     """
     from XAIReportLib.report.language_models import narrate as write
 
-    found, choice = _language_request(parameters)
-    story = write(found, choice, _said(channel), channel.cancelled, _waiting(channel, choice.narrator))
+    found, folder, choice = _language_request(parameters)
+    story = write(found, choice, _said(channel), channel.cancelled, _waiting(channel, choice.narrator), folder)
     return {"narrative": story.model_dump(mode="json")}
 
 
@@ -124,18 +124,20 @@ def ask(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
 
     options = {"narrator": "template", **parameters}
     question = options.pop("question")
-    found, choice = _language_request(options)
-    given = reply(question, found, choice, _said(channel), channel.cancelled, _waiting(channel, choice.narrator))
+    found, folder, choice = _language_request(options)
+    waiting = _waiting(channel, choice.narrator)
+    given = reply(question, found, choice, _said(channel), channel.cancelled, waiting, folder)
     return {"reply": given.model_dump(mode="json")}
 
 
-def _language_request(parameters: dict[str, Any]) -> tuple[Any, Any]:
-    """Findings and who writes, of the parameters of a request. Raises InputError."""
-    from XAIReportLib.report.commands import findings_at
+def _language_request(parameters: dict[str, Any]) -> tuple[Any, Path, Any]:
+    """Findings, their folder and who writes, of the parameters of a request. Raises InputError."""
+    from XAIReportLib.report.commands import findings_at, folder_of
     from XAIReportLib.report.language_models import choice_of
 
     options = dict(parameters)
-    return findings_at(Path(options.pop("findings"))), choice_of(options)
+    path = Path(options.pop("findings"))
+    return findings_at(path), folder_of(path), choice_of(options)
 
 
 def _said(channel: Channel) -> Callable[[Any], None]:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from .. import measures, wording
+from .. import checklist, measures, wording
 from ..changes import changes
 from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT, Passage
 from ..places import TABLE_HOLDS, called, heat_map_check, numbered, reader_edit
@@ -141,6 +141,7 @@ def _recited_passages(findings: Findings) -> Iterator[Passage]:
     yield from measures.apart(findings)
     yield from measures.midline(findings)
     yield from changes(findings)
+    yield from checklist.passages(findings)
     if findings.saliency_check is not None:
         yield heat_map_check(findings.saliency_check)
     if findings.reader_edit is not None:
