@@ -20,6 +20,7 @@ from typing import Any, NoReturn, TextIO
 
 from XAIReportLib.batch import saliency_methods
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
+from XAIReportLib.report.languages import LANGUAGES
 from XAIReportLib.results import DEFAULT_SALIENCY, SALIENCY_METHODS
 
 OK, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
@@ -157,6 +158,7 @@ def _add_analyze(commands: argparse._SubParsersAction) -> None:
         type=Path,
         help="clinical record of the case, kept with the result; no model uses it",
     )
+    command.add_argument("--language", choices=LANGUAGES, default="en", help="of the report; default %(default)s")
     command.add_argument("--json-progress", action="store_true", help="progress and result as JSON lines on stdout")
     command.add_argument("--debug", action="store_true", help="show where an error came from")
     command.set_defaults(run=analyze)
@@ -184,6 +186,7 @@ def analyze(options: argparse.Namespace) -> int:
             keep=options.keep,
             force=options.force,
             counterfactuals=options.counterfactuals,
+            language=options.language,
             clinical_table=options.clinical,
             progress=lambda step: console.progress(step.stage, step.fraction, step.message),
         )

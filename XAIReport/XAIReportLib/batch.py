@@ -13,6 +13,7 @@ from typing import Any
 from XAIReportLib.batch_inputs import find_items
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
 from XAIReportLib.folder import add_warning, check_writable, read_result
+from XAIReportLib.report.languages import LANGUAGES
 from XAIReportLib.results import DEFAULT_SALIENCY, SALIENCY_METHODS
 from XAIReportLib.worker.client import WorkerClient
 
@@ -34,7 +35,7 @@ def run_batch(
         client: a worker; a case that crashes or hangs it costs that case only.
         timeout_s: for one case, None for no limit.
         add_scene: makes scene.mrb of a finished folder in this process; by default the worker does.
-        options: bundle, saliency, device, force of pipeline.analyze.
+        options: bundle, saliency, device, force, language of pipeline.analyze.
 
     Raises:
         InputError: bad use; no case was started.
@@ -129,10 +130,10 @@ def _is_finished(folder: Path, digest: str, bundle_sha256: str, options: Mapping
         run = read_result(folder).run
     except InputError:
         return False
-    wanted = {"force": bool(options.get("force", False))}
+    wanted = {"force": bool(options.get("force", False)), "language": options.get("language", "en")}
     if "saliency" in options:
         wanted["saliency"] = list(options["saliency"])
-    done = run.get("options", {})
+    done = {"language": "en", **run.get("options", {})}
     return (
         run.get("input_sha256") == digest
         and run.get("bundle", {}).get("sha256") == bundle_sha256
@@ -192,6 +193,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default %(default)s")
     command.add_argument("--force", action="store_true", help="analyse what does not look like a head MRI, too")
+    command.add_argument("--language", choices=LANGUAGES, default="en", help="of the reports; default %(default)s")
     command.add_argument("--timeout-s", metavar="S", type=float, help="give a case up after so many seconds")
     command.add_argument("--debug", action="store_true", help="show where an error came from")
     command.set_defaults(run=run)
@@ -223,6 +225,7 @@ def run(
         summary = run_batch(
             options.input, options.output.absolute(), client, options.timeout_s, add_scene,
             bundle=str(options.bundle), saliency=list(options.saliency), device=options.device, force=options.force,
+            language=options.language,
         )  # fmt: skip
     counts = {name: summary[name] for name in ("ok", "failed", "skipped")}
     print(f"XAIREPORT_BATCH {json.dumps(counts)}", flush=True)

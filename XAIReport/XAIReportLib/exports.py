@@ -1,9 +1,11 @@
-"""``xaireport dicom`` and ``xaireport fhir``: a finished result for other programs."""
+"""``xaireport report``, ``dicom`` and ``fhir``: a finished result in another language, and for other programs."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+
+from XAIReportLib.report.languages import LANGUAGES
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -19,8 +21,22 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     fhir.add_argument("--subject", metavar="Patient/ID", help="reference to the patient; default: no person is named")
     fhir.add_argument("--output", metavar="DIR", type=Path, help="fhir.json goes there; default: the result folder")
     fhir.set_defaults(run=make_fhir)
-    for command in (dicom, fhir):
+    report = commands.add_parser("report", help="write the report of a finished result folder in another language")
+    report.add_argument("folder", metavar="RESULTFOLDER", type=Path, help="the folder of one analysed case")
+    report.add_argument(
+        "--language", choices=LANGUAGES, required=True, help="it goes to RESULTFOLDER/report-<language>"
+    )
+    report.set_defaults(run=make_report)
+    for command in (dicom, fhir, report):
         command.add_argument("--debug", action="store_true", help="show where an error came from")
+
+
+def make_report(options: argparse.Namespace) -> int:
+    """``xaireport report``: the result itself stays as it is, and its pictures keep their language."""
+    from XAIReportLib import revision
+
+    print(f"Report: {revision.write_in_language(options.folder.resolve(), options.language)}")
+    return 0
 
 
 def make_dicom(options: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ from XAIReportLib.models.counterfactual import counterfactuals as look_again
 from XAIReportLib.models.inference import ClassPath, SliceAnswers, look, predict, sections
 from XAIReportLib.plausibility import unlike_head_mri
 from XAIReportLib.reading import read_case
-from XAIReportLib.report import documents, figures, findings, narrative
+from XAIReportLib.report import documents, figures, findings, languages, narrative
 from XAIReportLib.report.narrative import Narrative
 from XAIReportLib.report.schema import Findings
 from XAIReportLib.results import (
@@ -113,6 +113,7 @@ def analyze(
     keep: bool = False,
     force: bool = False,
     counterfactuals: bool = True,
+    language: str = "en",
     notes: Sequence[str] = (),
     clinical_table: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -128,6 +129,7 @@ def analyze(
         keep: put the result beside an earlier one of the same case id instead of replacing it.
         force: analyse an image that does not look like a head MRI; the report says so.
         counterfactuals: look again at changed images; a few seconds on two processor cores.
+        language: of the report: en, fr, de or es; findings.json and regions.csv are the same in each.
         notes: sentences that the report must show, for instance that the image is synthetic.
         clinical_table: CSV with the clinical record of the case, which is kept with the result; no model uses it.
 
@@ -136,7 +138,7 @@ def analyze(
         Cancelled: ``cancelled`` returned True; nothing was written.
     """
     clock = _Clock(progress, cancelled)
-    methods = _checked_methods(saliency)
+    methods, language = _checked_methods(saliency), languages.language(language).code
     clock.enter("read", "reading the image")
     case = _read(source, case_id, clinical_table)
     model = load_bundle(bundle)
@@ -190,8 +192,9 @@ def analyze(
         case, prediction, geometry, heatmaps, masks, place, model.description(), forced=forced, warnings=warnings,
         check=check, independent=not model.lesion_attention, counterfactuals=changed,
     )  # fmt: skip
-    story = narrative.told(found)
-    run = _provenance(case, model, device_reason, methods, force, counterfactuals, clock.seconds, warnings)
+    story = narrative.told(found, language)
+    options = {"saliency": list(methods), "force": force, "counterfactuals": counterfactuals, "language": language}
+    run = _provenance(case, model, device_reason, options, clock.seconds, warnings)
     if place is not None:
         run["atlas"] = {"name": place.atlas, "licence": place.licence}
     folder = None
@@ -199,7 +202,7 @@ def analyze(
         folder = Path(output) / case.case_id
         whole = complete_or_absent(folder, keep)
         with whole as partial:
-            drawn = figures.draw(partial, case, prediction, heatmaps, masks, place, found, changed)
+            drawn = figures.draw(partial, case, prediction, heatmaps, masks, place, found, changed, language)
             clock.enter("write", "writing the result folder")
             write_arrays(partial, case, prediction, heatmaps, masks, place)
             run["timings_s"] = dict(clock.seconds)
@@ -271,9 +274,7 @@ def _provenance(
     case: Case,
     model: Bundle,
     device_reason: str,
-    methods: Sequence[str],
-    force: bool,
-    counterfactuals: bool,
+    options: dict[str, Any],
     seconds: dict[str, float],
     warnings: Sequence[str],
 ) -> dict[str, Any]:
@@ -286,7 +287,7 @@ def _provenance(
         "input_kind": case.kind,
         "geometry": None if case.affine is None else np.asarray(case.affine).round(6).tolist(),
         "bundle": {"name": model.name, "version": model.version, "sha256": model.sha256},
-        "options": {"saliency": list(methods), "force": force, "counterfactuals": counterfactuals},
+        "options": options,
         **({"clinical": clinical.provenance(case.clinical)} if case.clinical else {}),
         "device": device_reason,
         "seed": 0,

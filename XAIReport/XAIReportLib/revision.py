@@ -17,7 +17,7 @@ from XAIReportLib.report.schema import Findings
 from XAIReportLib.results import AtlasRegion, RegionOverlap
 from XAIReportLib.reviews import Edit
 
-CORRECTED, REVIEWED = "corrected", "reviewed"
+CORRECTED, REVIEWED, IN_LANGUAGE = "corrected", "reviewed", "report-"
 
 
 def revise(folder: str | Path, labels: np.ndarray, affine: np.ndarray, output: str | Path) -> Path:
@@ -38,7 +38,7 @@ def revise(folder: str | Path, labels: np.ndarray, affine: np.ndarray, output: s
     output.mkdir(parents=True, exist_ok=True)
     for name, text in {
         "findings.json": found.to_json(),
-        "narrative.json": narrative.told(found).to_json(),
+        "narrative.json": narrative.told(found, _language(result)).to_json(),
         "regions.csv": documents.regions_csv(found),
     }.items():
         (output / name).write_text(text, encoding="utf-8", newline="\n")
@@ -58,11 +58,12 @@ def write_corrected(folder: str | Path, labels: np.ndarray, affine: np.ndarray) 
     prediction, heatmaps, masks, anatomy = _as_analysed(result, found, labels)
     run = {**result.run, "corrected_by_reader": found.reader_edit is not None}
     with complete_or_absent(result.path / CORRECTED) as partial:
-        drawn = figures.draw(partial, case, prediction, heatmaps, masks, anatomy, found)
+        language = _language(result)
+        drawn = figures.draw(partial, case, prediction, heatmaps, masks, anatomy, found, language=language)
         write_arrays(partial, case, prediction, (), (), None)
         (partial / "image.nii.gz").unlink()  # as in the result itself
         (partial / "lesion_probability.nii.gz").unlink(missing_ok=True)
-        documents.write(partial, found, narrative.told(found), drawn, run)
+        documents.write(partial, found, narrative.told(found, language), drawn, run)
         (partial / "run.json").write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return result.path / CORRECTED
 
@@ -87,6 +88,27 @@ def write_reworded(folder: str | Path, story: str, edits: Sequence[Edit], correc
         documents.write(partial, found, readers_wording.with_edits(told, edits, found), drawn, run)
         (partial / "run.json").write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return result.path / REVIEWED
+
+
+def write_in_language(folder: str | Path, language: str) -> Path:
+    """Write the documents of a result in another language into ``report-<language>`` inside its folder, without an
+    analysis: complete or absent. The pictures keep the language that they were drawn in. Returns that folder.
+
+    Raises InputError when the folder is no finished result, or there is no report in that language.
+    """
+    result = read_result(folder)
+    found = findings.load(result.path / "findings.json")
+    told, target = narrative.told(found, language), result.path / f"{IN_LANGUAGE}{language}"
+    run = {**result.run, "language": language}
+    with complete_or_absent(target) as partial:
+        documents.write(partial, found, told, result.figures, run)
+        (partial / "run.json").write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return target
+
+
+def _language(result: ResultFolder) -> str:
+    """The language that a result was written in."""
+    return str(result.narrative.get("language", "en"))
 
 
 def prepare() -> None:

@@ -3,7 +3,8 @@
     python scripts/evaluate.py language
 
 False sentences are made by script from true ones, kind by kind (Testing/report/grounding/mutations.py), or written by hand
-(falsehoods.txt); true ones are the template's and paraphrases.txt. Keeps docs/measurements/language.json.
+(falsehoods.txt); true ones are the template's and paraphrases.txt. The other languages: evaluation/_translated.py. Keeps
+docs/measurements/language.json.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from XAIReportLib.report.grounding import check_sentence
 
-from evaluation import ROOT, keep, machine
+from evaluation import ROOT, _translated, keep, machine
 
 DATA = ROOT / "Testing" / "report" / "grounding"
 
@@ -43,7 +44,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{name}: {counts}")
     checked = sum(sum(counts.values()) for counts in (*false.values(), *true.values()))
     milliseconds = round(1000 * (time.monotonic() - began) / checked, 2)
-    keep("language", {"machine": machine(), "milliseconds_per_sentence": milliseconds, "false": false, "true": true})
+    kept = {"machine": machine(), "milliseconds_per_sentence": milliseconds, "false": false, "true": true}
+    keep("language", {**kept, "languages": _translated.measured()})
     return 0
 
 
@@ -68,4 +70,4 @@ def section(measured: dict[str, Any]) -> list[str]:
         number = sum(counts.values())
         alarms = number - counts["supported"]
         lines.append(f"| {kind} | {number} | {counts['supported']} | {alarms} ({100 * alarms / number:.1f} %) |")
-    return lines
+    return [*lines, "", *_translated.lines(measured["languages"])]

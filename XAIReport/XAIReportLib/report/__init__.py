@@ -6,6 +6,7 @@
     wording.py       how things are called, what is always and what is never said
     narrative.py     sentences written from the findings alone, each with JSON pointers (the template:
                      passages.py and places.py)
+    languages/       the same in French, German and Spanish: one catalogue, read both ways
     grounding/       whether a text says only what the findings hold
     language_models.py  a narrative by a language model: who was chosen, what stands of the answer (answers.py: its form)
     outbound.py      what a language model is given; servers.py: which, where, consent, keys; prices.py: the user's
@@ -18,5 +19,5 @@
     documents.py     findings.json, narrative.json, regions.csv, report.html, report.txt, report.pdf (pdf.py), made from
                      content.py, tables.py and the part of run.json in provenance.py
 
-Nothing is imported here: Slicer's own Python uses ``terminology`` and has neither pydantic nor matplotlib.
+Nothing is imported here: Slicer's own Python uses ``terminology`` and ``languages`` and has neither pydantic nor matplotlib.
 """

@@ -11,7 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..results import Counterfactual
-from .drawing import BACKGROUND, DPI, INCHES, INK, LESION, SOFT
+from .drawing import BACKGROUND, DPI, INCHES, INK, LESION, SOFT, written
+from .languages import Language
 from .wording import RESEARCH_USE, class_name, method_name, score_text
 
 _COLUMNS = 5
@@ -27,7 +28,7 @@ _OUTCOMES = {"no_lesion_found": "no lesion found", "abstained": "no class sugges
 _FOOT, _CELL = 0.35, 2.7  # inches
 
 
-def draw_changes(changed: Sequence[Counterfactual], classes: Sequence[str], path: Path) -> Path:
+def draw_changes(changed: Sequence[Counterfactual], classes: Sequence[str], path: Path, words: Language) -> Path:
     """The unchanged section first; each cell names what was changed, the outcome and the score of every class."""
     cells = [("unchanged", changed[0].example[0], changed[0].before)]
     cells += [(_title(c), c.example[1], c.after) for c in changed]
@@ -48,8 +49,7 @@ def draw_changes(changed: Sequence[Counterfactual], classes: Sequence[str], path
         outcome = _OUTCOMES.get(answer.outcome, f"suggestion: {class_name(answer.label or '')}")
         figure.text(left + width / 2, top - 1.97 / height, outcome, color=LESION, fontsize=9, ha="center", va="center")
     figure.text(0.012, 0.1 / height, RESEARCH_USE, color=SOFT, fontsize=9, va="bottom")
-    figure.savefig(path, dpi=DPI, facecolor=BACKGROUND, metadata={"Software": None})
-    return path
+    return written(figure, path, words)
 
 
 def _title(changed: Counterfactual) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from XAIReportLib.case import InputError
 
+from .languages import LANGUAGES
 from .servers import INTERFACES
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ OK, NOT_SUPPORTED = 0, 1
 def add_parser(commands: argparse._SubParsersAction) -> None:
     check = commands.add_parser("check", help="check a text, sentence by sentence, against the findings of a case")
     _add_findings(check)
-    check.add_argument("text", metavar="TEXTFILE", help="a text file in English, - for standard input")
+    check.add_argument("text", metavar="TEXTFILE", help="a text file, - for standard input")
+    check.add_argument("--language", choices=LANGUAGES, help="of the text; default: recognised by its words")
     check.add_argument("--json", action="store_true", help="one JSON document with the claims of each sentence")
     check.set_defaults(run=check_file)
     _add_narrate(commands)
@@ -159,9 +161,10 @@ def _took(usage: Usage) -> str:
 
 def check_file(options: argparse.Namespace) -> int:
     """Exit code 0 when every sentence is supported, 1 when one is not."""
-    from .grounding import check_text
+    from .grounding.translated import checker_of
 
-    checked = check_text(_text(options.text), findings_at(options.findings))
+    found, text = findings_at(options.findings), _text(options.text)
+    checked = checker_of(found, _language(text, options.language)).text(text)
     if options.json:
         print(json.dumps({"sentences": [c.model_dump(mode="json") for c in checked]}, ensure_ascii=False, indent=2))
     else:
@@ -172,6 +175,27 @@ def check_file(options: argparse.Namespace) -> int:
         supported = sum(sentence.verdict == "supported" for sentence in checked)
         print(f"{supported} of {len(checked)} sentences are supported by the findings.")
     return OK if checked and all(sentence.verdict == "supported" for sentence in checked) else NOT_SUPPORTED
+
+
+def _language(text: str, stated: str | None) -> str:
+    """The language to read a text in.
+
+    Raises:
+        InputError: the text is in no language that the check reads, or in another one than stated.
+    """
+    from .languages.recognition import language_of, name_of
+
+    found = language_of(text)
+    if stated is None and found is None:
+        raise InputError("The language of the text could not be recognised; give --language.")
+    if found is not None and found not in LANGUAGES:
+        known = ", ".join(LANGUAGES.values())
+        raise InputError(f"The text seems to be in {name_of(found)}, which the check does not read; it reads {known}.")
+    if stated is not None and found is not None and found != stated:
+        raise InputError(
+            f"The text seems to be in {name_of(found)}, not in {name_of(stated)}; give --language {found}."
+        )
+    return stated or found
 
 
 def findings_at(path: Path) -> Findings:

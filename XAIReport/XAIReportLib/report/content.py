@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .languages import Language, language
 from .narrative import Narrative, resolve
 from .schema import Findings
 from .tables import Table, case_tables, model_tables, place_text, value_text
@@ -23,7 +23,6 @@ TITLES = {
     "confidence": "Confidence",
     "limits": "Limits",
 }
-_UNIT = re.compile(r"(\d) (%|ml|mm|pixels|voxels)")  # a number and its unit stay on one line
 _CAPTIONS = {
     "lesion": (
         "Segmented abnormality",
@@ -72,8 +71,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Content:
-    """``banner`` stands before anything else, ``warnings`` next; ``facts`` and ``lead``: the case at a glance."""
+    """``banner`` stands before anything else, ``warnings`` next; ``facts`` and ``lead``: the case at a glance.
 
+    All in the language of the narrative, except ``evidence``, which shows what findings.json holds; ``words`` say the
+    headings of a document.
+    """
+
+    words: Language
     case_id: str
     disclaimers: tuple[str, ...]
     banner: tuple[Statement, ...]
@@ -89,32 +93,42 @@ class Content:
 
 def content_of(findings: Findings, narrative: Narrative, figures: Sequence[Path], run: Mapping[str, Any]) -> Content:
     """Everything that a document shows; ``run`` is run.json, of which only rows without paths and names are taken."""
+    words = language(narrative.language)
     document = findings.model_dump(mode="json")
     pointers = list(dict.fromkeys(pointer for sentence in narrative.sentences for pointer in sentence.evidence))
     number = {pointer: index for index, pointer in enumerate(pointers, start=1)}
 
     def statements(section: str) -> tuple[Statement, ...]:
         return tuple(
-            Statement(_UNIT.sub("\\1\u00a0\\2", s.text), tuple(number[p] for p in s.evidence))
+            Statement(words.set_in_type(s.text), tuple(number[p] for p in s.evidence))
             for s in narrative.of_section(section)
         )
 
-    status = statements("status")
-    pictures = tuple(Picture(*_caption(path.stem, findings), path) for path in figures)
+    warned = [any(pointer.startswith("/warnings/") for pointer in s.evidence) for s in narrative.of_section("status")]
+    status = list(zip(statements("status"), warned, strict=True))
+    pictures = tuple(_picture(path, findings, words) for path in figures)
     lead = _lead(pictures)
     return Content(
+        words=words,
         case_id=findings.case_id,
-        disclaimers=findings.disclaimers,
-        banner=tuple(s for s in status if not s.text.startswith("Warning: ")),
-        warnings=tuple(s for s in status if s.text.startswith("Warning: ")),
-        facts=_facts(findings),
-        sections=tuple((title, statements(name)) for name, title in TITLES.items() if narrative.of_section(name)),
-        tables=tuple(case_tables(findings)),
-        model_tables=tuple(model_tables(findings, run)),
+        disclaimers=tuple(words.said(sentence) or sentence for sentence in findings.disclaimers),
+        banner=tuple(s for s, warning in status if not warning),
+        warnings=tuple(s for s, warning in status if warning),
+        facts=tuple(tuple(words.label(text) for text in fact) for fact in _facts(findings)),
+        sections=tuple(
+            (words.label(title), statements(name)) for name, title in TITLES.items() if narrative.of_section(name)
+        ),
+        tables=tuple(table.in_language(words) for table in case_tables(findings)),
+        model_tables=tuple(table.in_language(words) for table in model_tables(findings, run)),
         lead=lead,
         pictures=tuple(picture for picture in pictures if picture is not lead),
         evidence=tuple(Evidence(n, pointer, value_text(resolve(document, pointer))) for pointer, n in number.items()),
     )
+
+
+def _picture(path: Path, findings: Findings, words: Language) -> Picture:
+    title, caption = _caption(path.stem, findings)
+    return Picture(words.label(title), words.label(caption), path)
 
 
 def _lead(pictures: Sequence[Picture]) -> Picture | None:

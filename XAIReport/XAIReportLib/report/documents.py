@@ -94,7 +94,7 @@ def report_html(content: Content) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["data_uri"] = _data_uri
+    environment.globals |= {"data_uri": _data_uri, "say": content.words.label}
     return environment.get_template("report.html").render(content=content)
 
 
@@ -108,15 +108,16 @@ def report_text(content: Content) -> str:
 
 
 def _text_lines(content: Content) -> Iterator[str]:
-    yield f"XAIReport, case {content.case_id}"
+    say = content.words.label
+    yield f"XAIReport, {say('case')} {content.case_id}"
     yield content.disclaimers[0]
     for statement in (*content.banner, *content.warnings):
         yield from _wrapped(f"!! {statement.text}")
     yield ""
     (label, suggestion, covers), *facts = content.facts
-    yield f"{label}: {suggestion}. {covers}"
+    yield f"{content.words.with_value(label, suggestion)}. {covers}"
     for name, value, covers in facts:
-        yield f"{name}: {value} ({covers})"
+        yield f"{content.words.with_value(name, value)} ({covers})"
     for title, statements in content.sections:
         yield from _headed(title)
         for statement in statements:
@@ -127,10 +128,10 @@ def _text_lines(content: Content) -> Iterator[str]:
         yield from _wrapped(table.note) if table.note else ()
     pictures = [picture for picture in (content.lead, *content.pictures) if picture is not None]
     if pictures:
-        yield from _headed("Pictures")
+        yield from _headed(say("Pictures"))
         for picture in pictures:
             yield from _wrapped(f"figures/{picture.path.name}: {picture.title}. {picture.caption}")
-    yield from _headed("What each sentence rests on (findings.json)")
+    yield from _headed(say("What each sentence rests on (findings.json)"))
     for item in content.evidence:
         yield from _wrapped(f"[{item.number}] {item.pointer} = {item.value}")
 

@@ -5,6 +5,7 @@ Matplotlib's object interface only: no global state, no display.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from matplotlib.colors import Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter
 
+from .languages import Language
 from .planes import Orientation
 from .wording import RESEARCH_USE
 
@@ -29,6 +33,7 @@ REGIONS = ("#e69f00", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2", "#9
 HEAT = colormaps["inferno"]
 _GAP, _TALLEST = 0.12, 4.6  # inches
 _HALO = [patheffects.withStroke(linewidth=2.2, foreground="#000000")]
+_MARK = 42  # letters of a mark beside an axis in one line
 _SCALE_BARS_MM = (100, 50, 20, 10, 5)
 
 
@@ -96,9 +101,20 @@ class SliceFigure:
         axes.axvspan(0, threshold, color=BACKGROUND, alpha=0.72, linewidth=0)
         axes.axvline(threshold, color=MASK, linewidth=1.6)
 
-    def save(self, path: Path) -> Path:
-        self.figure.savefig(path, dpi=DPI, facecolor=BACKGROUND, metadata={"Software": None})
-        return path
+    def save(self, path: Path, words: Language) -> Path:
+        return written(self.figure, path, words)
+
+
+def written(figure: Figure, path: Path, words: Language) -> Path:
+    """Write a figure as PNG, every text and mark of an axis in that language."""
+    for text in figure.findobj(Text):
+        text.set_text(words.label(text.get_text()))
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        if isinstance(axis.get_major_formatter(), FuncFormatter):  # marks that were written, not counted
+            marks = [textwrap.fill(words.label(mark.get_text()), _MARK) for mark in axis.get_ticklabels()]
+            axis.set_ticks(axis.get_ticklocs(), marks)
+    figure.savefig(path, dpi=DPI, facecolor=BACKGROUND, metadata={"Software": None})
+    return path
 
 
 def show_image(axes: Axes, pixels: np.ndarray, pixel_mm: tuple[float, float], window: tuple[float, float]) -> None:

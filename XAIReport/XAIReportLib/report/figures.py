@@ -13,6 +13,8 @@ from ..case import Case
 from ..results import Anatomy, Counterfactual, Heatmap, Prediction, SaliencyMask
 from . import drawing
 from .change_figure import draw_changes
+from .languages import Language
+from .languages import language as language_of
 from .planes import OBLIQUE_DEGREES, Orientation, bounding_box, centre, focus
 from .schema import Findings
 from .score_figure import draw_scores
@@ -36,9 +38,10 @@ class _Scene:
     head: np.ndarray
     lesions: np.ndarray
     window: tuple[float, float]
+    words: Language
 
     @classmethod
-    def of(cls, case: Case, prediction: Prediction) -> _Scene:
+    def of(cls, case: Case, prediction: Prediction, words: Language) -> _Scene:
         orientation = Orientation.of(case)
         head = orientation.turned(case.head)
         box = bounding_box(head, round(_MARGIN_MM / min(orientation.spacing_mm or (1.0,))))
@@ -55,6 +58,7 @@ class _Scene:
             head=head[box],
             lesions=orientation.turned(labels)[box],
             window=(low, max(high, low + 1e-6)),
+            words=words,
         )
 
     def fit(self, array: np.ndarray) -> np.ndarray:
@@ -73,11 +77,16 @@ def draw(
     anatomy: Anatomy | None,
     findings: Findings,
     counterfactuals: Sequence[Counterfactual] = (),
+    language: str = "en",
 ) -> list[Path]:
-    """Draw every picture that the case allows into ``folder``/figures; their paths in the order of the report."""
+    """Draw every picture that the case allows into ``folder``/figures; their paths in the order of the report.
+
+    Args:
+        language: of the texts in the pictures: en, fr, de or es.
+    """
     target = folder / "figures"
     target.mkdir(parents=True, exist_ok=True)
-    scene = _Scene.of(case, prediction)
+    scene = _Scene.of(case, prediction, language_of(language))
     paths = []
     if scene.lesions.any():
         paths.append(_draw_lesion(scene, target / "lesion.png"))
@@ -94,11 +103,11 @@ def draw(
     if scene.orientation.turn is not None:
         paths.append(_draw_montage(scene, target / "montage.png"))
     elif not paths:
-        paths.append(_slices(scene, centre(scene.head), 0.4, lambda *_: None).save(target / "montage.png"))
+        paths.append(_slices(scene, centre(scene.head), 0.4, lambda *_: None).save(target / "montage.png", scene.words))
     if findings.prediction.scores:
-        paths.append(draw_scores(findings, target / "scores.png"))
+        paths.append(draw_scores(findings, target / "scores.png", scene.words))
     if counterfactuals:
-        paths.append(draw_changes(counterfactuals, findings.model.classes, target / "changes.png"))
+        paths.append(draw_changes(counterfactuals, findings.model.classes, target / "changes.png", scene.words))
     return paths
 
 
@@ -143,7 +152,7 @@ def _draw_lesion(scene: _Scene, path: Path) -> Path:
     figure = _slices(scene, focus(scene.lesions == 1, None, scene.head), 0.62, add)
     numbered = " (numbered by size)" if count > 1 else ""
     figure.legend([drawing.line_key(drawing.LESION, f"segmented abnormality{numbered}")], 1)
-    return figure.save(path)
+    return figure.save(path, scene.words)
 
 
 def _draw_heatmap(scene: _Scene, heatmap: Heatmap, mask: SaliencyMask | None, path: Path) -> Path:
@@ -163,7 +172,7 @@ def _draw_heatmap(scene: _Scene, heatmap: Heatmap, mask: SaliencyMask | None, pa
     if keys:
         figure.legend(keys, 2)
     figure.colour_bar(threshold)
-    return figure.save(path)
+    return figure.save(path, scene.words)
 
 
 def _draw_methods(scene: _Scene, heatmaps: Sequence[Heatmap], masks: Sequence[SaliencyMask], path: Path) -> Path:
@@ -182,7 +191,7 @@ def _draw_methods(scene: _Scene, heatmaps: Sequence[Heatmap], masks: Sequence[Sa
     keys = [drawing.line_key(drawing.MASK, "mask of each method", dashed=True)]
     keys += [drawing.line_key(drawing.LESION, "segmented abnormality")] if scene.lesions.any() else []
     figure.legend(keys, 2)
-    return figure.save(path)
+    return figure.save(path, scene.words)
 
 
 def _shown(scene: _Scene, heatmap: Heatmap, mask: SaliencyMask | None) -> tuple[np.ndarray, np.ndarray, float]:
@@ -231,7 +240,7 @@ def _draw_atlas(scene: _Scene, anatomy: Anatomy, findings: Findings, path: Path)
     keys.insert(0, drawing.line_key(drawing.LESION, "segmented abnormality"))
     figure = _slices(scene, focus(scene.lesions == 1, None, scene.head), 0.42 + 0.21 * ((len(keys) + 1) // 2), add)
     figure.legend(keys, 2)
-    return figure.save(path)
+    return figure.save(path, scene.words)
 
 
 def _borders(labels: np.ndarray) -> np.ndarray:
@@ -253,7 +262,7 @@ def _draw_registration(scene: _Scene, anatomy: Anatomy, path: Path) -> Path:
     figure = _slices(scene, centre(edges if edges.any() else scene.head), 0.62, add)
     verdict = anatomy.registration.verdict.replace("_", " ")
     figure.legend([drawing.patch_key(drawing.EDGES, f"edges of the MNI152 template (registration: {verdict})")], 1)
-    return figure.save(path)
+    return figure.save(path, scene.words)
 
 
 def _draw_montage(scene: _Scene, path: Path) -> Path:
@@ -288,4 +297,4 @@ def _draw_montage(scene: _Scene, path: Path) -> Path:
         ha="right",
         va="top",
     )
-    return figure.save(path)
+    return figure.save(path, scene.words)

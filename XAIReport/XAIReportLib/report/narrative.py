@@ -109,7 +109,7 @@ class Narrative(Part):
 def write(findings: Findings, language: str = "en") -> Narrative:
     """The narrative of ``findings``; the same findings always give the same text.
 
-    Raises ValueError for a language other than en, fr, de and es.
+    Raises InputError for a language other than en, fr, de and es.
     """
     sentences = tuple(_sentences(findings, language_of(language)))
     return Narrative(findings_sha256=findings.sha256(), language=language, sentences=sentences)

@@ -97,7 +97,8 @@ class _NumberedCanvas(Canvas):
         self.drawString(_MARGIN, bottom, self._content.disclaimers[0])
         self.setFillColor(_SOFT)
         self.setFont(_FONT, 8)
-        self.drawRightString(A4[0] - _MARGIN, top, f"XAIReport, case {self._content.case_id}")
+        case = self._content.words.label("case")
+        self.drawRightString(A4[0] - _MARGIN, top, f"XAIReport, {case} {self._content.case_id}")
         self.drawRightString(A4[0] - _MARGIN, bottom, f"{number} / {len(self._pages)}")
         self.setStrokeColor(_LINE)
         self.line(_MARGIN, top - 2.5 * mm, A4[0] - _MARGIN, top - 2.5 * mm)
@@ -114,11 +115,12 @@ def _text(text: str, style: ParagraphStyle) -> Paragraph:
 
 
 def _story(content: Content) -> list[Flowable]:
+    say = content.words.label
     story: list[Flowable] = []
     if content.banner:
         story.append(_notice(content.banner, "banner", 11))
     (label, value, covers), *facts = content.facts
-    title = _text(f"{label}: {value}", _style(16, bold=True))
+    title = _text(content.words.with_value(label, value), _style(16, bold=True))
     story += [title, _text(covers, _style(9, soft=True)), Spacer(0, 3 * mm)]
     if content.warnings:
         story.append(_notice(content.warnings, "warning", 9))
@@ -127,16 +129,16 @@ def _story(content: Content) -> list[Flowable]:
     if content.lead:
         story.append(KeepTogether(_picture(content.lead)))
     story += [_section(name, statements) for name, statements in content.sections]
-    story += _part("Pictures", [_picture(picture) for picture in content.pictures])
-    story += _part("Measurements", [_table(table) for table in content.tables])
-    story += _part("Model, registration and provenance", [_table(table) for table in content.model_tables])
-    story.append(_heading("What each sentence rests on"))
+    story += _part(say("Pictures"), [_picture(picture) for picture in content.pictures])
+    story += _part(say("Measurements"), [_table(table) for table in content.tables])
+    story += _part(say("Model, registration and provenance"), [_table(table) for table in content.model_tables])
+    story.append(_heading(say("What each sentence rests on")))
     rows = tuple((str(item.number), item.pointer, item.value) for item in content.evidence)
     note = "Each entry is a place in findings.json and what it holds."
-    table = Table("", ("No.", "Place", "Value"), rows, frozenset({0}), note)
+    table = Table("", ("No.", "Place", "Value"), rows, frozenset({0}), note, frozenset({0, 1, 2}))
     return (
         story
-        + _table(table, anchors=True)
+        + _table(table.in_language(content.words), anchors=True)
         + [_text(sentence, _style(8, soft=True)) for sentence in content.disclaimers]
     )
 

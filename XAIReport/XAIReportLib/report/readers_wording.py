@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from XAIReportLib.reviews import Edit
 
-from .grounding import Checker
+from .grounding.translated import Checker, TranslatedChecker, checker_of
+from .languages import Language, language
 from .narrative import Narrative, Sentence
 from .schema import Findings
 
@@ -23,24 +24,26 @@ _KINDS = {
 
 def with_edits(narrative: Narrative, edits: Sequence[Edit], findings: Findings) -> Narrative:
     """The narrative with the readers' wording; every edit is checked anew, whatever was kept with it."""
-    checker = Checker(findings)
-    told = tuple(s for sentence in narrative.sentences for s in _told(sentence, edits, checker))
+    checker, words = checker_of(findings, narrative.language), language(narrative.language)
+    told = tuple(s for sentence in narrative.sentences for s in _told(sentence, edits, checker, words))
     return narrative.model_copy(update={"sentences": told})
 
 
-def _told(sentence: Sentence, edits: Sequence[Edit], checker: Checker) -> Iterator[Sentence]:
+def _told(
+    sentence: Sentence, edits: Sequence[Edit], checker: Checker | TranslatedChecker, words: Language
+) -> Iterator[Sentence]:
     edit = next((e for e in edits if e.is_about({"section": sentence.section, "text": sentence.text})), None)
     if edit is None:
         yield sentence
         return
     found = checker.sentence(edit.text)
     if found.verdict == "supported":
-        text = f"{edit.text} {EDITED}"
+        text = f"{edit.text} {words.label(EDITED)}"
         yield Sentence(text=text, section=sentence.section, evidence=sentence.evidence, outcome="supported")
         return
     yield sentence
     yield Sentence(
-        text=f"{_KINDS[found.verdict]}: “{edit.text}”",
+        text=words.with_value(words.label(_KINDS[found.verdict]), f"“{edit.text}”"),
         section=sentence.section,
         evidence=sentence.evidence,
         outcome=found.verdict,

@@ -8,12 +8,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from .drawing import BACKGROUND, DPI, INCHES, INK, LESION, SOFT
+from .drawing import BACKGROUND, DPI, INCHES, INK, LESION, SOFT, written
+from .languages import Language
 from .schema import Findings
 from .wording import RESEARCH_USE, class_name_in_full, score_text
 
 
-def draw_scores(findings: Findings, path: Path) -> Path:
+def draw_scores(findings: Findings, path: Path, words: Language) -> Path:
     """One bar for each class, the highest on top; filled: in the class set, hollow: set aside."""
     scores = sorted(findings.prediction.scores.items(), key=lambda item: item[1])
     height = 1.45 + 0.42 * len(scores)
@@ -39,5 +40,4 @@ def draw_scores(findings: Findings, path: Path) -> Path:
     legend = {"loc": "lower right", "bbox_to_anchor": (0.99, 0.02), "ncols": 2, "frameon": False}
     figure.legend(handles=keys, labelcolor=INK, fontsize=10, **legend)
     figure.text(0.012, 0.1 / height, RESEARCH_USE, color=SOFT, fontsize=9, va="bottom")
-    figure.savefig(path, dpi=DPI, facecolor=BACKGROUND, metadata={"Software": None})
-    return path
+    return written(figure, path, words)

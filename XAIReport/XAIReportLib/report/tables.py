@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import checklist
+from .languages import Language
 from .measures import distance_text
 from .provenance import provenance_rows
 from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency, SaliencyCheckPart
@@ -19,13 +20,23 @@ _SHOWN_CHARACTERS = 240  # of a piece of evidence
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text; ``numeric`` columns are aligned to the right."""
+    """Rows of text; ``numeric`` columns are aligned to the right, ``kept`` ones are the same in every language."""
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: frozenset[int] = frozenset()
     note: str = ""
+    kept: frozenset[int] = frozenset()
+
+    def in_language(self, words: Language) -> Table:
+        """The table as the language says it."""
+        rows = tuple(
+            tuple(cell if column in self.kept else words.label(cell) for column, cell in enumerate(row))
+            for row in self.rows
+        )
+        header = tuple(words.label(cell) for cell in self.header)
+        return replace(self, title=words.label(self.title), header=header, rows=rows, note=words.label(self.note))
 
 
 def value_text(value: Any) -> str:
@@ -156,8 +167,8 @@ def _saliency_table(findings: Findings) -> Table:
         for s in findings.saliency
     ]
     header = ("Method", "Class", "Percentile", "Mask", "Side (share)", "Dice with segmentation")
-    rules = sorted({f"{method_name(s.method)}: {s.rule}" for s in findings.saliency if s.rule})
-    note = "Percentile of the values in the head at which the mask is cut. " + "; ".join(rules)
+    rules = sorted({f"{method_name(s.method)}: {s.rule.rstrip('.')}." for s in findings.saliency if s.rule})
+    note = "Percentile of the values in the head at which the mask is cut. " + " ".join(rules)
     return Table("Heat maps and their masks", header, tuple(rows), frozenset({2, 3, 5}), note.strip())
 
 
@@ -248,7 +259,8 @@ def model_tables(findings: Findings, run: Mapping[str, Any]) -> list[Table]:
         tables.append(_metrics_table(model.metrics))
     tables.append(Table("Registration to the atlas", header, tuple(place)))
     rows = provenance_rows(run)
-    tables.append(Table("How this was computed", header, tuple(rows), note="The whole record is in run.json."))
+    note, kept = "The whole record is in run.json.", frozenset({0, 1})
+    tables.append(Table("How this was computed", header, tuple(rows), note=note, kept=kept))
     return tables
 
 

@@ -53,7 +53,7 @@ class TranslatedChecker:
 
 
 def checker_of(findings: Findings, code: str) -> Checker | TranslatedChecker:
-    """The check of texts in one language. Raises ValueError for a language that it does not read."""
+    """The check of texts in one language. Raises InputError for a language that it does not read."""
     return Checker(findings) if language(code).code == "en" else TranslatedChecker(findings, code)
 
 

@@ -9,6 +9,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from ...case import InputError
 from .grammar import ALL, Grammar, Message
 from .names import Names
 
@@ -42,15 +43,22 @@ class Language:
         return [text] if self.code == "en" else _through(_sentences(), text, self.code, "en")
 
     def label(self, english: str) -> str:
-        """A title, a caption or a cell in this language; what is no word of the catalogue stays as it is."""
+        """A title, a caption, a note or a cell in this language; a sentence that is not in the catalogue stays as it is."""
         if self.code == "en":
             return english
         if english not in self._labelled:
             if len(self._labelled) > 10_000:
                 self._labelled.clear()
-            said = _through(_labels(), english, "en", self.code)
-            self._labelled[english] = said[0] if said else english
+            said = _labels().said(english, "en", self.code)
+            pieces = re.split(r"(?<=[.!?]) +", english)
+            if not said and len(pieces) > 1:
+                said = [" ".join(self.label(piece) for piece in pieces)]
+            self._labelled[english] = self.set_in_type(said[0] if said else english)
         return self._labelled[english]
+
+    def with_value(self, name: str, value: str) -> str:
+        """``name: value`` as the language sets a colon."""
+        return f"{name}\u00a0: {value}" if self.code == "fr" else f"{name}: {value}"
 
     def set_in_type(self, text: str) -> str:
         """With a number and its unit, and in French a word and its mark, on one line."""
@@ -60,9 +68,9 @@ class Language:
 
 @cache
 def language(code: str) -> Language:
-    """Raises ValueError for a language that the report is not written in."""
+    """Raises InputError for a language that the report is not written in."""
     if code not in LANGUAGES:
-        raise ValueError(f"the report is written in {', '.join(LANGUAGES)}, not in {code!r}")
+        raise InputError(f"There is no report in language {code!r}; choose among {', '.join(LANGUAGES)}.")
     return Language(code)
 
 

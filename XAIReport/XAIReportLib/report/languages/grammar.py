@@ -67,24 +67,29 @@ class Grammar:
     names: Names
     strict: bool = False
     _compiled: dict[tuple[str, str], re.Pattern[str]] = field(default_factory=dict)
-    _by_start: dict[str, tuple[tuple[str, Message], ...]] = field(default_factory=dict)
+    _marked: dict[str, tuple[tuple[str, str, Message], ...]] = field(default_factory=dict)
 
     def said(self, text: str, source: str, target: str) -> list[str]:
         """Everything that ``text`` can mean in the other language, most often one; nothing where no pattern holds it."""
         found: dict[str, None] = {}
-        for start, message in self._starts(source):
-            if text.startswith(start):
+        for start, longest, message in self._marks(source):
+            if text.startswith(start) and longest in text:
                 said = self._through(message, text, source, target)
                 if said is not None:
                     found[said] = None
         return list(found)
 
-    def _starts(self, source: str) -> tuple[tuple[str, Message], ...]:
-        """Every message with the text before its first slot."""
-        if source not in self._by_start:
-            rows = ((parts(m[source])[0], m) for m in self.messages)
-            self._by_start[source] = tuple((start if isinstance(start, str) else "", m) for start, m in rows)
-        return self._by_start[source]
+    def _marks(self, source: str) -> tuple[tuple[str, str, Message], ...]:
+        """Every message with the text before its first slot and its longest literal text: most are told apart by these."""
+        if source not in self._marked:
+            rows = []
+            for message in self.messages:
+                pieces = parts(message[source])
+                literal = [piece for piece in pieces if isinstance(piece, str)]
+                start = pieces[0] if isinstance(pieces[0], str) else ""
+                rows.append((start, max(literal, key=len, default=""), message))
+            self._marked[source] = tuple(rows)
+        return self._marked[source]
 
     def _through(self, message: Message, text: str, source: str, target: str) -> str | None:
         """``text`` matched by the message in one language and written in another."""

@@ -66,6 +66,7 @@ def _sided(pattern: str, language: str, side: int | None) -> str:
 def _plain_region(name: str) -> str:
     """The atlas's own name of a region, without what other versions of the atlas add to it."""
     name = re.sub(r"\s*\((?:formerly|includes)[^)]*\)", "", name.replace("_", " "))
+    name = re.sub(r"^(?:Left|Right) ", lambda side: side[0].lower(), name)
     return re.sub(r"^(left |right )?Brain-Stem", r"\1Brainstem", name).replace(", ", " ")
 
 

@@ -1,0 +1,91 @@
+"""What ``evaluate.py language`` measures of French, German and Spanish: false sentences that the check lets through, the template's
+own that it does not let be, and how long a checked report takes to write in each language."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from XAIReportLib.report import narrative
+from XAIReportLib.report.grounding.translated import checker_of
+from XAIReportLib.report.languages import LANGUAGES
+
+from evaluation import ROOT
+
+DATA = ROOT / "Testing" / "report"
+
+
+@cache
+def _checker(case: str, language: str) -> Any:
+    from rich_cases import findings_of
+
+    return checker_of(findings_of(case), language)
+
+
+def verdicts(said: Sequence[tuple[str, str]], language: str) -> dict[str, int]:
+    """How many of these sentences got which verdict."""
+    counts = Counter(_checker(case, language).sentence(text).verdict for case, text in said)
+    return {verdict: counts[verdict] for verdict in ("supported", "contradicted", "unsupported")}
+
+
+def measured() -> dict[str, Any]:
+    """By language: verdicts on false sentences by kind and on the template's, and milliseconds of a written and checked text."""
+    sys.path[:0] = [str(DATA / "languages"), str(DATA / "grounding"), str(DATA)]
+    from rich_cases import CASES, findings_of
+    from word_mutations import KINDS, mutated, template
+
+    cases = [findings_of(case) for case in CASES]
+    languages: dict[str, Any] = {}
+    for code, name in LANGUAGES.items():
+        narrative.told(cases[0], code)  # the catalogue is read once
+        seconds = []
+        for found in cases:
+            began = time.perf_counter()
+            narrative.told(found, code)
+            seconds.append(time.perf_counter() - began)
+        spent = {"median": statistics.median(seconds), "slowest": max(seconds)}
+        languages[name] = {
+            "cases": len(cases),
+            "milliseconds": {kind: round(1000 * value, 1) for kind, value in spent.items()},
+            "template": verdicts(template(code), code),
+            "false": {kind: verdicts(mutated(kind, code), code) for kind in KINDS} if code != "en" else {},
+        }
+        print(f"{name}: {languages[name]}")
+    return languages
+
+
+def lines(languages: dict[str, Any]) -> list[str]:
+    """Markdown lines for docs/results.md."""
+    others = [name for name, one in languages.items() if one["false"]]
+    text = [
+        "### In French, German and Spanish",
+        "",
+        "A sentence is read by its pattern in the catalogue, which is closed: what no pattern holds is unsupported. False sentences",
+        "are made by editing words of the template's text; each cell: their number, let through, contradicted, unsupported.",
+        "",
+        f"| false sentences | {' | '.join(others)} |",
+        "| --- |" + " --- |" * len(others),
+    ]
+    for kind in languages[others[0]]["false"]:
+        cells = [languages[name]["false"][kind] for name in others]
+        told = [f"{sum(c.values())}: {c['supported']}, {c['contradicted']}, {c['unsupported']}" for c in cells]
+        text.append(f"| {kind} | {' | '.join(told)} |")
+    text += ["", "| | " + " | ".join(languages) + " |", "| --- |" + " --- |" * len(languages)]
+    true = [one["template"] for one in languages.values()]
+    text.append(
+        "| template sentences, false alarms | "
+        + " | ".join(f"{sum(t.values())}, {sum(t.values()) - t['supported']}" for t in true)
+        + " |"
+    )
+    spent = [one["milliseconds"] for one in languages.values()]
+    text.append(
+        "| report written and checked, ms (median, slowest case) | "
+        + " | ".join(f"{s['median']}, {s['slowest']}" for s in spent)
+        + " |"
+    )
+    return text
