@@ -65,8 +65,8 @@ def lines(languages: dict[str, Any]) -> list[str]:
     text = [
         "### In French, German and Spanish",
         "",
-        "A sentence is read by its pattern in the catalogue, which is closed: what no pattern holds is unsupported. False sentences",
-        "are made by editing words of the template's text; each cell: their number, let through, contradicted, unsupported.",
+        "A sentence is read by its pattern in the catalogue, which is closed: what no pattern holds is unsupported. False",
+        "sentences are made by editing words of the template's text; each cell: number, let through, contradicted, unsupported.",
         "",
         f"| false sentences | {' | '.join(others)} |",
         "| --- |" + " --- |" * len(others),

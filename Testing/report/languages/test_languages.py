@@ -11,11 +11,12 @@ import XAIReportLib
 from hypothesis import HealthCheck, given, settings
 from rich_cases import CASES, findings_of
 from wild_findings import wild_findings
+from word_lists import NEVER
 from word_mutations import KINDS, LANGUAGES, mutated, template
 from XAIReportLib.report import narrative
 from XAIReportLib.report.findings import Findings
 from XAIReportLib.report.grounding.translated import checker_of
-from XAIReportLib.report.languages import language
+from XAIReportLib.report.languages import catalogue, language
 from XAIReportLib.report.languages.never import never_said
 from XAIReportLib.report.languages.recognition import language_of
 
@@ -223,3 +224,20 @@ def test_the_language_of_a_report_is_recognised(case, code):
 )
 def test_other_languages_are_told_apart(text, code):
     assert language_of(text) == code
+
+
+# --- rules of wording -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("code", "text"), [(code, text) for code in LANGUAGES for text in NEVER[code]])
+def test_what_is_never_said_is_known_in_every_language(code, text):
+    assert never_said(text, code), text
+    assert checker_of(findings_of("left glioma"), code).sentence(f"{text}.").verdict != "supported"
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_no_label_of_the_documents_holds_what_is_never_said(code):
+    messages = catalogue._labels().messages
+    assert len(messages) > 200
+    said = [message[code] for message in messages if message["en"] != "Atlas probability"]
+    assert [text for text in said if never_said(text, code)] == []

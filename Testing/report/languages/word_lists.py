@@ -181,3 +181,25 @@ WHOLE = {
            "Typisches Bild eines Meningeoms."),
     "es": ("La anomalía es compatible con un glioma.", "Se trata sin duda de un glioma.", "Aspecto típico de meningioma."),
 }  # fmt: skip
+# What is never said in a report, in each language.
+NEVER = {
+    "fr": (
+        "Diagnostic de tumeur maligne", "une lésion bénigne", "grade 2 de l'OMS", "muté IDH", "œdème et nécrose",
+        "infiltre le lobe", "une zone éloquente", "parce que", "le modèle reconnaît", "probablement un gliome",
+        "confirmé", "normal", "compatible avec", "typique", "urgent", "résection", "traitement", "métastase",
+        "en progression", "stable", "pronostic", "adénome", "certainement", "exclut une lésion", "biopsie",
+    ),
+    "de": (
+        "Diagnose: Gliom", "ein gutartiger Herd", "bösartig", "WHO-Grad 2", "IDH-mutiert", "Ödem und Nekrose",
+        "infiltriert den Lappen", "eloquentes Areal", "weil", "das Modell erkennt", "wahrscheinlich ein Gliom",
+        "bestätigt", "unauffällig", "vereinbar mit", "typisch", "dringend", "Resektion", "Therapie", "Metastase",
+        "progredient", "stabil", "Prognose", "Adenom", "sicher", "ausgeschlossen", "Biopsie", "ein Tumor",
+        "Hirntumoren",
+    ),
+    "es": (
+        "Diagnóstico de tumor maligno", "una lesión benigna", "grado 2 de la OMS", "IDH mutado", "edema y necrosis",
+        "infiltra el lóbulo", "zona elocuente", "porque", "el modelo reconoce", "probablemente un glioma",
+        "confirmado", "normal", "compatible con", "típico", "urgente", "resección", "tratamiento", "metástasis",
+        "en progresión", "estable", "pronóstico", "adenoma", "seguramente", "descarta una lesión", "biopsia",
+    ),
+}  # fmt: skip
