@@ -219,6 +219,14 @@ def test_a_program_sees_nothing_but_json_lines(
     assert (road.asked["keep"], road.asked["force"]) == (True, True)
 
 
+def test_the_report_is_in_the_language_that_was_asked_for(tmp_path: Path, road: SimpleNamespace) -> None:
+    assert run(tmp_path) == 0
+    assert road.asked["language"] == "en"
+    assert run(tmp_path, "--language", "de") == 0
+    assert road.asked["language"] == "de"
+    assert run(tmp_path, "--language", "it") == 2
+
+
 def test_case_ids_are_random_unless_given(tmp_path: Path, road: SimpleNamespace) -> None:
     run(tmp_path)
     first = road.asked["case"].case_id
