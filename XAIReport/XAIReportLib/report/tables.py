@@ -96,7 +96,7 @@ def _checklist_table(findings: Findings) -> Table:
         "neither present nor absent."
     )
     header = ("Item", "Assessed", "In findings.json")
-    return Table(checklist.TITLE, header, tuple(rows), frozenset(), note)
+    return Table(checklist.TITLE, header, tuple(rows), frozenset(), note, kept=frozenset({2}))
 
 
 def _lesion_table(findings: Findings) -> Table:
