@@ -92,3 +92,51 @@ def test_cancelled_while_the_result_is_opened_leaves_no_half_made_case(open_pane
     wait_until(lambda: widget.ui.analyzeButton.text() == "Analyze")
     left = [a_host.scene.GetNodeByID(node) for node in scene_of(a_host) if node not in before]
     assert [node.GetName() for node in left if "case-7" in (node.GetName() or "")] == []
+
+
+def test_cancelled_while_the_sections_are_filled_leaves_no_case_either(open_panel, a_host, wait_until, tmp_path):
+    result = write_result(tmp_path / "results" / "case-7", oblique())
+    widget = open_panel()
+    before = scene_of(a_host)
+    filling = widget.panel.filling
+    widget.panel.filling = lambda loaded: [*filling(loaded)[:2], widget.ui.analyzeButton.click, *filling(loaded)[2:]]
+    widget.logic.openResult(result, widget.panel)
+    widget.panel.update()
+    wait_until(lambda: widget.ui.analyzeButton.text() == "Analyze")
+    left = [a_host.scene.GetNodeByID(node) for node in scene_of(a_host) if node not in before]
+    assert [node.GetName() for node in left if "case-7" in (node.GetName() or "")] == []
+    assert widget.ui.outcomeLabel.text() == "No result is shown yet."
+    assert widget.ui.narrativeText.toPlainText() == ""
+
+
+def test_a_cancelled_opening_keeps_the_earlier_result_of_the_case(open_panel, a_host, wait_until, tmp_path):
+    result = write_result(tmp_path / "results" / "case-7", oblique())
+    widget = open_panel()
+    widget.logic.openResult(result, widget.panel)
+    wait_until(lambda: not widget.logic.isOpening)
+    before, sentences = scene_of(a_host), widget.ui.narrativeText.toPlainText()
+    filling = widget.panel.filling
+    widget.panel.filling = lambda loaded: [*filling(loaded), widget.ui.analyzeButton.click]
+    widget.logic.openResult(result, widget.panel, replace=True)
+    widget.panel.update()
+    wait_until(lambda: widget.ui.analyzeButton.text() == "Analyze")
+    assert set(scene_of(a_host)) >= set(before)
+    assert widget.ui.narrativeText.toPlainText() == sentences
+    layers = a_host.scene.GetNodeByID("vtkMRMLSliceCompositeNodeRed")
+    assert layers.GetBackgroundVolumeID() == widget.ui.resultSelector.currentNodeID()
+
+
+def test_a_section_that_cannot_be_filled_is_an_error_and_leaves_no_case(open_panel, a_host, wait_until, tmp_path):
+    result = write_result(tmp_path / "results" / "case-7", oblique())
+    widget = open_panel()
+    before = scene_of(a_host)
+
+    def fail():
+        raise RuntimeError("The sections cannot be filled.")
+
+    widget.panel.filling = lambda _loaded: [fail]
+    widget.logic.openResult(result, widget.panel)
+    wait_until(widget.ui.errorFrame.isVisible)
+    assert widget.ui.errorLabel.text() == "The sections cannot be filled."
+    left = [a_host.scene.GetNodeByID(node) for node in scene_of(a_host) if node not in before]
+    assert [node.GetName() for node in left if "case-7" in (node.GetName() or "")] == []

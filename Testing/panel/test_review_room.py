@@ -26,6 +26,7 @@ def a_review(open_panel, a_case, wait_until, choose_folder) -> Any:
     widget = open_panel()
     choose_folder(a_case)
     widget.ui.loadResultButton.click()
+    wait_until(lambda: not widget.logic.isOpening)
     wait_until(widget.ui.percentileSlider.isEnabled)
     return widget
 

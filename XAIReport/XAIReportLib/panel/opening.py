@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, Protocol
 
 import qt
 
 from XAIReportLib.panel.background import Background
-from XAIReportLib.scene.cases import FOLDER, LoadedResult
+from XAIReportLib.scene.cases import FOLDER, LoadedResult, cases_in, remove_case
 from XAIReportLib.scene.contents import Contents, read_contents
 from XAIReportLib.scene.load import loading
 from XAIReportLib.scene.terminology import load_dictionaries
 
 
 class OpeningListener(Protocol):
-    """Is told how the opening goes; exactly one of the last two ends it, unless it was abandoned."""
+    """Is told how the opening goes; exactly one of the last two ends it, unless it was abandoned. ``filling``: what is to be
+    done in steps with the case before it is said to be open."""
 
     def openingProgressed(self, fraction: float) -> None: ...
+    def filling(self, loaded: LoadedResult) -> list[Callable[[], None]]: ...
     def opened(self, loaded: LoadedResult) -> None: ...
     def openingFailed(self, error: BaseException) -> None: ...
 
@@ -32,6 +34,8 @@ class Opening:
     def __init__(self, folder: str | Path, scene: Any, replace: bool, listener: OpeningListener) -> None:
         self._folder, self._scene, self._replace, self._listener = Path(folder), scene, replace, listener
         self._steps: Generator[float, None, LoadedResult] | None = None
+        self._loaded: LoadedResult | None = None
+        self._filling: list[Callable[[], None]] = []
         self._timer = qt.QTimer()
         self._timer.timeout.connect(self._step)
         self.isRunning = True
@@ -44,6 +48,7 @@ class Opening:
         self._timer.stop()
         if self._steps is not None:
             self._steps.close()
+        self._takeAway()
 
     def _contents(self) -> Contents:
         load_dictionaries()
@@ -54,22 +59,40 @@ class Opening:
             self.isRunning = False
             self._listener.openingFailed(error or RuntimeError(f"{self._folder} could not be read."))
             return
-        self._steps = loading(contents, self._scene, self._replace)
+        self._steps = loading(contents, self._scene)
         self._timer.start(0)
 
     def _step(self, *_args: Any) -> None:
         assert self._steps is not None
         try:
-            done = next(self._steps)
+            if self._loaded is None:
+                self._listener.openingProgressed(next(self._steps))
+            elif self._filling:
+                self._filling.pop(0)()
+            else:
+                self._removeEarlier(self._loaded)
+                self._end()
+                loaded, self._loaded = self._loaded, None
+                self._listener.opened(loaded)
         except StopIteration as end:
-            self._end()
             keep_folder(end.value, self._folder)
-            self._listener.opened(end.value)
+            self._loaded = end.value
+            self._filling = self._listener.filling(self._loaded)
         except Exception as error:  # the scene is as before
             self._end()
+            self._takeAway()
             self._listener.openingFailed(error)
-        else:
-            self._listener.openingProgressed(done)
+
+    def _removeEarlier(self, loaded: LoadedResult) -> None:
+        """Only now, so that a cancelled opening loses nothing."""
+        for case in cases_in(self._scene) if self._replace else ():
+            if case.case_id == loaded.case_id and case.volume is not loaded.volume:
+                remove_case(self._scene, case)
+
+    def _takeAway(self) -> None:
+        if self._loaded is not None:
+            remove_case(self._scene, self._loaded)
+            self._loaded = None
 
     def _end(self) -> None:
         self.isRunning = False

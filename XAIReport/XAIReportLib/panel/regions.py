@@ -35,9 +35,7 @@ class RegionsSection:
             ui.regionsTable.horizontalHeaderItem(column).setToolTip(text)
         ui.regionsTable.verticalHeader().visible = False
         ui.regionsTable.verticalHeader().defaultSectionSize = ui.regionsTable.fontMetrics().height() + ROW_SPACE
-        header = ui.regionsTable.horizontalHeader()
-        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        header.setSectionResizeMode(1, qt.QHeaderView.Stretch)
+        self._fitColumns(True)
         ui.regionsTable.itemSelectionChanged.connect(self._onSelection)
 
     def show(self, findings: dict[str, Any]) -> None:
@@ -57,6 +55,7 @@ class RegionsSection:
         table = self._ui.regionsTable
         table.blockSignals(True)
         table.sortingEnabled = False  # or rows would move while they are filled
+        self._fitColumns(False)  # or every cell would be measured again with every other
         table.rowCount = len(self._rows)
         for index, (mask, row) in enumerate(self._rows):
             share = row.get("percent_of_lesion", row.get("percent_of_mask"))
@@ -69,6 +68,7 @@ class RegionsSection:
                     item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
                 table.setItem(index, column, item)
         table.sortingEnabled = True
+        self._fitColumns(True)
         if chosen is not None:
             self._select(*chosen)
         table.blockSignals(False)
@@ -84,6 +84,11 @@ class RegionsSection:
         self._ui.regionsTable.blockSignals(True)
         self._select(mask, name, side)
         self._ui.regionsTable.blockSignals(False)
+
+    def _fitColumns(self, fit: bool) -> None:
+        header = self._ui.regionsTable.horizontalHeader()
+        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents if fit else qt.QHeaderView.Interactive)
+        header.setSectionResizeMode(1, qt.QHeaderView.Stretch)
 
     def _select(self, mask: str, name: str, side: str | None) -> None:
         table = self._ui.regionsTable

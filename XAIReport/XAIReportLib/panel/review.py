@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import qt
@@ -60,7 +61,7 @@ class ReviewPanel:
 
     def update(self) -> None:
         """Follow the parameters; say whether Analyze can be pressed and, if not, why."""
-        if self._parameters is not None:
+        if self._parameters is not None and not self._logic.isOpening:  # which fills the sections by itself
             self.shown.follow(self._parameters)
         button = self._ui.analyzeButton
         busy = self._logic.isRunning or self._logic.isOpening
@@ -160,12 +161,14 @@ class ReviewPanel:
     def openingProgressed(self, fraction: float) -> None:
         self._ui.progressBar.value = round(100 * stages.overall("open", fraction))
 
+    def filling(self, loaded: LoadedResult) -> list[Callable[[], None]]:
+        return self.shown.steps(loaded)
+
     def opened(self, loaded: LoadedResult) -> None:
-        self._showIdle()
-        if self._parameters is not None:
+        if self._parameters is not None:  # named before anything follows the parameters again
             self._parameters.resultVolume = loaded.volume
             self._parameters.showLesion = self._parameters.showMask = True
-            self.update()
+        self._showIdle()
         # The result comes first now; what was chosen for it can be unfolded again.
         self._ui.inputButton.collapsed = True
         self._ui.scrollArea.verticalScrollBar().value = 0

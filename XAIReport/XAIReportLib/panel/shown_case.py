@@ -71,19 +71,36 @@ class ShownCase:
 
     def show(self, case: LoadedResult | None) -> None:
         """Fill all sections; None empties them."""
-        self.case = case
-        self.findings = case.document("findings.json") if case is not None else {}
+        for step in self.steps(case):
+            step()
+
+    def steps(self, case: LoadedResult | None) -> list[Callable[[], None]]:
+        """The same in steps, so that the window stays alive between them."""
+        findings = case.document("findings.json") if case is not None else {}
         narrative = case.document("narrative.json") if case is not None else {}
-        self.prediction.show(self.findings, narrative)
-        self.evidence.show(case, self.findings, narrative)
-        self.checks.show(self.findings, narrative)
-        self.regions.show(self.findings)
-        self.editing.show(case)
-        self.report.show(self.findings, narrative)
-        self.narrator.show(case, narrative)
-        self.correction.show(case)
-        self.signing.show(case)
-        self._showWhereFrom()
+
+        def first() -> None:
+            self.case, self.findings = case, findings
+            self.prediction.show(findings, narrative)
+
+        def words() -> None:
+            self.editing.show(case)
+            self.report.show(findings, narrative)
+            self.narrator.show(case, narrative)
+
+        def last() -> None:
+            self.correction.show(case)
+            self.signing.show(case)
+            self._showWhereFrom()
+
+        return [
+            first,
+            lambda: self.evidence.show(case, findings, narrative),
+            lambda: self.checks.show(findings, narrative),
+            lambda: self.regions.show(findings),
+            words,
+            last,
+        ]
 
     def _onWritten(self, case: LoadedResult, narrative: dict[str, Any]) -> None:
         findings = case.texts["findings.json"].GetText()
