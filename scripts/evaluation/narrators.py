@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from XAIReportLib.report import narrative
@@ -106,7 +107,7 @@ def measured(texts: dict[str, Text], cases: dict[str, Findings], code: str = "en
     }
     wanted = held = 0
     for case, text in texts.items():
-        english = [meant for said in text.shown for meant in language(code).meant(said)[:1]]
+        english = [_meant(said, cases[case], code) for said in text.shown]
         asked = facts((s.text for s in narrative.told(cases[case]).sentences if s.section in SECTIONS), cases[case])
         wanted, held = wanted + len(asked), held + len(asked & facts(english, cases[case]))
     figures["facts"], figures["facts_told"] = wanted, held
@@ -116,19 +117,26 @@ def measured(texts: dict[str, Text], cases: dict[str, Findings], code: str = "en
     return figures
 
 
+def _meant(said: str, findings: Findings, code: str) -> str:
+    """What a sentence means in English; of several meanings one that the findings hold."""
+    meanings = language(code).meant(said)
+    held = [meant for meant in meanings if check_sentence(meant, findings).verdict == "supported"]
+    return (held or meanings or [""])[0]
+
+
 def _language(shown: dict[str, list[str]], cases: dict[str, Findings], code: str) -> dict[str, float | None]:
-    sentences = [sentence for said in shown.values() for sentence in said]
-    tokens = [word for sentence in sentences for word in _text_measures.words(sentence)]
+    """Means over the cases; BLEU of all of them."""
+    tokens = [[word for sentence in said for word in _text_measures.words(sentence)] for said in shown.values()]
     coherent = [value for said in shown.values() if (value := _text_measures.coherence(said, code)) is not None]
     whole = [" ".join(said) for said in shown.values()]
     template = [
         " ".join(s.text for s in narrative.told(cases[case], code).sentences if s.section in SECTIONS) for case in shown
     ]
     return {
-        "reading_ease": round(_text_measures.reading_ease(sentences, code), 1),
-        "ttr": round(_text_measures.ttr(tokens), 3),
-        "mtld": round(_text_measures.mtld(tokens), 1),
-        "coherence": round(sum(coherent) / len(coherent), 3) if coherent else None,
+        "reading_ease": round(fmean(_text_measures.reading_ease(said, code) for said in shown.values()), 1),
+        "ttr": round(fmean(_text_measures.ttr(words) for words in tokens), 3),
+        "mtld": round(fmean(_text_measures.mtld(words) for words in tokens), 1),
+        "coherence": round(fmean(coherent), 3) if coherent else None,
         "bleu": round(_text_measures.bleu(whole, template), 1),
         "rouge_l": round(_text_measures.rouge_l(whole, template), 3),
     }
@@ -186,8 +194,9 @@ def section(stored: dict[str, Any]) -> list[str]:
         "",
         f"What each wrote of {stored['cases']} findings made by script (not of patients). Precision: sentences that the findings "
         "hold, of all that it wrote; what is not held is never shown. Omission: facts of the template's text on the same case "
-        "that the shown sentences lack. The rest tells how a text reads and nothing of its truth; BLEU and ROUGE-L compare with "
-        "the template of the same language.",
+        "that the shown sentences lack. The rest tells how a text reads and nothing of its truth (means over the cases); BLEU "
+        "and ROUGE-L compare with the template of the same language. No answer of a large language model is among them: none "
+        "can be reached here.",
         "",
         "| narrator | cases | sentences | precision | contradicted | shown | omission | reading ease | TTR | MTLD | coherence | "
         "BLEU | ROUGE-L |",

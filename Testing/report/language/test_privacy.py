@@ -14,11 +14,15 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cases import RECIPES, findings_of
+from exported import write_series
 from PIL import Image, PngImagePlugin
 from XAIReportLib import __main__ as command_line
+from XAIReportLib import clinical
 from XAIReportLib.case import InputError
+from XAIReportLib.reading import read_case
 from XAIReportLib.report import answers, language_models, narrative, outbound
 from XAIReportLib.report.chat import ask
 from XAIReportLib.report.grounding import check_sentence
@@ -162,6 +166,21 @@ def _planted(text: str):
         content["lesions"][0]["regions"][0][key] = text
         content["saliency"][0]["regions"][0][key] = text
     content["prediction"]["uncertainty"][text] = 0.5
+    way = {"position": text, "distance_mm": 1.0}
+    content["lesions"][0]["measures"] = {
+        "equivalent_diameter_mm": 20.0, "feret_mm": 24.0, "axial_diameters_mm": [22.0, 18.0], "axial_level_mm": 0.0,
+        "long_axis_mm": 23.0, "long_axis_ras": [1.0, 0.0, 0.0], "sphericity": 0.9, "crosses_midline": False,
+        "distances": [way], "neighbours": [way],
+    }  # fmt: skip
+    content["anatomy"]["midline_shift"] = {"distance_mm": 1.0, "towards": "right", "method": text}
+    content["saliency_check"] = {"relied_on": False, "failed": [text], "figures": {text: 0.1}}
+    said = {"outcome": "class_suggested", "label": "glioma", "scores": {"glioma": 0.9, "meningioma": 0.1}}
+    content["counterfactuals"] = [
+        {
+            "name": "lesion_removed", "method": text, "change": text, "changed_percent": 4.0, "slices": 9,
+            "slices_of_lesion": 9, "before": said, "after": said, "changes_outcome": False,
+        }
+    ]  # fmt: skip
     content["image"] |= {"kind": text, "modality": text}
     return type(FOUND).model_validate(content)
 
@@ -196,13 +215,15 @@ def test_outgoing_paths_are_those_of_the_findings(case):
 
 def test_every_region_of_the_atlas_may_be_named():
     from XAIReportLib.anatomy import atlas
+    from XAIReportLib.anatomy.descriptors import POSITIONS, SURFACE
     from XAIReportLib.anatomy.regions import OTHER, OTHER_LOBE
 
     try:
         regions = atlas.load_atlas().regions
     except Exception as error:
         pytest.skip(f"the atlas is not installed: {error}")
-    for name in {OTHER, OTHER_LOBE, *(r.name for r in regions), *(r.lobe for r in regions)}:
+    positions = {SURFACE, *(name for name, *_ in POSITIONS)}
+    for name in {OTHER, OTHER_LOBE, *positions, *(r.name for r in regions), *(r.lobe for r in regions)}:
         assert outbound.is_place(name), name
 
 
@@ -210,6 +231,40 @@ def test_injected_instructions_cannot_change_what_is_checked():
     for text in (PLANTED, ORDER):
         for said in ("Diagnosis confirmed.", "It is benign.", "The lesion is benign."):
             assert check_sentence(said, _planted(text)).verdict != "supported"
+
+
+# --- from the file to the request -------------------------------------------------------------------------------------
+
+SECRETS = ("Doe", "Jane", "4711", "19600102", "20260301", "101112", "S9", "A1", "Ward", "seizure", "1961", "secret")
+
+
+def test_no_identifier_of_a_dicom_series_a_file_name_a_case_id_or_a_clinical_record_goes_out(
+    scripted, analysed, tmp_path
+):
+    source = write_series(
+        tmp_path / "Doe Jane 4711", (100 * analysed.case.image).astype(np.int16), analysed.case.affine
+    )
+    record = {"age_years": "61", "symptom": "first seizure on Ward 7 in 1961 (Mrs Doe)"}
+    case = replace(read_case(source, "Doe-Jane-4711"), clinical=record)
+    assert case.image.shape == analysed.case.image.shape
+    found = replace(analysed, case=case).findings(
+        warnings=(*clinical.notes(record), *record.values(), f"{source} holds a secret series")
+    )
+    assert "4711" in found.to_json()  # the person's own case id is in the findings, and stays there
+    result = tmp_path / "results" / "Doe-Jane-4711"
+    result.mkdir(parents=True)
+    (result / "findings.json").write_text(found.to_json(), encoding="utf-8")
+    to = ["--narrator", "openai", "--endpoint", scripted.url("from-file"), "--model", "m"]
+    for interface in ("chat", "responses"):
+        more = ["--interface", interface]
+        assert command_line.main(["narrate", str(result), *to, *more, "--output", str(tmp_path / "o.json")]) in (0, 1)
+        assert command_line.main(["ask", str(result), "Why glioma in Mrs Doe from Ward 7?", *to, *more]) == 0
+    sent = scripted.all_sent("from-file")
+    assert len(sent) >= 4
+    for request in sent:
+        words = json.dumps(request)
+        for secret in SECRETS:
+            assert not re.search(rf"(?<![0-9A-Za-z.]){secret}(?![0-9A-Za-z])", words), secret
 
 
 # --- pictures ---------------------------------------------------------------------------------------------------------

@@ -15,23 +15,31 @@ from XAIReportLib.results import SALIENCY_METHODS
 
 from .chat import Question
 from .schema import Findings
+from .wording import CHECK_NAMES
 
 _PART = re.compile(r"[A-Za-z][A-Za-z0-9+-]*(?:[_ ][A-Za-z0-9+-]+){0,2}")
 # Words of the atlas's names and lobes: a place that holds another word is not named.
 _PLACES = frozenset(re.findall(r"[a-z']+", """
-    accumbens amygdala and angular anterior brain brainstem caudate central cerebellum cerebral cingulate cortex
-    cuneal deep division formerly frontal fusiform globus grey gyrus heschl heschl's hippocampus inferior insula
-    insular intracalcarine juxtapositional lateral left limbic lingual lobe lobule matter medial middle midline
-    motor nucleus occipital opercular opercularis operculum orbital other pallidum paracingulate parahippocampal
-    parietal pars part pituitary planum polare pole postcentral posterior precentral precuneous precuneus putamen
-    region right s sellar stem subcallosal superior supplementary supracalcarine supramarginal temporal temporale
-    temporooccipital thalamus triangularis ventricle white
+    accumbens amygdala and angular anterior brain brainstem caudate central cerebellum cerebral cingulate cortex cuneal
+    deep division formerly frontal fusiform globus grey gyrus hemisphere heschl heschl's hippocampus inferior insula
+    insular intracalcarine juxtapositional language lateral left limbic lingual lobe lobule matter medial middle midline
+    motor nucleus occipital opercular opercularis operculum orbital other pallidum paracingulate parahippocampal parietal
+    pars part pituitary planum polare pole postcentral posterior precentral precuneous precuneus putamen region right s
+    sellar stem subcallosal superior supplementary supracalcarine supramarginal surface temporal temporale
+    temporooccipital thalamus triangularis ventricle ventricles visual white
 """))  # fmt: skip
 
 
 def is_place(text: str) -> bool:
     """Whether ``text`` is made of the atlas's words alone."""
     return not re.search(r"[^A-Za-z ,'()/-]", text) and set(re.findall(r"[a-z']+", text.lower())) <= _PLACES
+
+
+_DISTANCES = {"position": is_place, "distance_mm": True, "low_mm": True, "high_mm": True}
+_MEASURES = {
+    "equivalent_diameter_mm": True, "feret_mm": True, "axial_diameters_mm": True, "long_axis_mm": True, "sphericity": True,
+    "crosses_midline": True, "distances": _DISTANCES, "neighbours": _DISTANCES,
+}  # fmt: skip
 
 
 def _rules(findings: Findings) -> dict[str, Any]:
@@ -42,6 +50,7 @@ def _rules(findings: Findings) -> dict[str, Any]:
     def label(text: str) -> bool:
         return text in classes
 
+    answer = {"outcome": True, "label": label, "scores": label}
     return {
         "image": {"modality": {"MR"}.__contains__, "has_geometry": True, "forced": True},
         "model": {"classes": label, "score_level": True},
@@ -51,19 +60,24 @@ def _rules(findings: Findings) -> dict[str, Any]:
         },
         "lesions": {
             "name": re.compile(r"lesion-[0-9]+").fullmatch, "voxels": True, "volume_ml": True, "side": True,
-            "left_percent": True, "right_percent": True, "image_side": True,
+            "left_percent": True, "right_percent": True, "image_side": True, "measures": _MEASURES,
             "regions": {
                 "name": is_place, "lobe": is_place, "side": True, "percent_of_lesion": True, "nearest": is_place,
                 "nearest_mm": True,
             },
         },
-        "lesion_total": {"count": True, "voxels": True, "volume_ml": True},
+        "lesion_total": {"count": True, "voxels": True, "volume_ml": True, "largest_distance_mm": True},
         "saliency": {
             "method": set(SALIENCY_METHODS).__contains__, "target": label, "percentile": True, "mask_volume_ml": True,
             "mask_voxels": True, "dice_with_lesion": True, "side": True, "image_side": True,
             "regions": {"name": is_place, "lobe": is_place, "side": True, "percent_of_mask": True},
         },
-        "anatomy": {"registration": {"verdict": True}},
+        "saliency_check": {"relied_on": True, "failed": set(CHECK_NAMES).__contains__, "figures": set(CHECK_NAMES).__contains__},
+        "counterfactuals": {
+            "name": True, "method": set(SALIENCY_METHODS).__contains__, "changed_percent": True, "before": answer, "after": answer,
+            "changes_outcome": True,
+        },
+        "anatomy": {"registration": {"verdict": True}, "midline_shift": {"distance_mm": True, "towards": True}},
     }  # fmt: skip
 
 
@@ -108,7 +122,7 @@ def facts(findings: Findings) -> dict[str, Any]:
 def _allowed(value: Any, rule: Any) -> Any:
     if isinstance(value, list):
         return [_allowed(item, rule) for item in value]
-    if isinstance(rule, dict):
+    if isinstance(rule, dict) and value is not None:
         return {key: _allowed(value[key], inner) for key, inner in rule.items() if key in value}
     if isinstance(value, Mapping):
         return {key: _allowed(item, rule) for key, item in value.items() if callable(rule) and rule(key)}

@@ -92,8 +92,8 @@ def case_tables(findings: Findings) -> list[Table]:
 def _checklist_table(findings: Findings) -> Table:
     rows = [(item.name, "yes" if place else "no", place or "–") for item, place in checklist.assessed(findings)]
     note = (
-        "Items of VASARI and of a survey of clinicians; of the largest segmented abnormality. An item that was not assessed is "
-        "neither present nor absent."
+        "Items of VASARI and of a survey of clinicians; of the largest segmented abnormality. An item that was not assessed "
+        "may be present or not."
     )
     header = ("Item", "Assessed", "In findings.json")
     return Table(checklist.TITLE, header, tuple(rows), frozenset(), note, kept=frozenset({2}))
