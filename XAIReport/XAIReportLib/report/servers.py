@@ -48,6 +48,10 @@ class Limits:
     pause_s: float = 1.0
 
 
+# A server on this machine may load a model first and read a long prompt without a word.
+LOCAL = Limits(silence_s=300.0, total_s=900.0)
+
+
 @dataclass(frozen=True)
 class Server:
     """Where to ask, and whom. It holds no key. ``pictures``: consent to send pictures there was given too."""
@@ -102,7 +106,9 @@ def server(
             f"pictures may go to {', '.join(allowed_picture_hosts)}, but {host} would be asked; "
             f"if they may go there, give --allow-pictures {host}, otherwise leave it out."
         )
-    return Server(name, address, model, spoken, bool(allowed_picture_hosts), limits or Limits())
+    return Server(
+        name, address, model, spoken, bool(allowed_picture_hosts), limits or (LOCAL if host in _LOCAL else Limits())
+    )
 
 
 def remote_host(name: str, url: str | None = None) -> str | None:
