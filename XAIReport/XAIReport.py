@@ -234,7 +234,7 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
 
         :param output: folder in which the result folder is made; ``defaultOutput()`` unless given.
         :param clinicalTable: table node with the clinical record, kept with the result; no model uses it.
-        :param options: bundle, saliency, device, case_id, keep, force, as in XAIReportLib.analyze. A volume that is
+        :param options: bundle, saliency, device, language, case_id, keep, force, as in XAIReportLib.analyze. A volume that is
             analyzed again keeps its case id, so that the result takes the place of the earlier one or, with keep,
             stands beside it.
         :raises InputError: the volume cannot be analyzed.

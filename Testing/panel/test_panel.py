@@ -160,6 +160,7 @@ ask()
     widget = open_panel(a_worker(body))
     ui = selected(widget, a_volume)
     ui.deviceSelector.setCurrentIndex(1)
+    ui.languageSelector.setCurrentIndex(ui.languageSelector.findText("German"))
     ui.gradcamCheckBox.click()
     ui.analyzeButton.click()
     wait_until(lambda: not widget.logic.isRunning)
@@ -167,6 +168,7 @@ ask()
     assert params["bundle"] == "brain_tumor_mri"
     assert params["saliency"] == ["gradcam++", "scorecam"]
     assert params["device"] == "cpu"
+    assert params["language"] == "de"
     assert Path(params["output"]) == tmp_path / "documents" / "XAIReport"
     assert not Path(params["source"]).parent.exists()
     assert [path.name for path in copy.iterdir()] == ["volume.nrrd"]

@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 from XAIReportLib.case import InputError
 from XAIReportLib.panel import stages
 from XAIReportLib.panel.installation import InstallationSection
+from XAIReportLib.panel.narrator import LANGUAGES
 from XAIReportLib.panel.shown_case import ShownCase
 from XAIReportLib.scene.cases import IMAGE, ROLE, LoadedResult, cases_in
 
@@ -109,7 +110,12 @@ class ReviewPanel:
         try:
             self._installation.ensure()
             chosen = self._parameters
-            options = {"bundle": chosen.bundle, "saliency": self._methods(), "device": chosen.device}
+            options = {
+                "bundle": chosen.bundle,
+                "saliency": self._methods(),
+                "device": chosen.device,
+                "language": LANGUAGES[chosen.language],
+            }
             self._logic.startAnalysis(
                 chosen.inputVolume, self, clinicalTable=chosen.clinicalTable, keep=chosen.keepEarlier, **options
             )
