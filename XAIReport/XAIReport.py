@@ -197,6 +197,8 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
 
         ScriptedLoadableModuleLogic.__init__(self)
         self._run = AnalysisRun(makeClient or makeWorkerClient)
+        # Corrections and checks of a shown case never wait for the analysis of another one.
+        self._desk = AnalysisRun(makeClient or makeWorkerClient)
         self._narration = Narration(makeClient or makeWorkerClient)
         self._opening = None
 
@@ -269,8 +271,8 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
         return lambda folder: self.loadResult(folder, replace=not options.get("keep", False))
 
     def ask(self, type, parameters, answer):
-        """Ask the worker for something short; ``answer`` is called with the last event (worker.protocol.Event)."""
-        self._run.ask(type, parameters, answer)
+        """Ask a worker for something short; ``answer`` is called with the last event (worker.protocol.Event)."""
+        self._desk.ask(type, parameters, answer)
 
     @property
     def isNarrating(self):
@@ -313,10 +315,11 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
         self._run.cancel()
 
     def close(self):
-        """End the worker."""
+        """End the workers."""
         if self.isOpening:
             self._opening.abandon()
         self._run.close()
+        self._desk.close()
         self._narration.close()
 
 

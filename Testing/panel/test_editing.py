@@ -185,3 +185,21 @@ def test_without_the_check_nothing_is_kept_and_what_was_typed_stays(open_panel, 
     assert typed(ui) == "In my words."
     assert kept(a_case) == []
     assert ui.keepWordingButton.isEnabled()
+
+
+def test_a_sentence_is_checked_while_another_case_is_analyzed(open_panel, a_case, a_volume, a_worker, wait_until):
+    body = """
+if request["type"] == "check":
+    tell("result", id, checked=[{"outcome": "unsupported", "why": "It is about the weather."}])
+ask()
+"""
+    widget = open_panel(a_worker(body))
+    widget.logic.openResult(a_case, widget.panel)
+    wait_until(lambda: not widget.logic.isOpening)
+    ui = widget.ui
+    ui.volumeSelector.setCurrentNode(a_volume)
+    ui.analyzeButton.click()
+    click_sentence(ui, ORIGINAL)
+    ui.sentenceEdit.setPlainText("The weather is fine.")
+    wait_until(lambda: ui.verdictLabel.text() == "? Not in the findings. It is about the weather.")
+    assert widget.logic.isRunning

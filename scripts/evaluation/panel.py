@@ -91,7 +91,7 @@ def _correction(stage: Stage) -> float:
 
     ui, case = stage.widget.ui, stage.widget.panel.shown.case
     ui.correctButton.click()
-    _until(lambda: not stage.widget.logic._run._asked)
+    _until(lambda: not stage.widget.logic._desk._asked)
     voxels = ndimage.binary_dilation(segment_voxels(case.segmentation, "lesion-1", case.volume), iterations=2)
     labelmap = slicer.vtkOrientedImageData()
     fill_image(labelmap, voxels.astype(np.uint8))

@@ -93,7 +93,7 @@ class AnalysisRun:
         self._timer.start(POLL_INTERVAL_MS)
 
     def ask(self, type: str, parameters: dict[str, Any], answer: Callable[[Any], None]) -> None:
-        """Ask the worker for something short; it waits for its turn behind a running analysis.
+        """Ask the worker for something short; it waits for its turn behind what the worker is at.
 
         :param answer: called with the last event of the request (worker.protocol.Event).
         """
