@@ -126,6 +126,10 @@ class Walk:
         ui.sentenceEdit.setPlainText(words)
         ui.keepWordingButton.click()
         self.wait(lambda: f"{words} ✓ edited by the reader" in ui.narrativeText.toPlainText(), 150)
+        below = ui.narrativeText.document().find("Anatomy")
+        below.clearSelection()
+        ui.narrativeText.setTextCursor(below)
+        ui.narrativeText.ensureCursorVisible()
         self.picture("8-wording", ui.reportButton)
 
     def sign_and_export(self) -> Path:

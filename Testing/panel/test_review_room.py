@@ -348,6 +348,7 @@ def test_that_heat_maps_failed_their_checks_is_said_with_every_check_and_every_c
     assert "replaced by what surrounds it\n4.0 %\nno lesion found" in said
     assert "everything outside the head set to zero\n60.0 %\n0.85" in said
     assert "do not say what led to its suggestion" in ui.changesNoteLabel.text()
+    assert ui.changesIntroLabel.text().startswith("The model looked again at 9 of the 53 slices")
 
 
 def test_a_result_without_checks_shows_no_card_of_them(a_review):

@@ -26,10 +26,13 @@ class ChecksSection:
         check = findings.get("saliency_check") or {}
         self._put("reliedOnLabel", " ".join(dict.fromkeys(about(sentences, "/saliency_check/relied_on"))))
         self._put("checksLabel", _checks(check))
+        told = about(sentences, "/counterfactuals")
+        # The first sentence says which slices were looked at: their score is not that of the whole volume.
+        self._put("changesIntroLabel", " ".join(told[:1]))
         self._put("changesLabel", _changes(findings.get("counterfactuals") or ()))
         shown = bool(check or findings.get("counterfactuals"))
         self._ui.checksButton.visible = shown
-        self._put("changesNoteLabel", " ".join(about(sentences, "/counterfactuals")[-1:]))
+        self._put("changesNoteLabel", " ".join(told[-1:]))
 
     def _put(self, name: str, text: str) -> None:
         label = getattr(self._ui, name)
