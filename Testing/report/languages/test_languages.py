@@ -17,6 +17,7 @@ from XAIReportLib.report import narrative
 from XAIReportLib.report.findings import Findings
 from XAIReportLib.report.grounding.translated import checker_of
 from XAIReportLib.report.languages import catalogue, language
+from XAIReportLib.report.languages.grammar import Slot, parts
 from XAIReportLib.report.languages.never import never_said
 from XAIReportLib.report.languages.recognition import language_of
 
@@ -241,3 +242,60 @@ def test_no_label_of_the_documents_holds_what_is_never_said(code):
     assert len(messages) > 200
     said = [message[code] for message in messages if message["en"] != "Atlas probability"]
     assert [text for text in said if never_said(text, code)] == []
+
+
+# --- the catalogue itself -------------------------------------------------------------------------------------------------
+
+_SIDE = {
+    "en": r"(?<!is )(?<!score )\b(left|right)\b",  # not of what is left of a score
+    "fr": r"\b(gauche|droite?)\b",
+    "de": r"\b(links|linken?|rechts|rechten?|linker)\b",
+    "es": r"\b(izquierd[oa]|derech[oa])\b",
+}
+_LEFT = {"left", "gauche", "links", "linke", "linken", "linker", "izquierdo", "izquierda"}
+
+
+def _patterns() -> list[dict[str, str]]:
+    """Every pattern with slots or words, of the sentences and of the documents."""
+    grammars = (catalogue._sentences(), catalogue._labels())
+    rows = [
+        row
+        for grammar in grammars
+        for row in (*grammar.messages, *(r for rule in grammar.rules.values() for r in rule))
+    ]
+    named = [
+        {"en": english, **said}
+        for kind, table in grammars[0].names.tables.items()
+        for english, said in table.items()
+        if kind != "region"
+    ]
+    return [*rows, *named]
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_pattern_has_the_same_slots_and_the_same_sides_in_every_language(code):
+    def sides(text: str, language: str) -> list[bool]:
+        return [side in _LEFT for side in re.findall(_SIDE[language], text.lower())]
+
+    def slots(text: str) -> list[str]:
+        return sorted(part.key + part.many for part in parts(text) if isinstance(part, Slot))
+
+    wrong = [r for r in _patterns() if slots(r["en"]) != slots(r[code]) or sides(r["en"], "en") != sides(r[code], code)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_no_two_regions_and_no_two_classes_have_the_same_name(code):
+    for kind in ("region", "class", "label", "method", "lobe", "position", "place", "outside"):
+        said = [names[code] for names in catalogue._names().tables[kind].values()]
+        assert len(set(said)) == len(said), kind
+
+
+def test_every_region_of_the_atlas_has_a_name_in_every_language():
+    atlas = pytest.importorskip("XAIReportLib.anatomy.atlas").load_atlas()
+    for region in atlas.regions:
+        phrase = f"{region.side} {region.name}" if region.side else region.name
+        for code in LANGUAGES:
+            said = catalogue._names().said("region", phrase, "en", code, strict=True)
+            assert said is not None, phrase
+            assert catalogue._names().said("region", said, code, "en", strict=True) == phrase
