@@ -32,7 +32,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def make_report(options: argparse.Namespace) -> int:
-    """``xaireport report``: the result itself stays as it is, and its pictures keep their language."""
+    """``xaireport report``: the result itself stays as it is."""
     from XAIReportLib import revision
 
     print(f"Report: {revision.write_in_language(options.folder.resolve(), options.language)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -92,7 +93,8 @@ def write_reworded(folder: str | Path, story: str, edits: Sequence[Edit], correc
 
 def write_in_language(folder: str | Path, language: str) -> Path:
     """Write the documents of a result in another language into ``report-<language>`` inside its folder, without an
-    analysis: complete or absent. The pictures keep the language that they were drawn in. Returns that folder.
+    analysis: complete or absent. Pictures are drawn anew from the result's arrays; those of the registration and of changed
+    images, whose arrays it does not hold, keep the language that they were drawn in. Returns that folder.
 
     Raises InputError when the folder is no finished result, or there is no report in that language.
     """
@@ -101,9 +103,24 @@ def write_in_language(folder: str | Path, language: str) -> Path:
     told, target = narrative.told(found, language), result.path / f"{IN_LANGUAGE}{language}"
     run = {**result.run, "language": language}
     with complete_or_absent(target) as partial:
-        documents.write(partial, found, told, result.figures, run)
+        documents.write(partial, found, told, _pictures(result, found, partial, language), run)
         (partial / "run.json").write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return target
+
+
+def _pictures(result: ResultFolder, found: Findings, folder: Path, language: str) -> list[Path]:
+    """The result's pictures in ``folder``: those that can be drawn anew, and the rest as they are."""
+    from XAIReportLib.report import figures
+
+    drawn: list[Path] = []
+    if result.lesion is not None:
+        image, labels = _array(result.image).astype(np.float32), _array(result.lesion)
+        grid = _affine(result.image) if found.image.has_geometry else None
+        case = Case(found.case_id, image, grid, head_mask(image))
+        drawn = figures.draw(folder, case, *_as_analysed(result, found, labels), found, language=language)
+    kept = [picture for picture in result.figures if picture.name not in {path.name for path in drawn}]
+    (folder / "figures").mkdir(exist_ok=True)
+    return drawn + [shutil.copyfile(picture, folder / "figures" / picture.name) for picture in kept]
 
 
 def _language(result: ResultFolder) -> str:
