@@ -142,6 +142,8 @@ def read_review(folder: Path) -> Review | None:
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("no document")
         known = {name: content[name] for name in Review.__dataclass_fields__ if name in content}
         known["edits"] = tuple(Edit(**{n: e[n] for n in Edit.__dataclass_fields__}) for e in known.get("edits") or ())
         return Review(**known)
