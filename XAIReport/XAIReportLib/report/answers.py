@@ -20,6 +20,7 @@ from .chat import Answer, ChatError, Listener, Question
 from .grounding import sentences
 from .outbound import SECTIONS
 
+_LONGEST_ITEM = 20_000  # characters
 NARRATIVE = "narrative"  # the task of writing a narrative; a question of the dialogue has a name of its own
 Asker = Callable[[Question, Listener], Answer]
 
@@ -34,32 +35,32 @@ class Items:
 
     def __init__(self, take: Callable[[Any], None], begun: Callable[[], None]) -> None:
         self._take, self._begun = take, begun
-        self._text, self._at = "", -1
+        self._rest, self._inside = "", False
 
     def begin(self) -> None:
-        self._text, self._at = "", -1
+        self._rest, self._inside = "", False
         self._begun()
 
     def add(self, text: str) -> None:
-        self._text += text
-        if self._at < 0:
-            key = self._text.find('"sentences"')
-            self._at = self._text.find("[", key) + 1 if key >= 0 else 0
-            if self._at < 1:
-                self._at = -1
+        if len(self._rest) > _LONGEST_ITEM:
+            return  # no answer that was asked for; what it is, is seen at its end
+        self._rest += text
+        if not self._inside:
+            start = self._rest.find("[", self._rest.find('"sentences"')) if '"sentences"' in self._rest else -1
+            if start < 0:
                 return
+            self._rest, self._inside = self._rest[start + 1 :], True
         if "}" in text:
             self._take_complete()
 
     def _take_complete(self) -> None:
         while True:
-            start = self._at
-            while start < len(self._text) and self._text[start] in " \t\r\n,":
-                start += 1
+            rest = self._rest.lstrip(" \t\r\n,")
             try:
-                item, self._at = JSONDecoder().raw_decode(self._text, start)
-            except ValueError:
-                return  # not complete, or no JSON at all, which is seen at the end
+                item, end = JSONDecoder().raw_decode(rest)
+            except (ValueError, RecursionError):
+                return  # not complete, or no JSON at all
+            self._rest = rest[end:]
             self._take(item)
 
 

@@ -107,7 +107,8 @@ def _wait(seconds: float, at: Server, watch: Watch) -> None:
 
 
 def _once(at: Server, body: dict[str, Any], dialect: str, listener: Listener, watch: Watch) -> Answer:
-    text, returned, ended = "", "", False
+    parts: list[str] = []
+    returned, ended = "", False
     counts: tuple[int | None, int | None] = (None, None)
     listener.begin()
     for event in stream.events(at, body, dialect != "plain", watch):
@@ -124,13 +125,15 @@ def _once(at: Server, body: dict[str, Any], dialect: str, listener: Listener, wa
             counts[0] if piece.input_tokens is None else piece.input_tokens,
             counts[1] if piece.output_tokens is None else piece.output_tokens,
         )
-        added = piece.text.removeprefix(text) if piece.whole else piece.text
-        text = piece.text if piece.whole else text + piece.text
+        added = piece.text.removeprefix("".join(parts)) if piece.whole else piece.text
+        if piece.whole:
+            parts = []
+        parts.append(piece.text)
         if added:
             listener.add(added)
     if not ended:
         raise TryAgain("the answer broke off")
-    text, returned = _without_key(at, text), _without_key(at, returned or at.model)
+    text, returned = _without_key(at, "".join(parts)), _without_key(at, returned or at.model)
     return Answer(text, at.model, returned, dialect, *counts, round(watch.seconds, 3))
 
 
