@@ -70,6 +70,12 @@ def test_nothing_of_its_nonsense_is_shown_as_supported(url, case):
     assert "No sentence of the answer is held by the findings." in story.notes
 
 
+def test_an_interface_that_it_does_not_have_is_said_to_be_refused(url):
+    story = language_models.narrate(FOUND, Choice("llama.cpp", "tiny", url, "responses"))
+    assert story.narrator == "template"
+    assert "127.0.0.1 refused the request (HTTP 404); check --model tiny." in story.notes
+
+
 def test_its_answer_is_kept_and_scored_again_without_it(url, tmp_path):
     file = tmp_path / "answers.jsonl"
     first = language_models.narrate(FOUND, Choice("llama.cpp", "tiny", url, store=file))

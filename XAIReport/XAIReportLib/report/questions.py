@@ -26,7 +26,7 @@ _BEYOND = re.compile(
     r"prognos\w*|surviv\w*|live|die|dead|death|danger\w*|serious|harm\w*|risk\w*|urgen\w*|emergency|come back|recur\w*|relaps\w*|"
     r"grade\w*|who class\w*|malign\w*|benign|cancer\w*|metasta\w*|idh|mgmt|1p/?19q|mutat\w*|molecul\w*|histolog\w*|"
     r"grow\w*|grew|grown|(?:bigg|small|larg)er than|since|previous\w*|earlier|last (?:scan|year|month|week|time)|"
-    r"years?|months?|weeks?|ago|history|before(?! (?:the|it|this|that|its)\b)|new|progress\w*|stable|"
+    r"years?|months?|weeks?|ago|history|before(?! (?:the|it|this|that|its)\b)|new|progress\w*|(?:it|lesion|tumou?r) stable|"
     r"symptom\w*|seizures?|headaches?|pain\w*|caus\w*|rule[sd]? out|ruled? .* out|exclude\w*|diagnos\w*|"
     "normal|healthy|(?:rest|remainder) of the (?:brain|scan|image)|(?:everything|anything|something) else|otherwise|"
     "age|old|born|birth|sex|gender|man|woman|patient'?s (?:name|age|sex|history)|name of the patient|your name|"
@@ -80,7 +80,8 @@ TOPICS = (
     ),
     _topic(
         "side", "On which side does it lie, and is the midline shifted?",
-        "sides?", "sided", "left", "right", "hemispheres?", "bilateral", "unilateral", "midline", "laterality", "halves", "half",
+        "sides?", "sided", r"(?:left|right)(?!.*\b(?:lobe|gyrus|cortex|region|pole|thalamus|ventricle))", "hemispheres?",
+        "bilateral", "unilateral", "midline", "laterality", "halves", "half",
     ),
     _topic(
         "places", "Which regions does it project onto?",
