@@ -20,7 +20,7 @@ def test_an_item_is_assessed_exactly_where_the_findings_hold_a_value(analysed: A
     document = found.model_dump(mode="json")
     rows = {item.name: place for item, place in checklist.assessed(found)}
     assert rows["Side"] == "/lesions/0/side"
-    assert rows["Oedema"] is None
+    assert rows["Diffusion"] is None
     for place in filter(None, rows.values()):
         assert resolve(document, place) not in (None, [])
     content = dict(document)

@@ -5,7 +5,8 @@ survey on reports of meningiomas (Huckhagel et al., Scientific Reports). It is n
 et al. (doi 10.3389/fneur.2018.00032), which has as many items: that list could not be had, and nothing here is claimed to be it.
 
 An item counts as assessed when the findings hold a value for it, computed on this case, of the largest segmented abnormality
-where it is about one. Nobody is told that an item is absent because it was not assessed.
+where it is about one. Nobody is told that an item is absent because it was not assessed. How bright an
+abnormality is on one series stands where the sources ask for enhancement and necrosis, and is called what it is.
 """
 
 from __future__ import annotations
@@ -44,10 +45,10 @@ ITEMS = (
     Item("Distance to the brain's surface", _DISTANCES, (VASARI, SURVEY), "brain surface"),
     Item("Distance to the ventricles", _DISTANCES, (VASARI, SURVEY), "lateral ventricles"),
     Item("Distance to the motor cortex", _DISTANCES, (VASARI,), "motor cortex"),
-    Item("Pattern of enhancement", "/lesions/0/appearance/pattern", (VASARI, SURVEY)),
-    Item("Share of necrosis", "/lesions/0/appearance/darker_percent", (VASARI,)),
+    Item("Pattern of brightness", "/lesions/0/appearance/pattern", (VASARI, SURVEY)),
+    Item("Dark share", "/lesions/0/appearance/darker_percent", (VASARI,)),
     Item("Cysts", "", (VASARI, SURVEY)),
-    Item("Oedema", "", (VASARI, SURVEY)),
+    Item("Surroundings on T2 or FLAIR", "", (VASARI, SURVEY)),
     Item("Haemorrhage", "", (VASARI,)),
     Item("Diffusion", "", (VASARI,)),
     Item("Width of the ventricles", "", (SURVEY,)),
