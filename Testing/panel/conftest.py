@@ -89,6 +89,40 @@ def a_worker(tmp_path: Path) -> Callable[[str], Callable[[], Any]]:
     return script
 
 
+class WarmWorkers:
+    """Real workers that outlive a panel: one that was given back goes to the next test, as long as nothing is asked of it."""
+
+    def __init__(self) -> None:
+        self.idle: list[Any] = []
+
+    def __call__(self) -> Any:
+        from XAIReportLib.worker.client import WorkerClient
+
+        idle = self.idle
+
+        class Kept(WorkerClient):
+            def close(self) -> None:
+                self.poll()
+                if self._unfinished or self._closed:
+                    super().close()
+                else:
+                    idle.append(self)
+
+        return idle.pop() if idle else Kept()
+
+    def end(self) -> None:
+        for client in self.idle:
+            super(type(client), client).close()
+
+
+@pytest.fixture(scope="session")
+def warm_workers() -> Iterator[WarmWorkers]:
+    """Makes clients of real workers."""
+    workers = WarmWorkers()
+    yield workers
+    workers.end()
+
+
 @pytest.fixture
 def wait_until() -> Callable[..., None]:
     from host.waiting import wait_until

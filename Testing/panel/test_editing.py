@@ -25,10 +25,8 @@ def a_case(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def a_review(open_panel, a_case, wait_until) -> Any:
-    from XAIReportLib.worker.client import WorkerClient
-
-    widget = open_panel(WorkerClient)
+def a_review(open_panel, a_case, wait_until, warm_workers) -> Any:
+    widget = open_panel(warm_workers)
     widget.logic.openResult(a_case, widget.panel)
     wait_until(lambda: not widget.logic.isOpening)
     return widget
