@@ -29,12 +29,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
+    parser.add_argument("--memory", type=Path, help="folder for what the worker remembers from run to run")
     parser.add_argument("--again", action="store_true", help="forget what was counted before")
     options = parser.parse_args(arguments)
     counted = {} if options.again else _counted()
     wanted = [name for name in options.stages if counted.get(name, {}).get("kills", 0) < options.times]
     if wanted:
-        _kill(wanted, options.times, counted)
+        _kill(wanted, options.times, counted, options.memory)
     clean = all(counted[name]["clean"] == counted[name]["kills"] and counted[name]["works"] for name in options.stages)
     return 0 if clean else 1
 
@@ -44,13 +45,13 @@ def _counted() -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))["stages"] if path.is_file() else {}
 
 
-def _kill(wanted: list[str], times: int, counted: dict[str, Any]) -> None:
+def _kill(wanted: list[str], times: int, counted: dict[str, Any], memory: Path | None) -> None:
     import numpy as np
     from small_case import planted_brain
 
     image, affine = planted_brain()
     image, affine = image[::COARSER, ::COARSER, ::COARSER], affine @ np.diag([COARSER, COARSER, COARSER, 1.0])
-    with module_stage(_command) as stage:
+    with module_stage(lambda folder: _command(memory or folder)) as stage:
         stage.volume(image, affine, "Planted brain")
         for box in (stage.widget.ui.gradcamCheckBox, stage.widget.ui.scorecamCheckBox):
             box.click()
