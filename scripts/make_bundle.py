@@ -35,6 +35,7 @@ from XAIReportLib.models.networks import DualHeadNetwork  # noqa: E402
 from XAIReportLib.views import PictureViews, normalise  # noqa: E402
 
 CLASS_SET_LEVEL = 0.9
+FOUND_IN_PATIENTS = 0.95  # share of the tune patients whose lesion a volume's threshold keeps
 
 
 class Answers:
@@ -63,6 +64,18 @@ def by_patient(slices: Slices, answers: Answers) -> tuple[np.ndarray, np.ndarray
     return logits, np.array([labels[groups == g][0] for g in names]), names
 
 
+def volume_presence(slices: Slices, answers: Answers, threshold: float) -> float:
+    """The log-odds of a lesion, averaged over a patient's slices by its section, that ``FOUND_IN_PATIENTS`` of the patients reach.
+
+    A volume averages many sections, and so does this; a single slice varies more and keeps the threshold 0.
+    """
+    present = answers.scores[:, 1:].max(axis=1)
+    areas = (answers.lesion >= threshold).sum(axis=(1, 2)) + 1.0
+    groups = slices.table["group"].to_numpy()
+    means = [np.average(present[groups == g], weights=areas[groups == g]) for g in np.unique(groups)]
+    return float(np.quantile(means, 1 - FOUND_IN_PATIENTS))
+
+
 def dice(answers: Answers, slices: Slices, threshold: float) -> np.ndarray:
     found, truth = answers.lesion >= threshold, slices.lesions > 0
     return 2 * (found & truth).sum((1, 2)) / np.maximum(found.sum((1, 2)) + truth.sum((1, 2)), 1)
@@ -87,7 +100,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--architecture", choices=sorted(ARCHITECTURES), default="efficientnet_lite0")
     parser.add_argument("--fold", type=int, default=0)
     parser.add_argument("--name", default="brain_tumor_mri")
-    parser.add_argument("--version", default="0.1.0")
+    parser.add_argument("--version", default="0.2.0")
     options = parser.parse_args(argv)
     run = ROOT / "training" / f"{options.architecture}-fold{options.fold}"
     curve = json.loads((run / "curve.json").read_text())
@@ -172,6 +185,7 @@ def main(argv: list[str] | None = None) -> int:
             "thresholds": {
                 "lesion_probability": threshold,
                 "presence_score": 0.0,
+                "presence_score_volume": round(volume_presence(tune, answers, threshold), 2),
                 "smallest_lesion_ml": 0.5,
                 "smallest_lesion_pixels": 12,
                 "lowest_plane_agreement": 0.6,

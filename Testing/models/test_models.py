@@ -150,6 +150,14 @@ def test_a_damaged_bundle_is_refused_before_a_weight_is_read(tmp_path: Path, dam
 
 
 @needs_bundle
+def test_a_volume_needs_more_evidence_of_a_lesion_than_a_single_slice() -> None:
+    """It is an average over many sections, which varies less; false findings in healthy heads lie between the two."""
+    thresholds = bundles.load_bundle(SHIPPED).settings.thresholds
+    assert thresholds.presence(PLANES) == thresholds.presence_score_volume
+    assert thresholds.presence(("picture",)) == thresholds.presence_score < thresholds.presence_score_volume
+
+
+@needs_bundle
 def test_the_shipped_bundle_is_small_safe_and_honest() -> None:
     bundle = bundles.load_bundle(SHIPPED)
     assert sum(p.stat().st_size for p in SHIPPED.rglob("*") if p.is_file()) <= 25e6

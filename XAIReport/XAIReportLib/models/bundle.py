@@ -46,14 +46,20 @@ class Calibration(_Block):
 
 class Thresholds(_Block):
     """``lesion_probability`` cuts the outline (chosen on tune groups), ``smallest_lesion_ml`` / ``_pixels`` the components,
-    an outline counts where the class path's log-odds of a lesion exceed ``presence_score``,
+    an outline counts where the class path's log-odds of a lesion exceed ``presence_score`` in a single slice, or
+    ``presence_score_volume`` on average over a volume's sections of it (chosen on tune groups, at the patient level),
     no class is suggested when fewer planes than ``lowest_plane_agreement`` (a share) agree."""
 
     lesion_probability: float
     presence_score: float
+    presence_score_volume: float
     smallest_lesion_ml: float
     smallest_lesion_pixels: int
     lowest_plane_agreement: float
+
+    def presence(self, planes: tuple[str, ...]) -> float:
+        """The log-odds that a lesion needs in slices of these planes: a volume is looked at in several, a picture in one."""
+        return self.presence_score_volume if len(set(planes)) > 1 else self.presence_score
 
 
 class Settings(_Block):

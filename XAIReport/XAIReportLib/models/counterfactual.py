@@ -185,7 +185,7 @@ def _share(chosen: _Sections, where: np.ndarray, name: str) -> float:
 def _answer(scores: np.ndarray, chosen: _Sections, bundle: Bundle) -> Answer:
     """As ``predict``, on these slices and with the outlines held: a lesion counts where the class path finds it, too."""
     present = scores[:, 1:].max(axis=1)
-    threshold = bundle.settings.thresholds.presence_score
+    threshold = bundle.settings.thresholds.presence(chosen.planes)
     kept = [weight for weight in chosen.weights if supported(present, weight, chosen.planes, threshold)]
     if not kept:
         return Answer("no_lesion_found", None, {})

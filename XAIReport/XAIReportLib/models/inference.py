@@ -93,7 +93,7 @@ def predict(case: Case, views: Views, answers: SliceAnswers, bundle: Bundle) -> 
     labels = ranked_components(probability >= t.lesion_probability, smallest)
     areas = sections(views, labels)
     present = answers.scores[:, 1:].max(axis=1)
-    kept = [n for n, area in enumerate(areas, 1) if supported(present, area, views.planes, t.presence_score)]
+    kept = [n for n, area in enumerate(areas, 1) if supported(present, area, views.planes, t.presence(views.planes))]
     labels, areas = _renumbered(labels, kept), areas[[n - 1 for n in kept]]
     warnings = answers.notes
     if not labels.any():

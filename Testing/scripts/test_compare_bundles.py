@@ -1,0 +1,85 @@
+"""Bundles are compared by patient, on the same slices, and a difference that is chance is not called one."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+import compare_bundles
+
+CLASSES = ("glioma", "meningioma", "pituitary")
+
+
+def write_answers(path: Path, skill: float, seed: int, patients: int = 60, slices: int = 4) -> Path:
+    """Answers whose true class is lifted by ``skill``; a patient's slices err together."""
+    rng = np.random.default_rng(seed)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["idx", "group", "plane", "label", "outcome", *(f"score_{c}" for c in CLASSES), "dice"])
+        for patient in range(patients):
+            shared = rng.normal(0, 1, 3)
+            for n in range(slices):
+                logits = shared + rng.normal(0, 0.3, 3)
+                logits[patient % 3] += skill
+                scores = np.exp(logits) / np.exp(logits).sum()
+                writer.writerow(
+                    [f"{patient}-{n}", patient, "axial", CLASSES[patient % 3], "class_suggested", *scores, 0.5]
+                )
+    return path
+
+
+def compared(tmp_path: Path, *files: Path) -> list[dict]:
+    assert compare_bundles.main([*map(str, files), "--output", str(tmp_path / "out.json")]) == 0
+    return json.loads((tmp_path / "out.json").read_text())["pairs"]
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare_bundles.compare, "__defaults__", (40, 0))
+
+
+def test_a_better_bundle_is_told_from_a_worse_and_a_bundle_from_itself_is_not(tmp_path: Path) -> None:
+    poor, good = write_answers(tmp_path / "poor.csv", 0.3, 1), write_answers(tmp_path / "good.csv", 4.0, 2)
+    (pair,) = compared(tmp_path, poor, good)
+    assert (pair["first"], pair["second"]) == ("poor", "good")
+    for name, test in pair["tests"].items():
+        if "lesion_dice" in name:
+            assert test["difference"] == 0
+        elif "ece" not in name:
+            assert test["difference"] > 0
+            assert test["p_holm"] >= test["p"]
+            assert test["low"] > 0 if "low" in test else test["p_holm"] < 0.05, name
+    twin = tmp_path / "twin.csv"
+    twin.write_text(poor.read_text())
+    (pair,) = compared(tmp_path, poor, twin)
+    assert all(test["p_holm"] == 1 for test in pair["tests"].values())
+
+
+def test_delongs_test_agrees_with_its_own_definition() -> None:
+    rng = np.random.default_rng(3)
+    labels = np.repeat([0, 1], 40)
+    a, b = (labels * s + rng.normal(size=80) for s in (1.5, 0.6))
+    positive, negative = labels == 1, labels == 0
+    psi = [((s[positive][:, None] > s[negative]) + 0.5 * (s[positive][:, None] == s[negative])) for s in (a, b)]
+    covariance = np.cov([p.mean(axis=1) for p in psi]) / 40 + np.cov([p.mean(axis=0) for p in psi]) / 40
+    spread = np.sqrt(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+    expected = 2 * norm.sf(abs(psi[0].mean() - psi[1].mean()) / spread)
+    rocs = [compare_bundles.pauc.ROC(labels, s, direction="<") for s in (a, b)]
+    assert compare_bundles.pauc.compare(*rocs, method="delong").p_value == pytest.approx(expected, rel=1e-6)
+
+
+def test_other_slices_and_other_files_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = write_answers(tmp_path / "a.csv", 1, 1), write_answers(tmp_path / "b.csv", 1, 1, patients=59)
+    assert compare_bundles.main([str(one), str(other), "--output", str(tmp_path / "out.json")]) == 2
+    assert "same slices" in capsys.readouterr().err
+    (tmp_path / "c.csv").write_text("x\n1\n")
+    assert compare_bundles.main([str(one), str(tmp_path / "c.csv"), "--output", str(tmp_path / "out.json")]) == 2
+    assert "c.csv holds no answers" in capsys.readouterr().err
+    assert not (tmp_path / "out.json").exists()
