@@ -61,7 +61,8 @@ def _key(kind: str, text: str, findings: Findings) -> Key:
         return kind, " ".join(re.findall(r"\b(?:left|right|both|midline)\b", text.lower()))
     if kind == "region":
         regions = {r.name for mask in (*findings.lesions, *findings.saliency) for r in mask.regions}
-        return kind, next((name for name in sorted(regions) if name.lower() in text.lower()), text)
+        bare = text.lower().replace(" ,", "").replace(",", "")  # the check sets marks apart
+        return kind, next((name for name in sorted(regions) if name.lower().replace(",", "") in bare), bare)
     numbers = re.findall(r"\d+(?:\.\d+)?", text)
     label = next((name for name in findings.model.classes if name in text.lower()), "")
     return kind, numbers[0] if numbers else label
