@@ -361,3 +361,19 @@ def test_the_result_comes_first_when_it_is_opened(a_review):
     place = ui.outcomeLabel.mapTo(a_review.parent, QtCore.QPoint())
     assert a_review.parent.rect().contains(place)
     assert place.y() < a_review.parent.height() / 2
+
+
+def test_nothing_is_cut_off_at_the_right_where_the_panel_is_as_narrow_as_it_can_be(a_review):
+    ui = a_review.ui
+    a_review.panel.shown.report._choose(0)
+    ui.inputButton.collapsed = False
+    ui.installationButton.collapsed = False
+    a_review.parent.resize(10, 1000)
+    for _ in range(5):
+        QtCore.QCoreApplication.processEvents()
+    needed = ui.contentsWidget.minimumSizeHint().width()
+    assert needed <= ui.scrollArea.viewport().width()
+    for narrator in ("template", "xai"):
+        ui.narratorSelector.setCurrentIndex(ui.narratorSelector.findText(narrator))
+        QtCore.QCoreApplication.processEvents()
+        assert ui.contentsWidget.minimumSizeHint().width() <= ui.scrollArea.viewport().width()

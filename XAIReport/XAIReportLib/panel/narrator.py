@@ -68,7 +68,8 @@ class NarratorSection:
         asks = narrator != TEMPLATE
         for widget in ("modelEdit", "endpointEdit", "serverLabel"):
             getattr(self._ui, widget).visible = asks
-        self._ui.languageSelector.visible = not asks  # a language model writes English
+        for widget in ("languageLabel", "languageSelector"):
+            getattr(self._ui, widget).visible = not asks  # a language model writes English
         if asks:
             preset = SERVERS[narrator]
             self._ui.endpointEdit.placeholderText = preset.url or _("address, such as https://host/v1")

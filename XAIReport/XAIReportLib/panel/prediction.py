@@ -48,7 +48,7 @@ class PredictionSection:
             bar.maximum, bar.value, bar.textVisible = 1000, round(1000 * score), False
             bar.accessibleName = _("Model score of {name}").format(name=name.text)
             bar.accessibleDescription = value.text
-            bar.maximumHeight = 14
+            bar.maximumHeight, name.wordWrap = 14, True
             font = qt.QFont(name.font)
             font.setBold(label in classSet)
             name.font, value.font = font, font

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from XAIReportLib.report.wording import method_name, region_name
 
 OTHER_LOBE = "other"
-DECIMALS = {2: 2, 3: 1, 4: 1}  # by column: millilitres, percent
+DECIMALS, LENGTHS = {2: 2, 3: 1, 4: 1}, {2: 7, 3: 5, 4: 5}  # by column: millilitres, percent
 ROW_SPACE = 6  # pixels above and below a line together
 
 
@@ -115,7 +115,7 @@ class RegionsSection:
 
 def _number(value: float | None, column: int) -> str:
     """As a text of fixed length: blanks come before digits, so that texts sort like their numbers."""
-    return "" if value is None else f"{value:9.{DECIMALS[column]}f}"
+    return "" if value is None else f"{value:{LENGTHS[column]}.{DECIMALS[column]}f}"
 
 
 def _called(mask: str) -> str:
