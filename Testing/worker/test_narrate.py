@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +77,14 @@ def test_a_silent_server_is_waited_for_aloud_and_left_at_once_when_cancelled(wor
             worker.cancel(request)
             cancelled = True
     assert (event.type, event.data) == ("cancelled", {"worker_stopped": False})
+
+
+@pytest.mark.parametrize("fault", ["echo", "locked", "half"])
+def test_a_key_is_in_no_event(port, case, fault):
+    with WorkerClient(environment={**os.environ, "OPENAI_API_KEY": "sk-planted-4711"}) as client:
+        events = list(client.events(asked(client, port, case, fault), 60))
+    assert events[-1].type == "result"
+    assert "sk-planted-4711" not in json.dumps([event.data for event in events])
 
 
 def test_an_analysis_does_not_wait_for_a_language_model(worker, port, case):

@@ -261,7 +261,11 @@ def test_on_the_command_line_the_reports_own_narrative_stays(scripted, tmp_path,
     assert narrative.Narrative.model_validate_json(output.read_text(encoding="utf-8")).narrator == "openai"
     shown = capsys.readouterr()
     assert "The model suggests glioma with a score of 0.89." in shown.out
-    assert "40 tokens read and 2 written" in shown.err
+    assert "1 answer in" in shown.err and "40 tokens read and 2 written." in shown.err
+    table = tmp_path / "prices.json"
+    table.write_text('{"m": {"input_per_million": 1000, "output_per_million": 500, "currency": "CHF"}}', "utf-8")
+    command_line.main(["narrate", str(tmp_path), *to, "--prices", str(table), "--output", str(output)])
+    assert "0.041000 CHF by your price table." in capsys.readouterr().err
     remote = ["--narrator", "mistral", "--model", "m", "--output", str(output)]
     assert command_line.main(["narrate", str(tmp_path), *remote]) == 2
     assert "--allow-remote api.mistral.ai" in capsys.readouterr().err

@@ -156,7 +156,8 @@ def _took(usage: Usage) -> str:
     if usage.input_tokens is not None and usage.output_tokens is not None:
         tokens = f"{usage.input_tokens} tokens read and {usage.output_tokens} written"
     price = "" if usage.cost is None else f", {usage.cost:.6f} {usage.currency} by your price table"
-    return f"{usage.answers} answers in {usage.seconds:.1f} s, {tokens}{price}."
+    number = "1 answer" if usage.answers == 1 else f"{usage.answers} answers"
+    return f"{number} in {usage.seconds:.1f} s, {tokens}{price}."
 
 
 def check_file(options: argparse.Namespace) -> int:
