@@ -51,7 +51,7 @@ FAULTS = {
     "text": "not the JSON document",
     "page": "no chat answer",
     "cut": "cut off at its length limit",
-    "large": "more than 4000 kB",
+    "large": "more than 500 kB",
     "bomb": "a compressed answer",
     "absent": "check --model m",
     "locked": "refused the key",
@@ -65,7 +65,8 @@ FAULTS = {
 def test_after_a_fault_the_text_is_the_templates_and_says_why(scripted, fault, said, interface):
     if interface == "responses" and fault in ("page", "cut"):
         pytest.skip("the scripted answer is one of the chat interface")
-    story = written(scripted.at(fault, interface, **({"silence_s": 0.5} if fault in ("silence", "stall") else {})))
+    limits = {"silence": {"silence_s": 0.5}, "stall": {"silence_s": 0.5}, "large": {"answer_bytes": 500_000}}
+    story = written(scripted.at(fault, interface, **limits.get(fault, {})))
     assert story.sentences == narrative.told(FOUND).sentences
     assert story.narrator == "template"
     assert any(said in note for note in story.notes), story.notes
