@@ -87,9 +87,8 @@ class Bench:
         return [self.grid.onto_input(weighted_maps(sweep.weights(c), activations[None]), 224)[0] for c in classes]
 
     def our_fast_map(self, image: np.ndarray, target: int) -> np.ndarray:
-        activations = self.activations(image)
-        sweep = self.engines["auto"].fast(image[None], activations, target)
-        return self.grid.onto_input(weighted_maps(sweep.weights(target), activations[None]), 224)[0]
+        sweep = self.engines["auto"].fast(image[None], self.neck(self.ours), target)
+        return self.grid.onto_input(weighted_maps(sweep.weights(target), sweep.activations[None]), 224)[0]
 
     def library_map(self, model: ClassPath, image: np.ndarray, target: int) -> np.ndarray:
         with (

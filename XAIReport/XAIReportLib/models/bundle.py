@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from XAIReportLib.case import InputError
+from XAIReportLib.models.folding import folded
 from XAIReportLib.models.networks import DualHeadNetwork
 
 METADATA = Path("configs") / "metadata.json"
@@ -197,7 +198,7 @@ def choose_device(wish: str) -> tuple[torch.device, str]:
 
 @lru_cache(maxsize=2)
 def load_network(bundle: Bundle, device: str) -> DualHeadNetwork:
-    """The bundle's network with its weights, in float32 evaluation mode; kept for the next case.
+    """The bundle's network with its weights, in float32 evaluation mode, batch normalisations folded; kept for the next case.
 
     While it runs, numbers too small for a normal float32 are 0: they make a CPU several times slower and lie far below what any
     score shows. Only then: other libraries need them (SciPy's trees overrun the stack without).
@@ -208,6 +209,7 @@ def load_network(bundle: Bundle, device: str) -> DualHeadNetwork:
     network.load_state_dict(
         {k: v.float() if v.is_floating_point() else v for k, v in load_file(bundle.folder / WEIGHTS).items()}
     )
+    network = folded(network.eval())
     network.register_forward_pre_hook(_flush_denormals)
     network.register_forward_hook(_keep_denormals, always_call=True)
     return network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)

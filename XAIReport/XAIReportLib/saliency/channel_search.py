@@ -1,13 +1,15 @@
-"""Which channels' masks to score when not all can be: the other scores are predicted from masks that look alike.
+"""Which channels' masks to score when not all can be: the other scores are predicted from these.
 
-The score of a masked image is a function of the mask, and similar masks give similar scores. A Gaussian process over the masks
-(Rasmussen and Williams 2006, algorithm 2.1) predicts the scores that are not known. The first masks are spread out by
-farthest-point clustering (Gonzalez 1985, doi 10.1016/0304-3975(85)90224-5); the next are those whose predicted score plus half its
-standard deviation is highest, since only high scores carry weight after the softmax.
+The score of a masked image is a function of the mask, similar masks give similar scores, and what the network says when its
+layer's output is masked instead of its input, a guess that costs next to nothing, goes along with it. A Gaussian process
+(Rasmussen and Williams 2006, algorithm 2.1) over the masks, linear in the guess, predicts the scores that are not known. The first
+masks are spread out by farthest-point clustering (Gonzalez 1985, doi 10.1016/0304-3975(85)90224-5); the next are those whose
+predicted score plus its standard deviation is highest, since only high scores carry weight after the softmax.
 
-On tune patients this came close to an oracle that knows which scores are highest. Channels chosen by gradient times activation,
-and all channels at half the input's resolution, lost far more: the network's answer changes with the scale. What is lost is
-measured by ``scripts/benchmark.py score-cam``.
+Tried on 80 slices of tune groups, ten channels of 96 scored, SSIM with the exact map (median): masks alone 0.91; with the guess
+0.96, and 0.98 with bolder choices; the guess alone 0.88; the six highest scores, were they known, with nothing for the others 0.84.
+Gradient times activation, and all channels at half the input's resolution, had lost far more: the network's answer changes with
+the scale. What the shipped settings lose on unseen groups is measured by ``scripts/benchmark.py score-cam``.
 """
 
 from __future__ import annotations
@@ -15,58 +17,71 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import RBF
+from scipy.linalg import cholesky, solve_triangular
 
 LENGTH = 0.5  # of the kernel, in units of the median distance between two masks
-NOISE = 0.05  # of the scores, in standard deviations
-BOLDNESS = 0.5  # standard deviations added to a prediction when the next masks are chosen
+NOISE = 0.05  # of the scores, in their standard deviations
+OFFSET = 4.0  # variance of the scores' unknown mean
+BOLDNESS = 1.5  # standard deviations added to a prediction when the next masks are chosen
 ROUNDS = 2  # of choosing, after the first half of the budget
 
 
 def search(
-    seen: np.ndarray, score: Callable[[np.ndarray], np.ndarray], target: int, budget: int
+    masks: np.ndarray, guess: np.ndarray, score: Callable[[np.ndarray], np.ndarray], target: int, budget: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scores of all masks, from ``budget`` of them.
 
     Args:
-        seen: float (masks, features), what each mask lets through.
-        score: rows of ``seen`` to scores (rows, columns).
+        masks: float (masks, cells), each from 0 to 1.
+        guess: (masks,) something that rises with the target's score, in any unit.
+        score: rows of ``masks`` to scores (rows, columns).
         target: the column whose high scores are looked for.
 
     Returns:
         Scores (masks, columns), and which of them were not predicted: bool (masks,).
     """
-    budget = min(budget, len(seen))
-    distances = _distances(seen)
-    known = _spread(distances, int(seen.sum(axis=1).argmax()), max(budget // 2, 1))
+    budget = min(budget, len(masks))
+    distances = _distances(masks)
+    kernel = _kernel(distances, guess)
+    known = _spread(distances, int(masks.sum(axis=1).argmax()), max(budget // 2, 1))
     scores = score(np.array(known))
     step = -(-(budget - len(known)) // ROUNDS)
-    features = seen / max(float(np.median(distances[distances > 0])) if (distances > 0).any() else 1.0, 1e-12)
     while len(known) < budget:
-        mean, deviation = _predict(features, known, scores)
+        mean, deviation = _predict(kernel, known, scores)
         promise = mean[:, target] + BOLDNESS * deviation[:, target]
         promise[known] = -np.inf
         more = np.argsort(-promise, kind="stable")[: min(step, budget - len(known))]
         scores = np.concatenate([scores, score(more)])
         known += [int(n) for n in more]
-    whole = _predict(features, known, scores)[0]
+    whole = _predict(kernel, known, scores)[0]
     whole[known] = scores
-    measured = np.zeros(len(seen), bool)
+    measured = np.zeros(len(masks), bool)
     measured[known] = True
     return whole, measured
 
 
-def _predict(features: np.ndarray, known: list[int], scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _kernel(distances: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    """Prior covariance of the scores, in units of their variance: alike masks, the guess, an offset."""
+    between = distances[distances > 0]
+    scale = LENGTH * (float(np.median(between)) if len(between) else 1.0)
+    spread = float(guess.std())
+    line = (guess - guess.mean()) / spread if spread > 0 else np.zeros(len(guess))
+    return np.exp(-(distances**2) / (2 * scale**2)) + np.outer(line, line) + OFFSET
+
+
+def _predict(kernel: np.ndarray, known: list[int], scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of every mask's scores, (masks, columns)."""
-    process = GaussianProcessRegressor(RBF(LENGTH, "fixed"), alpha=NOISE**2, optimizer=None, normalize_y=True)
-    mean, deviation = process.fit(features[known], scores).predict(features, return_std=True)
-    return mean.reshape(len(features), -1), deviation.reshape(len(features), -1)
+    middle, unit = scores.mean(axis=0), np.maximum(scores.std(axis=0), 1e-9)
+    factor = cholesky(kernel[np.ix_(known, known)] + NOISE**2 * np.eye(len(known)), lower=True)
+    across = solve_triangular(factor, kernel[known], lower=True)
+    mean = across.T @ solve_triangular(factor, (scores - middle) / unit, lower=True)
+    deviation = np.sqrt(np.maximum(np.diag(kernel) - (across**2).sum(axis=0), 0))
+    return middle + unit * mean, deviation[:, None] * unit
 
 
-def _distances(seen: np.ndarray) -> np.ndarray:
-    squares = (seen**2).sum(axis=1)
-    return np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * seen @ seen.T, 0))
+def _distances(masks: np.ndarray) -> np.ndarray:
+    squares = (masks**2).sum(axis=1)
+    return np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * masks @ masks.T, 0))
 
 
 def _spread(distances: np.ndarray, first: int, count: int) -> list[int]:

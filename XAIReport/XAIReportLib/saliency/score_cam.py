@@ -21,12 +21,13 @@ from torch import nn
 
 from XAIReportLib.saliency.channel_search import search
 from XAIReportLib.saliency.layer import CellGrid
-from XAIReportLib.saliency.masked_passes import Batches, MaskedPasses
+from XAIReportLib.saliency.masked_passes import EMPTY, Batches, MaskedPasses
 
 SAMPLE = 8  # channels whose float32 scores decide whether bfloat16 may be used
 DISAGREEMENT = 0.1  # most that the weights of those channels may differ between precisions (total variation, 0 to 1)
 GAIN = 0.8  # bfloat16 must take less than this share of float32's time
-FAST_SHARE, FAST_LEAST = 6, 16  # fast mode scores one channel in six, at least sixteen
+FAST_SHARE, FAST_LEAST = 9, 10  # fast mode scores one channel in nine, at least ten
+GUESSED_MB = 64  # of masked layer outputs at a time
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,14 @@ class Sweep:
         precision: "float32", or "bfloat16" (in exact mode with the heaviest channels in float32).
         forwards: masked images that went through the network.
         predicted: how many channels' scores fast mode predicted from the others'.
+        activations: of the layer, (channels, *cells), as fast mode recorded them.
     """
 
     scores: np.ndarray
     precision: str
     forwards: int
     predicted: int = 0
+    activations: np.ndarray | None = None
 
     def weights(self, target: int) -> np.ndarray:
         """w_k of one column of the model's output: float64 (channels,), summing to 1, 0 for constant channels."""
@@ -107,30 +110,36 @@ class ScoreCam:
         return Sweep(whole, "bfloat16" if half else "float32", passes.forwards)
 
     def fast(
-        self, image: np.ndarray, activations: np.ndarray, target: int, progress: Callable[[float], None] | None = None
+        self, image: np.ndarray, layer: nn.Module, target: int, progress: Callable[[float], None] | None = None
     ) -> Sweep:
         """One channel in FAST_SHARE is scored, chosen for one class; the others' scores are predicted (channel_search).
 
         What this loses is measured by ``scripts/benchmark.py score-cam`` (``ssim_fast``).
 
+        Args:
+            image: float32 (input channels, *size); layer: the explained layer, whose activations are recorded on the way.
+
         Raises:
             Cancelled: between two batches.
         """
+        activations, guess = _masked_at_layer(self.model, layer, image, target)
         passes = self._passes(image, activations, progress)
         if not len(passes.varied):
-            return Sweep(np.full((len(activations), 1), np.nan), "float32", 0)
+            return Sweep(np.full((len(activations), 1), np.nan), "float32", 0, activations=activations)
         half = self._may_use_half(passes)
         budget = min(max(len(passes.varied) // FAST_SHARE, FAST_LEAST), len(passes.varied))
         passes.expected = budget
         scores, measured = search(
-            _let_through(image, activations[passes.varied], self.grid),
+            _scaled(activations[passes.varied]).reshape(len(passes.varied), -1),
+            guess[passes.varied],
             lambda rows: passes.score(passes.varied[rows], half),
             target,
             budget,
         )
         whole = np.full((len(activations), scores.shape[1]), np.nan)
         whole[passes.varied] = scores
-        return Sweep(whole, "bfloat16" if half else "float32", passes.forwards, int((~measured).sum()))
+        precision = "bfloat16" if half else "float32"
+        return Sweep(whole, precision, passes.forwards, int((~measured).sum()), activations)
 
     def _passes(
         self, image: np.ndarray, activations: np.ndarray, progress: Callable[[float], None] | None
@@ -156,18 +165,42 @@ def _disagreement(scores: np.ndarray, others: np.ndarray) -> float:
     return float((np.abs(softmax(scores, axis=0) - softmax(others, axis=0)).sum(axis=0) / 2).max())
 
 
-def _let_through(image: np.ndarray, activations: np.ndarray, grid: CellGrid) -> np.ndarray:
-    """What each mask lets through, at the layer's cells: the scaled activation times the image there: (channels, cells)."""
-    flat = activations.reshape(len(activations), -1)
-    scaled = (flat - flat.min(axis=1, keepdims=True)) / np.ptp(flat, axis=1)[:, None]
-    centres = np.ix_(*(
-        np.clip(np.round(origin + stride * np.arange(cells)).astype(int), 0, size - 1)
-        for origin, stride, cells, size in zip(
-            grid.origin, grid.stride, activations.shape[1:], image.shape[1:], strict=True
-        )
-    ))  # fmt: skip
-    brightness = np.abs(image).mean(axis=0)[centres].ravel()
-    return scaled * (0.1 * max(float(brightness.max()), 1e-12) + brightness)
+def _scaled(activations: np.ndarray) -> np.ndarray:
+    """Each channel shifted and scaled to [0, 1]; constant ones are 0."""
+    axes = tuple(range(1, activations.ndim))
+    low = activations.min(axis=axes, keepdims=True)
+    return (activations - low) / np.maximum(activations.max(axis=axes, keepdims=True) - low, EMPTY)
+
+
+def _masked_at_layer(
+    model: nn.Module, layer: nn.Module, image: np.ndarray, target: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The layer's activations A (channels, *cells) and y when all of them are multiplied by channel k's mask: (channels,).
+
+    The layer's masked outputs go on through the rest of the network as one batch of at most GUESSED_MB.
+    """
+    kept: list[np.ndarray] = []
+    scores: list[np.ndarray] = []
+    done, size = 0, 1
+
+    def replaced(_module: nn.Module, _inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+        nonlocal size
+        if not kept:
+            kept.append(output[0].float().cpu().numpy())
+            size = max(int(GUESSED_MB * 2**20 / (output.numel() * output.element_size())), 1)
+        masks = torch.from_numpy(_scaled(kept[0][done : done + size])).to(output)
+        return output * masks[:, None]
+
+    x = torch.from_numpy(np.ascontiguousarray(image))[None].to(next(model.parameters()).device)
+    handle = layer.register_forward_hook(replaced)
+    try:
+        with torch.inference_mode():
+            while not kept or done < len(kept[0]):
+                scores.append(model(x)[:, target].double().cpu().numpy())
+                done += size
+    finally:
+        handle.remove()
+    return kept[0], np.concatenate(scores)
 
 
 def weighted_maps(weights: np.ndarray, activations: np.ndarray) -> np.ndarray:
