@@ -26,7 +26,7 @@ def sees_the_lesion(images: np.ndarray) -> np.ndarray:
     return 20 * (images[:, lesion].mean(axis=1) - 0.7)
 
 
-@pytest.mark.parametrize("baseline", ["blur", "head mean"])
+@pytest.mark.parametrize("baseline", ["blur", "head mean", "inpainted"])
 def test_the_true_place_gains_most_and_its_opposite_least(baseline: str) -> None:
     image, head, lesion = scene()
     rankings = {

@@ -159,6 +159,9 @@ def _add_analyze(commands: argparse._SubParsersAction) -> None:
         help="clinical record of the case, kept with the result; no model uses it",
     )
     command.add_argument("--language", choices=LANGUAGES, default="en", help="of the report; default %(default)s")
+    command.add_argument(
+        "--exact-scorecam", action="store_true", help="on volumes, too, ScoreCAM scores every channel (slower)"
+    )
     command.add_argument("--json-progress", action="store_true", help="progress and result as JSON lines on stdout")
     command.add_argument("--debug", action="store_true", help="show where an error came from")
     command.set_defaults(run=analyze)
@@ -188,6 +191,7 @@ def analyze(options: argparse.Namespace) -> int:
             counterfactuals=options.counterfactuals,
             language=options.language,
             clinical_table=options.clinical,
+            exact_scorecam=options.exact_scorecam,
             progress=lambda step: console.progress(step.stage, step.fraction, step.message),
         )
         scene = _add_scene(analysis.folder, console)

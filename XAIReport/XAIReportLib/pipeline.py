@@ -114,6 +114,7 @@ def analyze(
     force: bool = False,
     counterfactuals: bool = True,
     language: str = "en",
+    exact_scorecam: bool = False,
     notes: Sequence[str] = (),
     clinical_table: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -130,6 +131,7 @@ def analyze(
         force: analyse an image that does not look like a head MRI; the report says so.
         counterfactuals: look again at changed images; a few seconds on two processor cores.
         language: of the report: en, fr, de or es; findings.json and regions.csv are the same in each.
+        exact_scorecam: on volumes, too, ScoreCAM scores every channel.
         notes: sentences that the report must show, for instance that the image is synthetic.
         clinical_table: CSV with the clinical record of the case, which is kept with the result; no model uses it.
 
@@ -153,11 +155,14 @@ def analyze(
         clock.enter("predict", f"looking at every slice ({device_reason})")
         views, pixels = make_views(case)
         network = load_network(model, torch_device.type)
-        answers = look(network, pixels, clock.within("looking at every slice"), cancelled)
+        answers = look(
+            network, pixels, clock.within("looking at every slice"), cancelled,
+            layer=getattr(network, model.settings.saliency_layer),
+        )  # fmt: skip
         prediction = predict(case, views, answers, model)
         clock.enter("saliency", "mapping where the score came from")
         heatmaps, masks, check = _explain(
-            methods, prediction, case, views, pixels, answers, model, ClassPath(network), clock
+            methods, prediction, case, views, pixels, answers, model, ClassPath(network), clock, exact_scorecam
         )
         if counterfactuals:
             clock.enter("counterfactuals", "looking again at changed images")
@@ -193,8 +198,12 @@ def analyze(
         check=check, independent=not model.lesion_attention, counterfactuals=changed,
     )  # fmt: skip
     story = narrative.told(found, language)
-    options = {"saliency": list(methods), "force": force, "counterfactuals": counterfactuals, "language": language}
-    run = _provenance(case, model, device_reason, options, clock.seconds, warnings)
+    run = _provenance(
+        case, model, device_reason,
+        {"saliency": list(methods), "exact_scorecam": exact_scorecam, "force": force, "counterfactuals": counterfactuals,
+         "language": language},
+        clock.seconds, warnings,
+    )  # fmt: skip
     if place is not None:
         run["atlas"] = {"name": place.atlas, "licence": place.licence}
     folder = None
@@ -251,6 +260,7 @@ def _explain(
     model: Bundle,
     class_path: ClassPath,
     clock: _Clock,
+    exact_scorecam: bool,
 ) -> tuple[tuple[Heatmap, ...], tuple[SaliencyMask, ...], SaliencyCheck | None]:
     """Heat maps of the class with the highest score; none where no lesion was found, since no class was scored."""
     if not prediction.scores:
@@ -263,6 +273,7 @@ def _explain(
         methods, (name, column), class_path, (layer, module), views, pixels,
         answers.scores[:, column], sections(views, prediction.lesion_labels).sum(axis=0),
         progress=clock.within("mapping where the score came from"), cancelled=clock.cancelled,
+        activations=answers.layer, exact_scorecam=exact_scorecam,
     )  # fmt: skip
     masks = tuple(evidence.adaptive_mask(h, case.head) for h in explanation.heatmaps)
     lesion = prediction.lesion_labels > 0
@@ -287,6 +298,7 @@ def _provenance(
         "input_kind": case.kind,
         "geometry": None if case.affine is None else np.asarray(case.affine).round(6).tolist(),
         "bundle": {"name": model.name, "version": model.version, "sha256": model.sha256},
+        "options": options,
         "options": options,
         **({"clinical": clinical.provenance(case.clinical)} if case.clinical else {}),
         "device": device_reason,

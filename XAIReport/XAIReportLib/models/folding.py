@@ -50,12 +50,14 @@ def _pairs(network: nn.Module, trial: torch.Tensor) -> list[tuple[str, str]]:
 
     def watch(name: str, module: nn.Module) -> None:
         if isinstance(module, nn.Conv2d):
+
             def after(_module: nn.Module, _inputs: tuple, output: torch.Tensor) -> None:
                 calls[name] += 1
                 made[id(output)] = (name, output)
 
             handles.append(module.register_forward_hook(after))
         elif isinstance(module, nn.BatchNorm2d) and isinstance(getattr(module, "drop", nn.Identity()), nn.Identity):
+
             def before(_module: nn.Module, inputs: tuple) -> None:
                 calls[name] += 1
                 if id(inputs[0]) in made:

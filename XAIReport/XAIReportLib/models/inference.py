@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,11 +26,12 @@ MOST_LESIONS = 20
 @dataclass(frozen=True)
 class SliceAnswers:
     """Per slice: ``scores`` (n, 1 + classes) log-odds against "no lesion"; ``lesion`` (n, 224, 224) probability, None when
-    the outlines were not asked for."""
+    the outlines were not asked for; ``layer`` (n, channels, rows, columns) output of a layer, None when none was asked for."""
 
     scores: np.ndarray
     lesion: np.ndarray | None
     notes: tuple[str, ...]
+    layer: np.ndarray | None = None
 
 
 class ClassPath(nn.Module):
@@ -49,38 +51,59 @@ def look(
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     outlines: bool = True,
+    layer: nn.Module | None = None,
 ) -> SliceAnswers:
     """Runs the network over slices (n, 224, 224), without ``outlines`` only its class path. Out of GPU memory halves the
-    batch and is noted.
+    batch and is noted. ``layer``: one of the network's modules, whose output is kept, so that explaining need not run it again.
 
     Raises:
         Cancelled: between two batches.
     """
     device = next(network.parameters()).device
     batch, notes = BATCH[device.type], []
-    scores, lesion = [], []
+    scores, lesion, kept = [], [], []
     start = 0
-    while start < len(pixels):
-        if cancelled and cancelled():
-            raise Cancelled("stopped while the slices were looked at")
-        x = torch.from_numpy(pixels[start : start + batch, None]).to(device, memory_format=torch.channels_last)
-        try:
-            with torch.inference_mode():
-                output = network(x) if outlines else network(x, outline=False)
-        except torch.OutOfMemoryError:
-            if batch == 1:
-                raise
-            torch.cuda.empty_cache()
-            batch //= 2
-            notes.append(f"The GPU ran out of memory; the batch was halved to {batch} slices.")
-            continue
-        scores.append(output.scores.float().cpu().numpy())
-        if outlines:
-            lesion.append(torch.sigmoid(output.outline.float())[:, 0].cpu().numpy())
-        start += batch
-        if progress:
-            progress(min(start / len(pixels), 1.0))
-    return SliceAnswers(np.concatenate(scores), np.concatenate(lesion) if outlines else None, tuple(notes))
+    with _output_of(layer) as passed:
+        while start < len(pixels):
+            if cancelled and cancelled():
+                raise Cancelled("stopped while the slices were looked at")
+            x = torch.from_numpy(pixels[start : start + batch, None]).to(device, memory_format=torch.channels_last)
+            passed.clear()
+            try:
+                with torch.inference_mode():
+                    output = network(x) if outlines else network(x, outline=False)
+            except torch.OutOfMemoryError:
+                if batch == 1:
+                    raise
+                torch.cuda.empty_cache()
+                batch //= 2
+                notes.append(f"The GPU ran out of memory; the batch was halved to {batch} slices.")
+                continue
+            scores.append(output.scores.float().cpu().numpy())
+            kept += [p.float().cpu().numpy() for p in passed]
+            if outlines:
+                lesion.append(torch.sigmoid(output.outline.float())[:, 0].cpu().numpy())
+            start += batch
+            if progress:
+                progress(min(start / len(pixels), 1.0))
+    return SliceAnswers(
+        np.concatenate(scores),
+        np.concatenate(lesion) if outlines else None,
+        tuple(notes),
+        np.concatenate(kept) if kept else None,
+    )
+
+
+@contextmanager
+def _output_of(layer: nn.Module | None) -> Iterator[list[torch.Tensor]]:
+    """A list that each pass adds the layer's output to; it stays empty without a layer."""
+    passed: list[torch.Tensor] = []
+    handle = layer and layer.register_forward_hook(lambda _m, _i, output: passed.append(output))
+    try:
+        yield passed
+    finally:
+        if handle:
+            handle.remove()
 
 
 def predict(case: Case, views: Views, answers: SliceAnswers, bundle: Bundle) -> Prediction:

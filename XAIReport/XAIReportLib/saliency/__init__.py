@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -21,13 +22,13 @@ from XAIReportLib.saliency.input_methods import METHODS as INPUT_METHODS
 from XAIReportLib.saliency.input_methods import input_maps
 from XAIReportLib.saliency.layer import cell_grid
 from XAIReportLib.saliency.masks import adaptive_mask
-from XAIReportLib.saliency.score_cam import ScoreCam, weighted_maps
+from XAIReportLib.saliency.score_cam import ScoreCam, Sweep, weighted_maps
 from XAIReportLib.views import PIXELS, Views
 
 __all__ = ["METHODS", "Explanation", "adaptive_mask", "check", "explain"]
 
 FAINT = -4.0  # log-odds of a slice that adds less than 2 % to a map
-SCORECAM_KEY_SLICES = 1  # of each plane: the largest sections of what was found
+KEY_SLICES = 1  # of each plane: the largest sections of what was found
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,15 @@ def explain(
     areas: np.ndarray,
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    activations: np.ndarray | None = None,
+    exact_scorecam: bool = False,
 ) -> Explanation:
     """Heat maps of one class over the whole case, one for each method.
 
     Every slice's map L is weighted by the slice's own probability of the target, 1 / (1 + exp(-y)), so that slices in which the
     network finds nothing stay dark; planes are averaged, and the result is divided by its maximum. ScoreCAM's channel weights are
-    exact on the largest lesion section of each plane; their mean is used on all slices. Slices whose weight would be below 2 %
+    taken in fast mode on the largest lesion section of each plane and its neighbours, and exactly on the single slice of a picture
+    and, when asked for, on the largest sections; their mean is used on all slices. Slices whose weight would be below 2 %
     (y below FAINT) are left dark without a pass, and methods at the input's pixels, which need many passes, look at slices with a
     positive y only; the largest lesion sections are always looked at.
 
@@ -65,6 +69,7 @@ def explain(
         model: slices (B, 1, 224, 224) to scores (B, columns); layer: name and module whose output is explained.
         pixels: the case's slices (n, 224, 224); presence: the target's log-odds y of each slice (n,).
         areas: the lesion's section in each slice (n,), which chooses ScoreCAM's key slices.
+        activations: the layer's output on every slice, when an earlier pass has kept it.
 
     Raises:
         ValueError: unknown method.
@@ -76,11 +81,12 @@ def explain(
     tell = progress or (lambda _fraction: None)
     name, column = target
     grid = cell_grid(model, layer[1], PIXELS)
-    keys = key_slices(areas, views.planes, SCORECAM_KEY_SLICES)
+    keys = key_slices(areas, views.planes, KEY_SLICES)
     looked = np.union1d(np.flatnonzero(presence > FAINT), keys)
     record = record_layer(
-        model, layer[1], pixels[looked], column, progress=lambda f: tell(0.5 * f), cancelled=cancelled
-    )
+        model, layer[1], pixels[looked], column, progress=lambda f: tell(0.5 * f), cancelled=cancelled,
+        known=None if activations is None else (activations[looked], presence[looked]),
+    )  # fmt: skip
     share = 1 / (1 + np.exp(-np.clip(presence, -30, 30)))
     heatmaps, sections = [], []
     for method in methods:
@@ -95,14 +101,15 @@ def explain(
             found = grid.onto_input(gradient_maps(method, model, layer[1], record), PIXELS)
         else:
             engine = ScoreCam(model, grid, cancelled=cancelled)
-            at_keys = record.activations[np.searchsorted(looked, keys)]
-            weights, precision = _mean_weights(engine, pixels[keys], at_keys, column, tell)
+            if exact_scorecam or len(views.planes) == 1:
+                at_keys = record.activations[np.searchsorted(looked, keys)]
+                weights, how = _exact_weights(engine, pixels[keys], at_keys, column, tell)
+            else:
+                weights, how = _fast_weights(
+                    engine, layer[1], pixels[with_neighbours(keys, views.planes)], column, tell
+                )
             found = grid.onto_input(weighted_maps(weights, record.activations), PIXELS)
-            parameters |= {
-                "key_slices": len(keys),
-                "effective_channels": effective_number(weights),
-                "precision": precision,
-            }
+            parameters |= {"effective_channels": effective_number(weights), **how}
         maps = np.zeros(pixels.shape, np.float32)
         maps[seen] = found
         sections.append(maps[keys])
@@ -143,21 +150,44 @@ def check(
     )
 
 
-def _mean_weights(
-    engine: ScoreCam,
-    pixels: np.ndarray,
-    activations: np.ndarray,
-    column: int,
-    tell: Callable[[float], None],
-) -> tuple[np.ndarray, str]:
-    """Mean of these slices' exact weights, and the precision they were taken in."""
-    weights, precisions = [], set()
+def _exact_weights(
+    engine: ScoreCam, pixels: np.ndarray, activations: np.ndarray, column: int, tell: Callable[[float], None]
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Mean of these slices' exact weights, and how they were taken."""
+    sweeps = []
     for done, (image, layer) in enumerate(zip(pixels, activations, strict=True)):
-        first = 0.5 + 0.5 * done / len(pixels)
-        sweep = engine.exact(image[None], layer, progress=lambda f, first=first: tell(first + 0.5 * f / len(pixels)))
-        weights.append(sweep.weights(column))
-        precisions.add(sweep.precision)
-    return np.mean(weights, axis=0), " and ".join(sorted(precisions))
+        within = lambda f, done=done: tell(0.5 + 0.5 * (done + f) / len(pixels))  # noqa: E731
+        sweeps.append(engine.exact(image[None], layer, progress=within))
+    return _mean(sweeps, column, "exact")
+
+
+def _fast_weights(
+    engine: ScoreCam, layer: nn.Module, pixels: np.ndarray, column: int, tell: Callable[[float], None]
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Mean of these slices' weights in fast mode, and how they were taken."""
+    sweeps = []
+    for done, image in enumerate(pixels):
+        sweeps.append(engine.fast(image[None], layer, column))
+        tell(0.5 + 0.5 * (done + 1) / len(pixels))
+    return _mean(sweeps, column, "fast")
+
+
+def _mean(sweeps: list[Sweep], column: int, mode: str) -> tuple[np.ndarray, dict[str, Any]]:
+    how = {
+        "mode": mode,
+        "key_slices": len(sweeps),
+        "channels_scored": sum(s.forwards for s in sweeps) / len(sweeps),
+        "precision": " and ".join(sorted({s.precision for s in sweeps})),
+    }
+    return np.mean([s.weights(column) for s in sweeps], axis=0), how
+
+
+def with_neighbours(keys: Sequence[int], planes: tuple[str, ...]) -> list[int]:
+    """The slices and those next to them in the same plane."""
+    around = {
+        n + step for n in keys for step in (-1, 0, 1) if 0 <= n + step < len(planes) and planes[n + step] == planes[n]
+    }
+    return sorted(around)
 
 
 def key_slices(areas: np.ndarray, planes: tuple[str, ...], count: int) -> list[int]:

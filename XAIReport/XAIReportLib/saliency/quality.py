@@ -27,13 +27,14 @@ Score = Callable[
 
 
 def baseline_image(image: np.ndarray, head: np.ndarray, kind: str) -> np.ndarray:
-    """What takes the place of a removed pixel: "blur", the image without detail, or "head mean"."""
+    """What takes the place of a removed pixel: "blur", the image without detail, or "head mean". ("inpainted" depends on what is
+    left, see ``deletion_insertion``.)"""
     if kind == "blur":
         weight = ndimage.gaussian_filter(head.astype(np.float32), BLUR_PIXELS)
         return np.where(head, ndimage.gaussian_filter(image * head, BLUR_PIXELS) / np.maximum(weight, 1e-3), image)
     if kind == "head mean":
         return np.where(head, image[head].mean() if head.any() else 0.0, image)
-    raise ValueError(f"baseline {kind} is unknown; choose blur or head mean")
+    raise ValueError(f"baseline {kind} is unknown; choose blur, head mean or inpainted")
 
 
 def inpainted(image: np.ndarray, area: np.ndarray) -> np.ndarray:
@@ -54,19 +55,19 @@ def deletion_insertion(
     """Curves of 1 / (1 + exp(-y)) while the head's pixels are removed, or brought back, from the highest rank down.
 
     Each has STEPS + 1 points, at equal shares of the head's pixels, 0 to 1 (Petsiuk et al. 2018, arXiv 1806.07421). The area under
-    a curve is its mean by the trapezoidal rule (``area``). Ties are broken by chance, the same for the same shape.
+    a curve is its mean by the trapezoidal rule (``area``). Ties are broken by chance, the same for the same shape. ``baseline``:
+    of ``baseline_image``, or "inpainted", where every hole is filled from its own rim.
     """
     inside = np.flatnonzero(head)
     chance = np.random.default_rng(0).random(len(inside))
     order = inside[np.lexsort((chance, -ranking.ravel()[inside]))]
-    empty = baseline_image(image, head, baseline)
+    empty = None if baseline == "inpainted" else baseline_image(image, head, baseline)
     removed, brought = [], []
     for step in range(STEPS + 1):
-        part = order[: round(len(order) * step / STEPS)]
-        for images, start, source in ((removed, image, empty), (brought, empty, image)):
-            changed = start.copy()
-            changed.ravel()[part] = source.ravel()[part]
-            images.append(changed)
+        taken = np.zeros(image.shape, bool)
+        taken.ravel()[order[: round(len(order) * step / STEPS)]] = True
+        for images, hole in ((removed, taken), (brought, head & ~taken)):
+            images.append(inpainted(image, hole) if empty is None else np.where(hole, empty, image))
     curve = 1 / (1 + np.exp(-np.clip(score(np.stack(removed + brought).astype(np.float32)), -30, 30)))
     return curve[: STEPS + 1], curve[STEPS + 1 :]
 
