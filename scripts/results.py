@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "XAIReport")]
 
+from benchmark import parts as timed_parts  # noqa: E402
 from evaluate import parts  # noqa: E402
 from evaluation import MEASUREMENTS  # noqa: E402
 
@@ -22,7 +23,8 @@ def main() -> int:
     lines = [
         "# Results",
         "",
-        "Written by `python scripts/results.py` from what `python scripts/evaluate.py PART` kept in docs/measurements.",
+        "Written by `python scripts/results.py` from what `python scripts/evaluate.py PART` and",
+        "`python scripts/benchmark.py PART --keep` kept in docs/measurements.",
         "Nothing here was tuned on test patients or on the volumes, except where it is said.",
         "",
         "## Architectures",
@@ -39,6 +41,13 @@ def main() -> int:
             lines += [*module.section(json.loads(stored.read_text(encoding="utf-8"))), ""]
         else:
             lines += [f"## {part.capitalize()}", "", f"Not run yet (`python scripts/evaluate.py {part}`).", ""]
+    for part in timed_parts():
+        stored = MEASUREMENTS / f"benchmark-{part}.json"
+        if stored.exists():
+            module = importlib.import_module(f"benchmarks.{part.replace('-', '_')}")
+            lines += [*module.section(json.loads(stored.read_text(encoding="utf-8"))), ""]
+        else:
+            lines += [f"## Benchmark {part}", "", f"Not run yet (`python scripts/benchmark.py {part} --keep`).", ""]
     (ROOT / "docs" / "results.md").write_text("\n".join(lines), encoding="utf-8")
     return 0
 

@@ -9,6 +9,7 @@ from PIL import Image
 from XAIReportLib.case import Case
 from XAIReportLib.report import drawing, figures
 from XAIReportLib.report.planes import Orientation, bounding_box, centre, focus, largest_section
+from XAIReportLib.results import SaliencyCheck
 
 STORED = ("RAS", "LPS", "LAS", "PSR", "AIR", "SLP", "IPL")
 
@@ -227,3 +228,25 @@ def test_a_picture_on_which_nothing_was_found_is_shown_all_the_same(analysed, tm
     )
     bare = replace(flat, prediction=prediction, heatmaps=(), masks=())
     assert [path.name for path in _draw(bare, tmp_path)] == ["montage.png"]
+
+
+def test_the_checks_of_the_heat_maps_are_drawn_as_a_card_and_as_curves(analysed, tmp_path):
+    falling, rising = np.linspace(1, 0, 11), np.linspace(0, 1, 11)
+    check = SaliencyCheck(
+        relied_on=False,
+        failed=("outside_lesion",),
+        figures={"agreement": 0.8, "outside_lesion": 0.91},
+        limits={"agreement": (0.45, 1.0), "outside_lesion": (0.0, 0.85)},
+        shares={"unchanged": 0.99, "without_lesion": 0.9},
+        curves={"gradcam++": (falling**2, rising**0.5), "random": (falling, rising)},
+    )
+    one = analysed
+    drawn = figures.draw(
+        tmp_path, one.case, one.prediction, one.heatmaps, one.masks, one.anatomy, one.findings(), check=check
+    )
+    names = [path.name for path in drawn]
+    assert names.index("curves.png") == names.index("shortcuts.png") + 1 == names.index("methods.png") + 2
+    for name in ("shortcuts.png", "curves.png"):
+        with Image.open(tmp_path / "figures" / name) as picture:
+            assert picture.width == drawing.INCHES * drawing.DPI
+            assert len(np.unique(np.asarray(picture).reshape(-1, picture.width))) > 10

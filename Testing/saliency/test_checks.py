@@ -37,7 +37,7 @@ AT_LESION, AT_MIRROR = Looks(slice(5, 7), slice(10, 12)), Looks(slice(5, 7), sli
 
 def run(model: nn.Module, highlighted: np.ndarray = LESION, maps: list | None = None, outside_head: float = 0.0):
     grid = CellGrid((1.5, 1.5), (4.0, 4.0))
-    shown = maps or [LESION.astype(float), LESION + 0.1 * HEAD]
+    shown = dict(enumerate(maps or [LESION.astype(float), LESION + 0.1 * HEAD]))
     return checks.check(model, model.layer, grid, 1, IMAGE, HEAD, LESION, highlighted, shown, outside_head)
 
 
@@ -48,6 +48,14 @@ def test_a_score_that_comes_from_the_highlighted_lesion_may_be_relied_on() -> No
     assert found.figures["score_drop"] > 0.3
     assert found.figures["outside_lesion"] < 0.3
     assert found.figures["agreement"] > 0.9
+    assert found.shares["without_lesion"] < found.shares["unchanged"]
+    assert found.limits.keys() == found.figures.keys()
+
+
+def test_the_curves_of_a_map_that_is_right_lie_beyond_those_of_a_random_order() -> None:
+    found = checks.curves(AT_LESION, 1, IMAGE[0], HEAD[0], {"gradcam": LESION[0].astype(float)})
+    assert found["gradcam"][0].mean() < found["random"][0].mean()
+    assert found["gradcam"][1].mean() > found["random"][1].mean()
 
 
 def test_a_score_from_elsewhere_fails_the_shortcut_checks() -> None:

@@ -12,7 +12,7 @@ from pytorch_grad_cam import GradCAM, GradCAMPlusPlus
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 from XAIReportLib.results import Cancelled, Heatmap
-from XAIReportLib.saliency import adaptive_mask, key_slices
+from XAIReportLib.saliency import adaptive_mask, key_slices, with_neighbours
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
 from XAIReportLib.saliency.layer import CellGrid, cell_grid
 
@@ -110,6 +110,35 @@ def test_recording_can_be_cancelled_and_leaves_no_hook() -> None:
     with pytest.raises(Cancelled):
         record_layer(model, model.layer, discs((5, 5)), 1, cancelled=lambda: True)
     assert not model.layer._forward_hooks
+
+
+class Detour(Small):
+    """Its score also depends on what does not go through the layer."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) + x[:, :, 20, 30]
+
+
+@pytest.mark.parametrize("kind", [Small, Detour])
+def test_a_layer_that_was_recorded_before_gives_the_same_gradients(kind: type) -> None:
+    model = kind().eval()
+    images = discs((20, 30), (47, 47), (70, 25), (33, 74), (50, 50))
+    whole = record_layer(model, model.layer, images, 1)
+    with torch.inference_mode():
+        scores = model(torch.from_numpy(images[:, None]))[:, 1].numpy()
+    seen = []
+    watch = model.layer[0].register_forward_hook(lambda _m, inputs, _o: seen.append(len(inputs[0])))
+    again = record_layer(model, model.layer, images, 1, known=(whole.activations, scores))
+    watch.remove()
+    np.testing.assert_allclose(again.activations, whole.activations, atol=1e-6)
+    np.testing.assert_allclose(again.gradients, whole.gradients, atol=1e-6)
+    assert seen == ([1] if kind is Small else [1, 5])  # images that went through the whole network
+
+
+def test_neighbours_stay_within_their_plane() -> None:
+    planes = ("axial",) * 3 + ("coronal",) * 3
+    assert with_neighbours([0, 2, 4], planes) == [0, 1, 2, 3, 4, 5]
+    assert with_neighbours([3], planes) == [3, 4]
 
 
 def test_key_slices_are_the_largest_sections_of_each_plane() -> None:

@@ -26,7 +26,7 @@ def test_what_can_be_timed_is_named(arguments: list[str]) -> None:
         [sys.executable, str(SCRIPTS / "benchmark.py"), *arguments], capture_output=True, text=True, check=False
     )
     assert done.returncode == (0 if arguments == ["--help"] else 2)
-    assert "PARTS: rethreshold, score-cam" in done.stdout + done.stderr
+    assert "PARTS: explain, rethreshold, score-cam" in done.stdout + done.stderr
 
 
 def test_a_map_that_is_the_lesion_is_cut_perfectly_by_a_share_and_never_better_than_by_the_oracle(rules) -> None:

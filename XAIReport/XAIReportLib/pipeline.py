@@ -211,7 +211,9 @@ def analyze(
         folder = Path(output) / case.case_id
         whole = complete_or_absent(folder, keep)
         with whole as partial:
-            drawn = figures.draw(partial, case, prediction, heatmaps, masks, place, found, changed, language)
+            drawn = figures.draw(
+                partial, case, prediction, heatmaps, masks, place, found, changed, check=check, language=language
+            )
             clock.enter("write", "writing the result folder")
             write_arrays(partial, case, prediction, heatmaps, masks, place)
             run["timings_s"] = dict(clock.seconds)
@@ -298,7 +300,6 @@ def _provenance(
         "input_kind": case.kind,
         "geometry": None if case.affine is None else np.asarray(case.affine).round(6).tolist(),
         "bundle": {"name": model.name, "version": model.version, "sha256": model.sha256},
-        "options": options,
         "options": options,
         **({"clinical": clinical.provenance(case.clinical)} if case.clinical else {}),
         "device": device_reason,

@@ -76,11 +76,20 @@ class SaliencyMask:
 
 @dataclass(frozen=True)
 class SaliencyCheck:
-    """Whether a case's heat maps may be relied on, the checks that failed, and every check's figure (saliency.checks)."""
+    """Whether a case's heat maps may be relied on, and what that rests on (saliency.checks).
+
+    Attributes:
+        failed: names of the checks that failed; figures: of every check, and limits: the lowest and highest that pass.
+        shares: what is left of the score, 0 to 1, "unchanged" and "without_" an area.
+        curves: for each method and "random" its deletion and insertion curve on the largest section.
+    """
 
     relied_on: bool
     failed: tuple[str, ...]
     figures: dict[str, float]
+    limits: dict[str, tuple[float, float]] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
+    curves: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import platform
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from evaluation import MEASUREMENTS
 
 RESAMPLED = 2000
 
@@ -37,3 +40,21 @@ def middle(values: list[float], digits: int = 3) -> dict[str, Any]:
     low, high = np.percentile(np.median(draws, axis=1), [2.5, 97.5])
     rounded = {"median": float(np.median(numbers)), "low": float(low), "high": float(high)}
     return {name: round(value, digits) for name, value in rounded.items()} | {"repeats": len(numbers)}
+
+
+def where_figures_go(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", type=Path, help="JSON file for the figures")
+    parser.add_argument("--keep", action="store_true", help="also in docs/measurements, for docs/results.md")
+
+
+def report(measured: dict[str, Any], part: str, options: argparse.Namespace) -> int:
+    """Prints the figures and writes them where ``where_figures_go`` said."""
+    text = json.dumps(measured, indent=1) + "\n"
+    print(text, end="")
+    for path in [options.output] * bool(options.output) + [MEASUREMENTS / f"benchmark-{part}.json"] * options.keep:
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+def machine_text(machine_: dict[str, Any]) -> str:
+    return f"{machine_['processor']}, {machine_['threads']} threads, torch {machine_['torch']}"

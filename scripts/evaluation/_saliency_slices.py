@@ -22,6 +22,7 @@ from XAIReportLib.saliency.layer import CellGrid, cell_grid
 from XAIReportLib.saliency.score_cam import ScoreCam, weighted_maps
 
 from evaluation._mask_rules import RULE_METHODS, dice_of_rules
+from evaluation._warning_signs import warning_signs
 
 LOCAL = ("dice", "iou", "pointing", "mass", "rank", "auprc")
 FAST = "scorecam, fast"
@@ -151,7 +152,12 @@ def measure_slice(bundle: Bundle, explainer: Explainer, slices: UnseenSlices, n:
         "attention": attention(explainer, image, head, lesion, column),
         "randomisation": randomisation(explainer, n, image, head, lesion, column, maps["gradcam++"]),
         "checks": check_of(explainer, image, head, outline & head, column, shown),
-    }
+        "signs": warning_signs(
+            bundle, explainer.model, explainer.grid, image, head, outline & head,
+            mask_of("gradcam++", maps["gradcam++"], head).values[..., 0] > 0, maps["gradcam++"], column,
+            torch.sigmoid(output.attention[0, 0].float()).numpy(),
+        ),
+    }  # fmt: skip
     if whole:
         score = explainer.score(column)
         chance = np.random.default_rng(n).random(image.shape)
@@ -162,6 +168,7 @@ def measure_slice(bundle: Bundle, explainer: Explainer, slices: UnseenSlices, n:
             for kind in ("head mean", "inpainted")
         }
         row["robustness"] = robustness(explainer, image, head, column, maps)
+        row["fast_ssim"] = quality.similarity(maps[FAST], maps["scorecam"])
     return row
 
 
@@ -180,7 +187,7 @@ def check_of(
     outside = float((highest & ~head).sum() / max(int(highest.sum()), 1))
     return checks.check(
         explainer.model, explainer.layer, explainer.grid, column, image[None], head[None], outline[None],
-        mask.values[None, ..., 0] > 0, [m[None] for m in shown.values()], outside,
+        mask.values[None, ..., 0] > 0, {m: v[None] for m, v in shown.items()}, outside,
     ).figures  # fmt: skip
 
 

@@ -196,23 +196,28 @@ def choose_device(wish: str) -> tuple[torch.device, str]:
     return torch.device("cpu"), f"CPU: {why}"
 
 
-@lru_cache(maxsize=2)
-def load_network(bundle: Bundle, device: str) -> DualHeadNetwork:
-    """The bundle's network with its weights, in float32 evaluation mode, batch normalisations folded; kept for the next case.
-
-    While it runs, numbers too small for a normal float32 are 0: they make a CPU several times slower and lie far below what any
-    score shows. Only then: other libraries need them (SciPy's trees overrun the stack without).
-    """
+def network_as_trained(bundle: Bundle) -> DualHeadNetwork:
+    """The bundle's network with its weights, in float32 evaluation mode, as the training left it."""
     network = DualHeadNetwork(
         bundle.settings.network.encoder, len(bundle.classes), bundle.settings.network.neck_channels
     )
     network.load_state_dict(
         {k: v.float() if v.is_floating_point() else v for k, v in load_file(bundle.folder / WEIGHTS).items()}
     )
-    network = folded(network.eval())
+    return network.eval().requires_grad_(False)
+
+
+@lru_cache(maxsize=2)
+def load_network(bundle: Bundle, device: str) -> DualHeadNetwork:
+    """The network for use: batch normalisations folded, channels last; kept for the next case.
+
+    While it runs, numbers too small for a normal float32 are 0: they make a CPU several times slower and lie far below what any
+    score shows. Only then: other libraries need them (SciPy's trees overrun the stack without).
+    """
+    network = folded(network_as_trained(bundle))
     network.register_forward_pre_hook(_flush_denormals)
     network.register_forward_hook(_keep_denormals, always_call=True)
-    return network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    return network.to(device, memory_format=torch.channels_last)
 
 
 def _flush_denormals(*_: object) -> None:

@@ -33,6 +33,14 @@ _CAPTIONS = {
         "Every method on the same slice, each above the threshold of its own mask (dashed). Where they differ, none of them "
         "should be relied on alone.",
     ),
+    "shortcuts": (
+        "Shortcut card",
+        "How much of the score is left when an area is replaced by what surrounds it, and the checks of the heat maps.",
+    ),
+    "curves": (
+        "Deletion and insertion",
+        "The score on the largest section while the hottest pixels are removed, and brought back, beside a random order.",
+    ),
     "montage": ("Overview", "Slices through the head with the outline of the segmented abnormality."),
     "atlas": ("Atlas regions", "Atlas regions in the patient's space, named where the abnormality projects onto them."),
     "registration": (

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from ..case import Case
-from ..results import Anatomy, Counterfactual, Heatmap, Prediction, SaliencyMask
+from ..results import Anatomy, Counterfactual, Heatmap, Prediction, SaliencyCheck, SaliencyMask
 from . import drawing
 from .change_figure import draw_changes
+from .check_figures import draw_curves, draw_shortcuts
 from .languages import Language
 from .languages import language as language_of
 from .planes import OBLIQUE_DEGREES, Orientation, bounding_box, centre, focus
@@ -78,6 +79,7 @@ def draw(
     findings: Findings,
     counterfactuals: Sequence[Counterfactual] = (),
     language: str = "en",
+    check: SaliencyCheck | None = None,
 ) -> list[Path]:
     """Draw every picture that the case allows into ``folder``/figures; their paths in the order of the report.
 
@@ -96,6 +98,10 @@ def draw(
         paths.append(_draw_heatmap(scene, heatmap, mask, target / f"saliency-{name}.png"))
     if len(heatmaps) > 1:
         paths.append(_draw_methods(scene, heatmaps, masks, target / "methods.png"))
+    if check is not None and check.shares:
+        paths.append(draw_shortcuts(check, target / "shortcuts.png"))
+    if check is not None and check.curves:
+        paths.append(draw_curves(check, target / "curves.png"))
     if anatomy is not None and anatomy.labels is not None and any(lesion.regions for lesion in findings.lesions):
         paths.append(_draw_atlas(scene, anatomy, findings, target / "atlas.png"))
     if anatomy is not None and anatomy.template_edges is not None:

@@ -7,7 +7,7 @@ says whether the maps of the case may be relied on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -145,9 +145,11 @@ def check(
     highest = first >= mask.parameters.get("cut", np.inf)
     outside = float((highest & ~head).sum() / max(int(highest.sum()), 1))
     grid = cell_grid(model, layer, PIXELS)
-    return checks.check(
-        model, layer, grid, target, pixels[keys], heads, lesions, highlighted, explanation.sections, outside
-    )
+    maps = {h.method: section for h, section in zip(explanation.heatmaps, explanation.sections, strict=True)}
+    found = checks.check(model, layer, grid, target, pixels[keys], heads, lesions, highlighted, maps, outside)
+    largest = int(lesions.sum(axis=(1, 2)).argmax())
+    there = {method: section[largest] for method, section in maps.items()}
+    return replace(found, curves=checks.curves(model, target, pixels[keys[largest]], heads[largest], there))
 
 
 def _exact_weights(

@@ -1,8 +1,8 @@
-"""Should the heat maps of this case be relied on? Five figures on the largest sections of what was found, and one verdict."""
+"""Should the heat maps of this case be relied on? Figures on the largest sections of what was found, and one verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -13,9 +13,10 @@ from torch import nn
 from XAIReportLib.results import SaliencyCheck
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
 from XAIReportLib.saliency.layer import CellGrid
-from XAIReportLib.saliency.quality import inpainted, noisy
+from XAIReportLib.saliency.quality import deletion_insertion, inpainted, noisy
 
 STABILITY_METHOD = "gradcam++"
+BATCH = 8  # sections at a time
 RIM = 6  # pixels that are removed around an area with it
 # Lowest and highest value that passes: about what one in twenty slices of tune groups with the right class misses.
 LIMITS = {
@@ -36,7 +37,7 @@ def check(
     heads: np.ndarray,
     lesions: np.ndarray,
     highlighted: np.ndarray,
-    maps: Sequence[np.ndarray],
+    maps: Mapping[str, np.ndarray],
     outside_head: float,
 ) -> SaliencyCheck:
     """The checks of one case, for one class.
@@ -53,28 +54,48 @@ def check(
         pixels, heads, lesions, highlighted: of the largest sections, (n, rows, columns); the last three bool.
         maps: for each method its maps on these sections, (n, rows, columns).
     """
-    full = _share(model, pixels, column)
-    without_highlighted = _share(model, _removed(pixels, heads, highlighted), column)
     mirrored = np.stack([_mirror_image(h, area) for h, area in zip(heads, highlighted, strict=True)])
-    without_mirrored = _share(model, _removed(pixels, heads, mirrored), column)
-    without_lesion = _share(model, _removed(pixels, heads, lesions), column)
+    shares = {
+        "unchanged": _share(model, pixels, column),
+        "without_mirrored": _share(model, _removed(pixels, heads, mirrored), column),
+        "without_highlighted": _share(model, _removed(pixels, heads, highlighted), column),
+        "without_lesion": _share(model, _removed(pixels, heads, lesions), column),
+    }
     figures = {
         "stability": _stability(model, layer, grid, column, pixels, heads),
-        "score_drop": float(without_mirrored - without_highlighted),
-        "outside_lesion": float(min(without_lesion / max(full, 1e-6), 1.0)),
+        "score_drop": shares["without_mirrored"] - shares["without_highlighted"],
+        "outside_lesion": min(shares["without_lesion"] / max(shares["unchanged"], 1e-6), 1.0),
         "outside_head": float(outside_head),
     }
     if len(maps) > 1:
-        figures = {"agreement": _agreement(maps, heads), **figures}
-    failed = tuple(name for name, value in figures.items() if not LIMITS[name][0] <= value <= LIMITS[name][1])
-    return SaliencyCheck(not failed, failed, figures)
+        figures = {"agreement": _agreement(list(maps.values()), heads), **figures}
+    failed = failures(figures)
+    return SaliencyCheck(not failed, failed, figures, {name: LIMITS[name] for name in figures}, shares)
+
+
+def failures(figures: Mapping[str, float]) -> tuple[str, ...]:
+    """Names of the checks whose figure lies outside its limits."""
+    return tuple(name for name, value in figures.items() if not LIMITS[name][0] <= value <= LIMITS[name][1])
+
+
+def curves(
+    model: nn.Module, column: int, image: np.ndarray, head: np.ndarray, maps: Mapping[str, np.ndarray]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Deletion and insertion on one section by each map, and by a random ranking."""
+    rankings = {**maps, "random": np.random.default_rng(0).random(image.shape)}
+    score = lambda images: _scores(model, images, column)  # noqa: E731
+    return {name: deletion_insertion(score, image, head, ranking) for name, ranking in rankings.items()}
+
+
+def _scores(model: nn.Module, pixels: np.ndarray, column: int) -> np.ndarray:
+    device = next(model.parameters()).device
+    with torch.inference_mode():
+        batches = torch.from_numpy(np.ascontiguousarray(pixels[:, None])).split(BATCH)
+        return torch.cat([model(batch.to(device))[:, column].float().cpu() for batch in batches]).numpy()
 
 
 def _share(model: nn.Module, pixels: np.ndarray, column: int) -> float:
-    device = next(model.parameters()).device
-    with torch.inference_mode():
-        scores = model(torch.from_numpy(pixels[:, None]).to(device))[:, column].float().cpu().numpy()
-    return float((1 / (1 + np.exp(-np.clip(scores, -30, 30)))).mean())
+    return float((1 / (1 + np.exp(-np.clip(_scores(model, pixels, column), -30, 30)))).mean())
 
 
 def _removed(pixels: np.ndarray, heads: np.ndarray, areas: np.ndarray) -> np.ndarray:
