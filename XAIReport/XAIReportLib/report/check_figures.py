@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..results import SaliencyCheck
-from .drawing import BACKGROUND, DPI, INCHES, INK, LESION, REGIONS, SOFT
+from .drawing import BACKGROUND, DPI, INCHES, INK, LESION, REGIONS, SOFT, written
+from .languages import Language
 from .wording import CHECK_NAMES, RESEARCH_USE, method_name, score_text
 
 FAILED = "#d55e00"
@@ -24,7 +25,7 @@ SHARES = {
 CURVES_HEIGHT = 3.5  # inches
 
 
-def draw_shortcuts(check: SaliencyCheck, path: Path) -> Path:
+def draw_shortcuts(check: SaliencyCheck, path: Path, words: Language) -> Path:
     """Above: what is left of the score when an area is removed. Below: every check with the range that passes."""
     shares = [(words, check.shares[name]) for name, words in SHARES.items() if name in check.shares]
     figures = [(name, value) for name, value in check.figures.items() if name in check.limits]
@@ -47,13 +48,14 @@ def draw_shortcuts(check: SaliencyCheck, path: Path) -> Path:
         axes.barh(place, high - low, left=low, height=0.6, color=SOFT, alpha=0.35)
         axes.plot(np.clip(value, 0, 1), place, "o", color=colour, markersize=8, clip_on=False)
         mark = "failed" if name in check.failed else "passed"
-        axes.text(1.02, place, f"{score_text(value)} {mark}", color=colour, fontsize=9.5, va="center")
+        axes.text(1.02, place, score_text(value), color=colour, fontsize=9.5, va="center")
+        axes.text(1.11, place, mark, color=colour, fontsize=9.5, va="center")
         axes.text(-0.02, place, CHECK_NAMES.get(name, name), color=colour, fontsize=9, va="center", ha="right")
     _bare(axes, len(figures))
-    return _save(figure, height, path)
+    return _save(figure, height, path, words)
 
 
-def draw_curves(check: SaliencyCheck, path: Path) -> Path:
+def draw_curves(check: SaliencyCheck, path: Path, words: Language) -> Path:
     """The score while the hottest pixels of one section are removed, and while they are brought back, for each method."""
     figure = _figure(CURVES_HEIGHT)
     titles = ("Deletion: hottest pixels removed first", "Insertion: hottest pixels brought back first")
@@ -86,7 +88,7 @@ def draw_curves(check: SaliencyCheck, path: Path) -> Path:
         fontsize=9.5,
         bbox_to_anchor=(0.985, 0.0),
     )
-    return _save(figure, CURVES_HEIGHT, path)
+    return _save(figure, CURVES_HEIGHT, path, words)
 
 
 def _figure(height: float) -> Figure:
@@ -105,7 +107,6 @@ def _bare(axes: Axes, rows: int) -> None:
     axes.set_axis_off()
 
 
-def _save(figure: Figure, height: float, path: Path) -> Path:
+def _save(figure: Figure, height: float, path: Path, words: Language) -> Path:
     figure.text(0.012, 0.1 / height, RESEARCH_USE, color=SOFT, fontsize=9, va="bottom")
-    figure.savefig(path, dpi=DPI, facecolor=BACKGROUND, metadata={"Software": None})
-    return path
+    return written(figure, path, words)

@@ -99,9 +99,9 @@ def draw(
     if len(heatmaps) > 1:
         paths.append(_draw_methods(scene, heatmaps, masks, target / "methods.png"))
     if check is not None and check.shares:
-        paths.append(draw_shortcuts(check, target / "shortcuts.png"))
+        paths.append(draw_shortcuts(check, target / "shortcuts.png", scene.words))
     if check is not None and check.curves:
-        paths.append(draw_curves(check, target / "curves.png"))
+        paths.append(draw_curves(check, target / "curves.png", scene.words))
     if anatomy is not None and anatomy.labels is not None and any(lesion.regions for lesion in findings.lesions):
         paths.append(_draw_atlas(scene, anatomy, findings, target / "atlas.png"))
     if anatomy is not None and anatomy.template_edges is not None:
