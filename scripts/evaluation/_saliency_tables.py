@@ -40,7 +40,9 @@ def _introduction(measured: dict[str, Any]) -> list[str]:
         f"outline reaches {_cell(measured['reference_gain_above_random'])}, Grad-CAM++ with removed pixels at the head's mean",
         f"{_cell(measured['gain_by_baseline']['head mean'])} and filled from their rim",
         f"{_cell(measured['gain_by_baseline']['inpainted'])}. The reference outline averaged over the layer's cells keeps a Dice",
-        f"of {_cell(measured['ceiling'])}: the ceiling of the resolution.",
+        f"of {_cell(measured['ceiling'])}: the ceiling of the resolution. ScoreCAM in fast mode: SSIM with the exact map",
+        f"{_cell(measured['fast_mode']['ssim'])}, gain less that of the exact map",
+        f"{_cell(measured['fast_mode']['gain_less_exact'])}.",
         "",
     ]  # fmt: skip
 
@@ -92,29 +94,27 @@ def _masks(measured: dict[str, Any]) -> list[str]:
 
 
 def _warning(found: dict[str, Any], measured: dict[str, Any]) -> list[str]:
-    if not found["test"]:
-        return ["No class of a test slice was wrong, so that nothing is known of the verdict's warning."]
-    test, tune = found["test"], found["tune"]
+    if "wrong" not in found:
+        return ["Too few slices of the wrong class to say whether the checks warn of one."]
     lines = [
-        f"Do the checks of a case warn of a wrong class? {test['wrong']} of {measured['slices']} test slices are wrong, in "
-        f"{test['groups_with_wrong']} groups; the weights were fitted on the tune slices ({tune.get('wrong', 0)} wrong, in "
-        f"{tune.get('groups_with_wrong', 0)} groups) and frozen.",
+        f"Do the checks of a case warn of a wrong class? {found['wrong']} of {measured['slices']} test slices are wrong, in "
+        f"{found['groups_with_wrong']} groups. Measures were chosen, and their weights fitted, on the tune slices "
+        f"({found['tune_wrong']} wrong, in {found['tune_groups_with_wrong']} groups; {len(found['tried_on_tune'])} sets tried), "
+        f"each group left out in turn; chosen: {', '.join(found['chosen']) or 'none beside the confidence'}.",
         "",
-        _row("AUROC for wrong classes", "tune (fitted there)", "test"),
-        _row(*["---"] * 3),
+        _row("AUROC for wrong classes", "test"),
+        _row("---", "---"),
+        _row("the model's own confidence", _cell(found["auroc_confidence"])),
+        _row("confidence and the chosen measures", _cell(found["auroc_together"])),
+        _row("gain", _cell(found["gain"])),
     ]
-    words = {
-        "auroc_confidence": "the model's own confidence",
-        "auroc_doubt": "checks and confidence together",
-        "gain": "gain",
-    }
-    for name, text in words.items():
-        lines.append(_row(text, _cell(tune[name]) if tune else "", _cell(test[name])))
-    for name, figure in test["auroc_of_each"].items():
-        lines.append(_row(f"{name} alone", _cell(tune["auroc_of_each"][name]) if tune else "", _cell(figure)))
+    lines += [_row(f"{name} alone", _cell(figure)) for name, figure in found["auroc_of_each"].items()]
+    lines += ["", _row("tried on left-out tune groups", "AUROC there"), _row("---", "---")]
+    best = sorted(found["tried_on_tune"].items(), key=lambda item: -item[1])[:12]
+    lines += [_row(name, f"{value:.2f}") for name, value in best]
     lines += [
         "",
-        f'"Should not be relied on" is said of {100 * test["refused_of_wrong"]:.0f} % of the wrong and '
-        f"{100 * test['refused_of_right']:.0f} % of the right slices.",
+        f'"Should not be relied on" is said of {100 * found["refused_of_wrong"]:.0f} % of the wrong and '
+        f"{100 * found['refused_of_right']:.0f} % of the right slices.",
     ]
     return lines

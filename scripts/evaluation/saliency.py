@@ -109,6 +109,10 @@ def summary(tune: list[dict[str, Any]], test: list[dict[str, Any]], bundle: Bund
         "gain_by_baseline": {
             kind: by_group(dear, lambda r, k=kind: r["gain_by_baseline"][k]) for kind in first["gain_by_baseline"]
         },
+        "fast_mode": {
+            "ssim": by_group(dear, lambda r: r["fast_ssim"]),
+            "gain_less_exact": by_group(dear, lambda r: r["gain"]["scorecam, fast"] - r["gain"]["scorecam"]),
+        },
         "robustness": each("robustness", dear),
         "attention": {
             kind: {
@@ -126,8 +130,7 @@ def summary(tune: list[dict[str, Any]], test: list[dict[str, Any]], bundle: Bund
                 name: np.percentile([r["checks"][name] for r in right], [5, 10, 50, 90, 95]).round(3).tolist()
                 for name in checks.LIMITS
             },
-            "tune": warning_figures(tune),
-            "test": warning_figures(test),
+            **warning_figures(tune, test),
         },
     }  # fmt: skip
 

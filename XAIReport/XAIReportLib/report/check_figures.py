@@ -27,7 +27,7 @@ CURVES_HEIGHT = 3.5  # inches
 
 def draw_shortcuts(check: SaliencyCheck, path: Path, words: Language) -> Path:
     """Above: what is left of the score when an area is removed. Below: every check with the range that passes."""
-    shares = [(words, check.shares[name]) for name, words in SHARES.items() if name in check.shares]
+    shares = [(what, check.shares[name]) for name, what in SHARES.items() if name in check.shares]
     figures = [(name, value) for name, value in check.figures.items() if name in check.limits]
     row, heads, foot = 0.36, 0.52, 0.4
     height = foot + 2 * heads + row * (len(shares) + len(figures))
@@ -35,10 +35,10 @@ def draw_shortcuts(check: SaliencyCheck, path: Path, words: Language) -> Path:
     bottom = foot + row * len(figures) + heads
     _heading(figure, height - 0.3, height, 'Score against "no lesion" that is left, 0 to 1')
     axes = figure.add_axes((0.48, bottom / height, 0.4, row * len(shares) / height), facecolor=BACKGROUND)
-    for place, (words, value) in enumerate(reversed(shares)):
+    for place, (what, value) in enumerate(reversed(shares)):
         axes.barh(place, value, height=0.6, color=LESION)
         axes.text(value + 0.015, place, score_text(value), color=INK, fontsize=10, va="center")
-        axes.text(-0.02, place, words, color=INK, fontsize=10, va="center", ha="right")
+        axes.text(-0.02, place, what, color=INK, fontsize=10, va="center", ha="right")
     _bare(axes, len(shares))
     _heading(figure, bottom - 0.3, height, "Checks (the band passes)")
     axes = figure.add_axes((0.48, foot / height, 0.4, row * len(figures) / height), facecolor=BACKGROUND)
