@@ -177,6 +177,7 @@ def test_what_was_installed_can_be_removed_and_nothing_else(monkeypatch, open_pa
 
     here = {"numpy", "timm"}
     monkeypatch.setattr(dependencies, "_distributions", lambda: set(here))
+    monkeypatch.setattr(dependencies, "_isInstalled", lambda name: name in here)
     monkeypatch.setattr(dependencies, "megabytes", lambda names: 7.0 * len(list(names)))
     a_host.packaging.unsatisfied = {"nibabel"}
     widget = open_panel(a_worker("ask()\n"))

@@ -110,8 +110,15 @@ def ensure(requirementsPath: str, ask: bool = True) -> None:
 
 def removable() -> list[str]:
     """Names of the packages that XAIReport has brought into this Slicer and that are still there."""
-    here = _distributions()
-    return [name for name in _remembered() if name in here]
+    return [name for name in _remembered() if _isInstalled(name)]
+
+
+def _isInstalled(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def megabytes(names: Iterable[str]) -> float:

@@ -26,14 +26,17 @@ class InstallationSection:
     ) -> None:
         self._ui, self._requirementsPath = ui, requirementsPath
         self._closeWorker, self._onError = closeWorker, onError
+        self._isComplete = False
         ui.removeDownloadsButton.clicked.connect(self._onRemove)
         self.update()
 
     def ensure(self) -> None:
-        """Install what is missing, after asking.
+        """Install what is missing, after asking; looked for once, for it takes a while.
 
         :raises MissingDependencies: with the reason, in one sentence.
         """
+        if self._isComplete:
+            return
         try:
             dependencies.ensure(self._requirementsPath)
         finally:
@@ -45,6 +48,7 @@ class InstallationSection:
             needed, names = dependencies.need(self._requirementsPath), dependencies.removable()
         except dependencies.MissingDependencies as error:
             needed, names = str(error), []
+        self._isComplete = not needed
         self._ui.needLabel.text, self._ui.needLabel.visible = needed, bool(needed)
         self._ui.removeDownloadsButton.enabled = bool(names)
         self._ui.downloadsLabel.text = (
