@@ -15,7 +15,7 @@ for package in ("pyphen", "sacrebleu", "rouge_score"):
     pytest.importorskip(package)
 
 from cases import findings_of  # noqa: E402
-from evaluation import _text_measures, narrators  # noqa: E402
+from evaluation import _text_measures, dialogue, narrators  # noqa: E402
 from XAIReportLib.report import narrative  # noqa: E402
 from XAIReportLib.report.language_models import Choice  # noqa: E402
 
@@ -83,3 +83,10 @@ def test_what_was_not_measured_has_no_figure():
     assert narrators._row("absent", {"cases": 0}) == "| absent | 0 | – | – | – | – | – | – | – | – | – | – | – |"
     stored = {"cases": 1, "bert_score": narrators.BERT_SCORE, "narrators": {}}
     assert "not run" in narrators.section(stored)[-1]
+
+
+def test_questions_are_counted_by_what_they_are_taken_for():
+    asked = [("size", "How big is it?"), ("beyond", "Is it malignant?"), ("beyond", "How big is it?"), ("why", "Poem?")]
+    assert dialogue.understood(asked) == {"questions": 4, "understood": 2, "beyond": 2, "beyond_answered": 1}
+    for file in dialogue.FILES.values():
+        assert len(dialogue.questions(dialogue.TESTS / "language" / file)) > 40

@@ -75,8 +75,8 @@ def section(stored: dict[str, Any]) -> list[str]:
     return [
         "## Dialogue",
         "",
-        "Questions in words of radiologists and referring doctors, written by hand. Those in view served to choose the words "
-        "that are understood; those kept apart did not.",
+        "Questions as a radiologist or a referring doctor may put them, written for this by hand. Those in view served to choose "
+        "the words that are understood; those kept apart did not.",
         "",
         "| questions | number | understood | of them beyond any findings | answered all the same |",
         "| --- | --- | --- | --- | --- |",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import email.utils
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cases import findings_of
 from XAIReportLib import __main__ as command_line
 from XAIReportLib.case import InputError
-from XAIReportLib.report import answers, language_models, narrative, outbound, prices
+from XAIReportLib.report import answers, language_models, narrative, outbound, prices, stream
 from XAIReportLib.report.chat import ChatError, ask
 from XAIReportLib.report.language_models import Choice
 from XAIReportLib.report.servers import Server, server
@@ -158,6 +160,14 @@ def test_a_server_that_keeps_what_it_is_asked_is_told_not_to(scripted):
 def test_a_busy_server_is_asked_again(scripted):
     assert ask(scripted.at("busy"), QUESTION).text
     assert len(scripted.all_sent("busy")) == 3
+
+
+def test_the_pause_that_a_server_asks_for_is_a_number_or_a_date():
+    assert stream._pause("7") == 7
+    assert stream._pause("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    later = email.utils.format_datetime(datetime.now(UTC) + timedelta(seconds=90))
+    assert 80 < stream._pause(later) <= 90
+    assert stream._pause("soon") is None
 
 
 def test_another_model_than_asked_for_is_recorded(scripted):
