@@ -3,20 +3,22 @@
     python scripts/evaluate.py language
 
 False sentences are made by script from true ones, kind by kind (Testing/report/grounding/mutations.py), or written by hand
-(falsehoods.txt); true ones are the template's and paraphrases.txt. The other languages: evaluation/_translated.py. Keeps
-docs/measurements/language.json.
+(falsehoods.txt, unseen/); true ones are the template's, paraphrases.txt and those of unseen/, whose batches were each written
+before the check was run on them; what it did at that first look stands in their heads. The
+other languages: evaluation/_translated.py. Keeps docs/measurements/language.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from XAIReportLib.report.grounding import check_sentence
+from XAIReportLib.report.grounding import Checker
 
 from evaluation import ROOT, _translated, keep, machine
 
@@ -25,27 +27,44 @@ DATA = ROOT / "Testing" / "report" / "grounding"
 
 def verdicts(said: Sequence[tuple[str, str]]) -> dict[str, int]:
     """How many of these sentences got which verdict."""
-    from cases import findings_of
+    from measured import findings_of
 
-    counts = Counter(check_sentence(text, findings_of(case)).verdict for case, text in said)
+    checkers: dict[str, Checker] = {}
+    counts: Counter[str] = Counter()
+    for case, text in said:
+        checker = checkers.setdefault(case, Checker(findings_of(case)))
+        counts[checker.sentence(text).verdict] += 1
     return {verdict: counts[verdict] for verdict in ("supported", "contradicted", "unsupported")}
+
+
+def first_look(text: str) -> dict[str, int]:
+    """What the head of a batch says of the check's first run on it."""
+    found = re.search(r"^# first look: (\d+) true, (\d+) refused; (\d+) false, (\d+) let through$", text, re.MULTILINE)
+    if found is None:
+        raise ValueError(
+            "The head of a batch lacks its line '# first look: N true, N refused; N false, N let through'."
+        )
+    return dict(zip(("true", "refused", "false", "let_through"), map(int, found.groups()), strict=True))
 
 
 def main(argv: list[str] | None = None) -> int:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
     sys.path.insert(0, str(DATA))
-    from mutations import KINDS, mutated, paraphrases, template
+    from mutations import KINDS, batch, batches, mutated, paraphrases, template
 
     began = time.monotonic()
     false = {kind: verdicts(mutated(kind)) for kind in KINDS}
     false["written by hand"] = verdicts(paraphrases(DATA / "falsehoods.txt"))
+    false["batches"] = verdicts([said for path in batches() for said in batch(path, "-")])
     true = {"template": verdicts(template()), "paraphrases": verdicts(paraphrases())}
+    true["batches, after they were looked at"] = verdicts([said for path in batches() for said in batch(path, "+")])
+    looks = {path.stem: first_look(path.read_text(encoding="utf-8")) for path in batches()}
     for name, counts in {**false, **true}.items():
         print(f"{name}: {counts}")
     checked = sum(sum(counts.values()) for counts in (*false.values(), *true.values()))
     milliseconds = round(1000 * (time.monotonic() - began) / checked, 2)
     kept = {"machine": machine(), "milliseconds_per_sentence": milliseconds, "false": false, "true": true}
-    keep("language", {**kept, "languages": _translated.measured()})
+    keep("language", {**kept, "first_looks": looks, "languages": _translated.measured()})
     return 0
 
 
@@ -70,4 +89,17 @@ def section(measured: dict[str, Any]) -> list[str]:
         number = sum(counts.values())
         alarms = number - counts["supported"]
         lines.append(f"| {kind} | {number} | {counts['supported']} | {alarms} ({100 * alarms / number:.1f} %) |")
+    lines += [
+        "",
+        "Unseen batches at first look: each was written before the check was run on it, and then used to improve it, so that only",
+        "the first run on each says how often the check is wrong on sentences that it was not made with.",
+        "",
+        "| batch | true sentences | refused | false sentences | let through |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, look in measured["first_looks"].items():
+        share = 100 * look["refused"] / look["true"]
+        lines.append(
+            f"| {name} | {look['true']} | {look['refused']} ({share:.1f} %) | {look['false']} | {look['let_through']} |"
+        )
     return [*lines, "", *_translated.lines(measured["languages"])]

@@ -1,4 +1,4 @@
-"""False sentences by script: true ones (the template's and paraphrases.txt) with one thing changed, kind by kind."""
+"""False sentences by script: true ones (the template's, paraphrases.txt, unseen/) with one thing changed, kind by kind."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from cases import RECIPES, findings_of
+from cases import RECIPES
+from measured import all_cases, findings_of
 from XAIReportLib.report import narrative
 from XAIReportLib.report.schema import Lesion, Saliency
 from XAIReportLib.report.wording import class_name, method_name
 
 PARAPHRASES = Path(__file__).with_name("paraphrases.txt")
+UNSEEN = Path(__file__).with_name("unseen")  # batches: their lines begin with "+ " where they are true, "- " where not
 Said = tuple[str, str]  # the case's name, the sentence
 
 
@@ -27,14 +29,24 @@ def paraphrases(path: Path = PARAPHRASES) -> list[Said]:
     return said
 
 
+def batch(path: Path, sign: str) -> list[Said]:
+    """The true ("+") or false ("-") sentences of a batch."""
+    return [(case, text[2:]) for case, text in paraphrases(path) if text[:2] == f"{sign} "]
+
+
+def batches() -> list[Path]:
+    return sorted(UNSEEN.glob("*.txt"))
+
+
 @cache
 def template() -> tuple[Said, ...]:
-    return tuple((name, s.text) for name in RECIPES for s in narrative.write(findings_of(name)).sentences)
+    return tuple((name, s.text) for name in all_cases() for s in narrative.write(findings_of(name)).sentences)
 
 
 @cache
 def true_sentences() -> tuple[Said, ...]:
-    return tuple(dict.fromkeys((*template(), *paraphrases())))
+    unseen = (said for path in batches() for said in batch(path, "+"))
+    return tuple(dict.fromkeys((*template(), *paraphrases(), *unseen)))
 
 
 _NEGATED = re.compile(r"\b(not|no|neither|nor|none|nothing|cannot|without|only|never)\b", re.IGNORECASE)
@@ -117,7 +129,7 @@ def region() -> Iterator[Said]:
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\d.]*\w*\.\d)(?!\w)|\b(?:one|two|three)\b", re.IGNORECASE)
 _WORDS = {"one": "two", "two": "three", "three": "four"}
 _BOUND = re.compile(
-    r"(more|less|smaller|higher|fewer|above|below) than|not exceed|scored below|scored above|at least|level",
+    r"(more|less|smaller|higher|fewer|above|below) than|not exceed|\bbelow\b|\babove\b|at least|level",
     re.IGNORECASE,
 )
 
@@ -178,7 +190,9 @@ def unit() -> Iterator[Said]:
 
 _CLASSES = ("glioma", "meningioma", "pituitary tumour")
 _SYMMETRIC = re.compile(
-    r"\bknows?\b|could not be separated|do not separate|set aside|differ by|class set|\bscores of\b", re.IGNORECASE
+    r"\bknown?s?\b|distinguish|both (?:scored )?below|"
+    r"could not be separated|do not separate|set aside|differ by|class set|\bscores of\b",
+    re.IGNORECASE,
 )
 
 
@@ -194,7 +208,9 @@ def class_() -> Iterator[Said]:
                 if other != named[0]:
                     yield case, _renamed(text, {named[0]: other})
         if len(named) == 2 and not re.search(
-            r"\bnot\b|Neither|neither|between|differ|slightly|set aside|class set|separated|both scored", text
+            r"\bnot\b|Neither|neither|between|differ|slightly|set aside|class set|separated|"
+            r"both scored|both below|similar|equal|close",
+            text,
         ):
             yield case, _renamed(text, {named[0]: named[1], named[1]: named[0]})
         if len(named) == 3 and not _SYMMETRIC.search(text):

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from cases import RECIPES, findings_of
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from mutations import KINDS, mutated, paraphrases, template
+from measured import all_cases, findings_of
+from mutations import KINDS, batch, batches, mutated, paraphrases, template
 from wild_findings import wild_findings
 from XAIReportLib import __main__ as command_line
 from XAIReportLib.report import narrative
@@ -20,6 +20,7 @@ from XAIReportLib.report.wording import RESEARCH_USE
 
 FALSEHOODS = Path(__file__).with_name("falsehoods.txt")
 MOST_FALSE_ALARMS = 0.02
+MOST_FALSE_ALARMS_OF_BATCHES = 0.06  # after they were looked at; at first look it was more, see docs/results.md
 
 
 def _verdict(said: tuple[str, str]) -> str:
@@ -37,6 +38,17 @@ def test_no_mutated_sentence_is_supported(kind):
 
 def test_no_falsehood_written_by_hand_is_supported():
     assert [said for said in paraphrases(FALSEHOODS) if _verdict(said) == "supported"] == []
+
+
+@pytest.mark.parametrize("path", batches(), ids=lambda path: path.stem)
+def test_no_false_sentence_of_a_batch_is_supported(path):
+    assert [said for said in batch(path, "-") if _verdict(said) == "supported"] == []
+
+
+def test_nearly_every_true_sentence_of_the_batches_is_supported():
+    everyone = [said for path in batches() for said in batch(path, "+")]
+    alarms = [said for said in everyone if _verdict(said) != "supported"]
+    assert len(alarms) <= MOST_FALSE_ALARMS_OF_BATCHES * len(everyone), alarms
 
 
 def test_a_sentence_about_another_case_is_supported_only_where_nothing_in_it_is_about_a_place_or_a_size():
@@ -151,7 +163,7 @@ def test_a_warning_may_be_quoted_but_not_when_it_breaks_the_rules_of_wording():
 
 
 def test_every_case_says_that_it_is_for_research_only():
-    for case in RECIPES:
+    for case in all_cases():
         assert check_sentence(RESEARCH_USE, findings_of(case)).verdict == "supported"
 
 
@@ -165,7 +177,7 @@ WORDS = sorted(" ".join(words) for rows in entries().values() for words, _, _ in
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    st.sampled_from(sorted(RECIPES)),
+    st.sampled_from(sorted(all_cases())),
     st.lists(
         st.sampled_from(
             [*WORDS, "0.89", "4.45 ml", "41.6 %", "two", "glioma", "(", ")", ",", ";", ":", "-", "60 x 70 mm"]
@@ -188,7 +200,7 @@ def test_any_text_gets_a_verdict_and_hardly_any_is_read(text):
 # --- in the pipeline and on the command line --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", RECIPES)
+@pytest.mark.parametrize("case", all_cases())
 def test_the_narrative_carries_the_outcome_of_every_sentence(case):
     found = findings_of(case)
     story = narrative.checked(narrative.write(found), found)

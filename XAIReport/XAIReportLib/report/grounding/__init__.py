@@ -1,10 +1,13 @@
 """The grounding check: whether a text says only what the findings of a case hold, whoever wrote it.
 
 check.py        check_text and check_sentence: the verdict on each sentence (Checker: on many texts of one case)
-words.en.txt    the English that can be read; vocabulary.py adds the names of the case
+words.en.txt    the English that can be read; vocabulary.py adds the names of the case, and words.*.en.txt those of one subject
+numerals.py     numbers as they are written
 phrases.py      from words to mentions (mentions.py): numbers with units, lesions, regions with a side
 claims.py       clauses, what "it" stands for, negation, claims
 numbers.py      readers of numbers: counts.py, sizes.py, shares.py, scores.py; facts.py compares
+shape.py        readers of diameters and the midline, near.py of distances, checked.py of the heat maps' checks
+edited.py       readers of a reader's edit, changed.py of changed images
 places.py       readers of sides and regions, classes.py of classes, statements.py of everything else
 """
 

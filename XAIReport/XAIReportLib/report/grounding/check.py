@@ -18,7 +18,7 @@ from ..changes import changes
 from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT, Passage
 from ..places import TABLE_HOLDS, called, heat_map_check, numbered, reader_edit
 from ..schema import Findings, Part
-from . import classes, numbers, places, statements
+from . import changed, checked, classes, edited, near, numbers, places, shape, statements
 from .claims import Claim, Clause, Context, clauses
 from .mentions import Mention
 from .vocabulary import Vocabulary, plain
@@ -30,11 +30,17 @@ _FREE = frozenset({"tell", "neutral", "verb", "do", "sep", "model", "score", "cl
 _MARKS = frozenset(",.()-/\"'!=:;")
 _ABBREVIATIONS = ("e.g.", "i.e.", "vs.", "approx.", "no.", "ca.", "cf.")
 _OPENING = re.compile(r"^(?:Warning|Reason|Note): ")
+# What may be said to be due: it is about how the text is to be read.
+_MAY_BE = (
+    r"relied|noted|kept in mind|used (?:only )?for research|"
+    r"(?:regarded|considered|treated|understood|taken|read|interpreted|seen) (?:only )?(?:as|to be) approximate"
+)
 # Read before anything else: words that turn a statement into one about certainty, cause, time or advice.
 _NEVER = re.compile(
     r"\b(?:certain\w*|sure(?:ly)?|doubt\w*|evident\w*|obvious\w*|unequivocal\w*|presum\w*|possibly|perhaps|confiden\w*|proven|"
     r"proves?|prior|previous\w*|earlier|since last|led (?:to|the)|leads? (?:to|the model)|unchanged|new(?:ly)?|recurren\w*|"
-    r"histor\w*|symptom\w*|patient reports|years?|follow-up|recommend\w*|advis\w*|should be (?!relied)|must be|require\w*|"
+    rf"histor\w*|symptom\w*|patient reports|years?|follow-up|recommend\w*|advis\w*|should be (?!{_MAY_BE})|must be|require\w*|"
+    r"(?<!is )(?<!was )(?<!are )(?<!were )(?<!been )given (?:its|the|that|their|this|how)|"
     r"dose\w*|medication|steroid\w*|chemo\w*|radio\w*|observation)\b",
     re.IGNORECASE,
 )
@@ -122,8 +128,8 @@ def _quotes(findings: Findings) -> set[str]:
 
 
 def recited(findings: Findings) -> Iterator[str]:
-    """The template's own sentences for these findings on subjects that are not read claim by claim: shape and distances,
-    changed images, the checks of the heat maps, a reader's edit. In any other words they are unsupported."""
+    """The template's own sentences for these findings on shape and distances, changed images, the checks of the heat maps
+    and a reader's edit, whatever names of the findings stand in them. In other words they are read claim by claim."""
     for passage in _recited_passages(findings):
         yield passage.text
         if passage.instead:
@@ -168,14 +174,21 @@ def _checked(
             text=sentence, verdict="unsupported", reason="A question states nothing that can be checked."
         )
     names = (findings.model.data_set, findings.model.name)
+    context.outside, context.shift, context.last, context.landmark = False, False, "", None
     never = _never(sentence, findings, names)
     mentions = vocabulary.mentions(_without_edit_marks(sentence, findings))
-    if sum(m.kind not in ("neutral", "mark") or m.text.lower() in ("it", "they", "it is") for m in mentions) < 2:
+    if sum(_weight(m) for m in mentions) < 2:
         return CheckedSentence(text=sentence, verdict="unsupported", reason="Nothing in it can be checked.")
-    parts = clauses(findings, mentions, context)
+    if changed.about(mentions):
+        parts = changed.read(findings, mentions, context)
+        never = [word for word in never if word.lower() not in ("unchanged", "led to its", "led to the", "led to")]
+    else:
+        parts = clauses(findings, mentions, context)
     for clause in parts:
         _read(clause)
         _remember(clause)
+    if changed.about(mentions):
+        changed.only_of_the_answer(parts)
     for causal in _causes(parts):
         never.append(causal)
     claims = [claim for clause in parts for claim in clause.claims]
@@ -185,6 +198,15 @@ def _checked(
         claims=tuple(CheckedClaim(kind=c.kind, text=c.text, holds=c.holds) for c in claims),
         **_verdict(claims, unread, never),
     )
+
+
+def _weight(mention: Mention) -> int:
+    """How much a mention may claim: a region with its side two things, a word that only joins nothing."""
+    if mention.kind in ("region", "lobe") and mention.side is not None:
+        return 2
+    if mention.value in ("planes fully",):
+        return 2
+    return int(mention.kind not in ("neutral", "mark") or mention.text.lower() in ("it", "they", "it is"))
 
 
 def _without_edit_marks(sentence: str, findings: Findings) -> str:
@@ -200,7 +222,14 @@ def _without_edit_marks(sentence: str, findings: Findings) -> str:
 
 def _never(sentence: str, findings: Findings, names: tuple[str, ...]) -> list[str]:
     text = plain(sentence)
-    for allowed in ("not for diagnosis", "for diagnosis", "does not exclude one", "due to", "because"):
+    for allowed in (
+        "does not rule out (?:one|a lesion)",
+        "not for diagnosis",
+        "for diagnosis",
+        "does not exclude one",
+        "due to",
+        "because",
+    ):
         text = re.sub(rf"\b{allowed}\b", " ", text, flags=re.IGNORECASE)
     text = re.sub(r"(?i)\bdiagnos(?:is|tic)\b|\bfunction(?:al)?\b", " ", text)
     text = re.sub(r"(?i)pituitary tumou?rs?", " ", text)
@@ -209,6 +238,10 @@ def _never(sentence: str, findings: Findings, names: tuple[str, ...]) -> list[st
 
 
 def _read(clause: Clause) -> None:
+    edited.read(clause)
+    checked.read(clause)
+    shape.read(clause)
+    near.read(clause)
     numbers.read(clause)
     classes.read(clause)
     places.read(clause)
@@ -218,6 +251,10 @@ def _read(clause: Clause) -> None:
 def _remember(clause: Clause) -> None:
     """What "it" means in the next clause."""
     context = clause.context
+    context.shift = context.shift or any(c.kind == "midline shift" for c in clause.claims)
+    context.last = clause.claims[-1].kind if clause.claims else context.last
+    context.landmark = next((m for m in reversed(clause.mentions) if m.kind == "landmark"), context.landmark)
+    context.outside = context.outside or any(c.kind == "outside share" and c.holds for c in clause.claims)
     for i, mention in enumerate(clause.mentions):
         if mention.kind == "lesion":
             lesions = clause.lesions_at(i)
@@ -225,8 +262,8 @@ def _remember(clause: Clause) -> None:
                 context.lesions, context.subject = lesions, "lesion"
         elif mention.kind == "map":
             methods = clause.maps_at(i)
-            if methods and len(methods) == 1:
-                context.map, context.subject = methods[0], "map"
+            if methods:
+                context.map, context.subject = (methods[0] if len(methods) == 1 else None), "map"
         elif mention.kind == "class":
             context.label = mention.value
 
@@ -235,8 +272,13 @@ def _causes(parts: list[Clause]) -> Iterator[str]:
     """ "because", "so" and "as" may join only what is said of the analysis itself."""
     for before, clause in zip([None, *parts], parts, strict=False):
         if clause.causal:
-            claims: list[Claim] = [*(before.claims[-1:] if before else []), *clause.claims]
-            if not clause.claims or not all(claim.process for claim in claims):
+            led = before.claims[-1:] if before else []
+            fits = all(claim.process or claim.kind == "suggestion" for claim in led)
+            if (
+                not clause.claims
+                or not fits
+                or not all(c.process or c.kind in ("score", "rank") for c in clause.claims)
+            ):
                 yield "a cause"
 
 

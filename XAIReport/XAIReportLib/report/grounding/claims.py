@@ -8,7 +8,7 @@ the sentence unsupported, and so does a sentence without a claim.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..schema import Findings, Lesion, Saliency
 from .mentions import Mention
@@ -35,6 +35,10 @@ class Context:
     map: str | None = None
     label: str | None = None
     subject: str = "lesion"  # or "map", whichever came last
+    landmark: Mention | None = None  # the atlas position that was spoken of last
+    last: str = ""  # the kind of this sentence's last claim
+    shift: bool = False  # whether this sentence speaks of the midline shift
+    outside: bool = False  # whether this sentence gave the share outside the named regions
 
 
 @dataclass
@@ -46,6 +50,7 @@ class Clause:
     context: Context
     causal: bool = False
     negated: bool = False
+    twice: bool = False  # whether two negations stood over the claim that was looked at last
     claims: list[Claim] = field(default_factory=list)
 
     # --- looking at mentions ---------------------------------------------------------------------------------------
@@ -109,7 +114,7 @@ class Clause:
         """How many negations stand over a claim whose words are at ``places``; they are read by this."""
         last, depth = max(places), self.mentions[places[0]].depth
         count = int(self.negated)
-        seen = False
+        seen, plain = False, count
         for i in self.of("neg"):
             mention = self.mentions[i]
             if i > last or mention.depth < depth or self._ended(i, last):
@@ -125,6 +130,8 @@ class Clause:
             seen = True
             mention.read = True
             count += 1
+            plain += mention.value != "next"
+        self.twice = plain > 1
         return count
 
     def _is_next(self, negation: int, places: Sequence[int]) -> bool:
@@ -154,7 +161,10 @@ class Clause:
 
         ``exact``: a number that is denied ("not 3 ml") says nothing that the findings hold.
         """
-        denied = self.negations(*places) % 2 == 1
+        negations = self.negations(*places)
+        denied = negations % 2 == 1
+        if self.twice:
+            holds = None  # "not not", "not without": not read
         if denied:
             holds = (None if exact and holds is False else not holds) if holds is not None else None
         for place in places:
@@ -196,8 +206,8 @@ class Clause:
         """The masks that a mention of a lesion or a map means; without a mention, what was spoken of last."""
         found = self.findings
         if index is None:
-            if self.context.subject == "map" and self.context.map:
-                return [s for s in found.saliency if s.method == self.context.map]
+            if self.context.subject == "map":
+                return [s for s in found.saliency if s.method == self.context.map] or None
             lesions = self.context.lesions or ((0,) if len(found.lesions) == 1 else None)
             return None if lesions is None else [found.lesions[i] for i in lesions]
         if self.mentions[index].kind == "map":
@@ -248,10 +258,13 @@ def clauses(findings: Findings, mentions: Iterable[Mention], context: Context) -
             continue
         if mention.kind == "neg" and mention.value == "whole":
             continue
-        if mention.text.lower() == "as" and _apposition(mentions[i + 1 :]):
+        if mention.text.lower() == "as" and _apposition(mentions[i + 1 :], i == 0):
             result[-1].mentions.append(Mention("neutral", "", mention.text, mention.depth))
         elif mention.kind == "boundary":
+            spoken = next((m for m in reversed(result[-1].mentions) if m.kind not in ("mark", "neutral")), None)
             result.append(Clause(findings, [], context, causal=mention.value == "cause", negated=whole))
+            if mention.text.lower() == "which" and spoken is not None and spoken.kind in _RELATIVE:
+                result[-1].mentions.append(replace(spoken, read=True, depth=mention.depth))
             if mention.text.lower().startswith("and ") and mention.text.lower() not in (
                 "and it",
                 "and they",
@@ -269,21 +282,51 @@ def clauses(findings: Findings, mentions: Iterable[Mention], context: Context) -
                     else "verb"
                 )
                 result[-1].mentions.append(Mention(kind, "overlap" if kind == "quantity" else "", verb, mention.depth))
-        elif (mention.text == ";" and mention.depth == 0) or (mention.text == ":" and _complete(result[-1].mentions)):
+        elif (
+            (
+                mention.text.lower() == "and"
+                and mention.depth == 0
+                and _new_predicate(result[-1].mentions, mentions[i + 1 :])
+            )
+            or (mention.text == ";" and mention.depth == 0)
+            or (mention.text == ":" and _complete(result[-1].mentions))
+        ):
             result.append(Clause(findings, [], context, negated=whole))
         else:
             result[-1].mentions.append(mention)
     return [clause for clause in result if clause.mentions]
 
 
-def _apposition(after: list[Mention]) -> bool:
-    """ "as the runner-up", "as its suggestion": not a cause."""
+_RELATIVE = ("region", "lobe", "lesion", "map", "outside")
+_SUBJECTS = ("class", "lesion", "map", "suggest", "classes", "score", "model")
+
+
+def _new_predicate(before: list[Mention], after: list[Mention]) -> bool:
+    """Whether an "and" joins two statements, each with its own subject and verb."""
+    rest = [m for m in after if m.kind not in ("neutral", "which", "side", "neg", "number", "mark")]
+    end = next((n for n, m in enumerate(rest) if m.kind in ("sep", "boundary")), len(rest))
+    first = rest[:end]
+    if not first or first[0].kind not in _SUBJECTS or not any(m.kind == "verb" for m in before):
+        return False
+    return any(m.kind in ("verb", "modal", "do") for m in first[1:])
+
+
+def _apposition(after: list[Mention], first: bool) -> bool:
+    """ "as the runner-up", "classified as glioma with a score of 0.9": not a cause, for no predicate follows."""
     following = next((m for m in after if m.kind != "neutral"), None)
-    return following is not None and following.kind in ("rank", "suggest", "classes")
+    if following is None or following.kind in ("rank", "suggest", "classes"):
+        return following is not None
+    if following.kind != "class":
+        return False
+    ends = next((n for n, m in enumerate(after) if m.kind == "boundary" or m.text in (";", ":", ",")), len(after))
+    return not first and not any(m.kind in ("verb", "do", "neg", "modal", "cue") for m in after[:ends])
 
 
 def _complete(before: list[Mention]) -> bool:
     """Whether what stands before a colon says something by itself, rather than naming what comes after it."""
     return any(
-        m.kind in ("verb", "do", "suggest") or (m.kind == "number" and m.value not in ("count", "word")) for m in before
+        m.kind in ("verb", "do", "suggest")
+        or (m.kind == "cue" and m.value == "rely")
+        or (m.kind == "number" and m.value not in ("count", "word"))
+        for m in before
     )

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from ..schema import Lesion
-from .claims import Clause
+from .claims import Claim, Clause
 from .facts import joined
 from .mentions import Mention
 from .scores import ranked
+
+MUCH = 0.2  # a difference of scores that may be called much
 
 
 def read(clause: Clause) -> None:
     """Everything that a clause says of classes, and comparisons of lesions and heat maps."""
     _known(clause)
     _compared(clause)
+    _trails(clause)
     _ranks(clause)
+    _nor_those(clause)
     _class_set(clause)
     _separated(clause)
     _suggested(clause)
@@ -28,6 +32,7 @@ def _known(clause: Clause) -> None:
     if know is None or not named:
         return
     only = clause.of("only")
+    clause.read(*(m for m in clause.of("modal") if 0 < know - m <= 3))
     same = {clause.mentions[c].value for c in named} == set(clause.findings.model.classes)
     clause.state("classes", same, know, *named, *only, process=True)
 
@@ -41,6 +46,9 @@ def _compared(clause: Clause) -> None:
         versus = next((j for j in clause.of("sep") if clause.mentions[j].text.lower().startswith("compared")), None)
         if versus is not None and len(classes) == 2 and i > classes[-1] > classes[0] > versus:
             before, after = classes[1:], classes[:1]  # "compared with A, B has the higher score"
+        noun = clause.mentions[i + 1] if i + 1 < len(clause.mentions) else None
+        if versus is None and after and noun is not None and noun.kind == "score" and not _than(clause, i, after[0]):
+            sign = -sign  # "glioma scored 0.9, with lower scores for the others": it is they that are lower
         if not before and clause.context.label and after:
             clause.mentions.insert(0, Mention("class", clause.context.label, ""))
             _compared(clause)
@@ -49,10 +57,19 @@ def _compared(clause: Clause) -> None:
             _scores_compared(clause, i, before, after, sign)
         elif not classes:
             _masks_compared(clause, i, sign)
+    _alike(clause)
+    _higher_dice(clause)
     than = next((i for i in clause.of("sep") if clause.mentions[i].text.lower() == "than"), None)
     better = [i for i in clause.of("slight") if clause.mentions[i].text.lower() in _BETTER]
     maps = clause.of("map")
     named = [m for m in maps if clause.mentions[m].value not in ("any", "many", "both")]
+    worse = [i for i in clause.of("slight") if clause.mentions[i].text.lower() in _WORSE]
+    if than is None and worse and len(named) == 1 and len(clause.findings.saliency) > 1:
+        least = min(clause.findings.saliency, key=lambda s: s.dice_with_lesion or 0).method
+        well = [i for i in clause.of("much") if clause.mentions[i].text.lower().startswith("well")]
+        clause.state("comparison", clause.mentions[named[0]].value == least, *worse, named[0], *well)
+    if than is not None and worse and len(maps) == 2 and maps[0] < than < maps[1]:
+        _dice_compared(clause, maps, -1, [*worse, *(p for p in (clause.cue("agree", "overlap"),) if p is not None)])
     if than is None and better and len(named) == 1 < len(maps) and clause.findings.saliency:
         best = max(clause.findings.saliency, key=lambda s: s.dice_with_lesion or 0).method
         cues = [p for p in (clause.cue("agree", "overlap"),) if p is not None]
@@ -61,6 +78,34 @@ def _compared(clause: Clause) -> None:
         _dice_compared(clause, maps, 1, [*better, *(p for p in (clause.cue("agree", "overlap"),) if p is not None)])
 
 
+def _higher_dice(clause: Clause) -> None:
+    """ "of the two heat maps, ScoreCAM has the higher Dice"."""
+    named = [m for m in clause.of("map") if clause.mentions[m].value not in ("any", "many", "both")]
+    dice, two = clause.cue("dice", "overlap"), len(clause.findings.saliency) == 2
+    for i in clause.of("compare", unread=True):
+        text = clause.mentions[i].text.lower()
+        if two and dice is not None and len(named) == 1 and text in ("the higher", "the lower", "higher", "lower"):
+            order = sorted(clause.findings.saliency, key=lambda s: s.dice_with_lesion or 0)
+            best = order[-1 if "higher" in text else 0].method
+            clause.state("comparison", clause.mentions[named[0]].value == best, i, *clause.of("map"))
+
+
+ALIKE = 0.05  # scores that differ by less may be called similar
+
+
+def _alike(clause: Clause) -> None:
+    """ "glioma and meningioma received similar scores"."""
+    cue, named = clause.cue("similar"), clause.of("class")
+    scores = [clause.findings.prediction.scores.get(clause.mentions[c].value) for c in named]
+    if cue is not None and len(named) == 2 and None not in scores and (clause.of("score") or clause.of("number")):
+        clause.state("comparison", abs(scores[0] - scores[1]) < ALIKE, cue, *named)
+
+
+def _than(clause: Clause, a: int, b: int) -> bool:
+    return any("than" in m.text.lower() or "compared" in m.text.lower() for m in clause.mentions[a:b])
+
+
+_WORSE = ("less well", "less closely", "less strongly", "less")
 _BETTER = ("better", "more", "more closely", "more strongly")
 
 
@@ -74,13 +119,14 @@ def _scores_compared(clause: Clause, i: int, before: list[int], after: list[int]
     while len(before) > len(first) and joined(clause, before[-len(first) - 1], first[0]):
         first.insert(0, before[-len(first) - 1])
     slight = [j for j in clause.of("slight") if clause.mentions[j].text.lower() not in _BETTER]
+    much = clause.of("much")
     everyone = [j for j in clause.of("which") if clause.mentions[j].value in ("all", "both")]
     for left in first:
         differences = [
             sign * (scores.get(clause.mentions[left].value, 0) - scores.get(clause.mentions[c].value, 0)) for c in group
         ]
-        holds = bool(scores) and all(0 < d <= (0.1 if slight else 1) for d in differences)
-        clause.state("comparison", holds, i, left, *group, *slight, *everyone)
+        holds = bool(scores) and all((MUCH if much else 0) < d <= (0.1 if slight else 1) for d in differences)
+        clause.state("comparison", holds, i, left, *group, *slight, *much, *everyone)
 
 
 def _masks_compared(clause: Clause, i: int, sign: int) -> None:
@@ -95,14 +141,22 @@ def _masks_compared(clause: Clause, i: int, sign: int) -> None:
             sizes = [next((s.mask_voxels for s in clause.masks(m) or []), None) for m in maps]
             known = None not in sizes
             volume = clause.cue("volume")
-            places = [i, *maps, *([volume] if volume is not None else [])]
-            clause.state("comparison", sign * (sizes[0] - sizes[1]) > 0 if known else None, *places)
+            much = clause.of("much")
+            places = [i, *maps, *([volume] if volume is not None else []), *much]
+            clause.state("comparison", larger(sizes, sign, bool(much)) if known else None, *places)
         return
     if len(lesions) == 2 and lesions[0] < i < lesions[1]:
         sizes = [[lesion.voxels for lesion in clause.masks(m) or [] if isinstance(lesion, Lesion)] for m in lesions]
         known = all(len(size) == 1 for size in sizes)
-        holds = sign * (sizes[0][0] - sizes[1][0]) > 0 if known else None
-        clause.state("comparison", holds, i, *lesions)
+        much = clause.of("much")
+        holds = larger([size[0] for size in sizes], sign, bool(much)) if known else None
+        clause.state("comparison", holds, i, *lesions, *much)
+
+
+def larger(sizes: list[float], sign: int, much: bool) -> bool:
+    """Whether the first is larger (sign 1) or smaller (-1) than the second, "much" by half of it or more."""
+    first, second = sizes if sign > 0 else sizes[::-1]
+    return first > second and (not much or first >= 1.5 * second)
 
 
 def _dice_compared(clause: Clause, maps: list[int], sign: int, places: list[int]) -> None:
@@ -137,11 +191,34 @@ def _ranks(clause: Clause) -> None:
         _ranked(clause, i, clause.mentions[place].value, place)
 
 
+def _gap(clause: Clause, a: int, b: int) -> float:
+    """How far the class at place ``a`` of the order is ahead of that at place ``b``."""
+    order, scores = ranked(clause), clause.findings.prediction.scores
+    return scores[order[a]] - scores[order[b]]
+
+
+def _trails(clause: Clause) -> None:
+    """ "meningioma trails far behind": it is not the first, and how far it is from it."""
+    named, order = clause.of("class"), ranked(clause)
+    for i in clause.of("trails"):
+        if len(named) == 1 and len(order) > 1:
+            label = clause.mentions[named[0]].value
+            gap = clause.findings.prediction.scores[order[0]] - clause.findings.prediction.scores.get(label, 1.0)
+            holds = gap > (MUCH if clause.mentions[i].value == "far" else 0)
+            clause.state("comparison", holds, i, named[0])
+
+
 def _ranked(clause: Clause, i: int, label: str, place: int | None = None) -> None:
     order = ranked(clause)
     wanted = {"1": 0, "2": 1, "-1": -1}[clause.mentions[i].value]
     holds = bool(order) and order[wanted] == label
-    clause.state("rank", holds, i, *([place] if place is not None else []))
+    much = [j for j in clause.of("much") if 0 < i - j <= 2]
+    if holds and wanted == 0 and much:
+        holds = _gap(clause, 0, 1) >= MUCH
+    closely = [j for j in clause.of("grade") if j == i - 1 and clause.mentions[j].text.lower() == "closely"]
+    if holds and wanted == 1 and closely:
+        holds = _gap(clause, 0, 1) <= 0.1
+    clause.state("rank", holds, i, *much, *(closely if wanted == 1 else []), *([place] if place is not None else []))
 
 
 def _class_set(clause: Clause) -> None:
@@ -149,6 +226,16 @@ def _class_set(clause: Clause) -> None:
         clause.mentions.insert(0, Mention("class", clause.context.label, "", read=True))
     aside = clause.cue("aside")
     named = clause.of("class")
+    if aside is not None and clause.of("which", value="other") and clause.of("classes"):
+        _others_aside(clause, aside)
+        return
+    if aside is not None and not named and (two := clause.of("rank", value="two")) and len(ranked(clause)) > 1:
+        members = set(ranked(clause)[:2])
+        kept = set(clause.findings.prediction.class_set)
+        holds = False if members <= kept else True if not members & kept else None
+        clause.read(*(m for m in clause.of("modal") if 0 < aside - m <= 3))
+        clause.state("class set", holds, aside, *two, *clause.of("classes"))
+        return
     if aside is None or not named:
         return
     if not clause.findings.prediction.class_set:
@@ -159,7 +246,7 @@ def _class_set(clause: Clause) -> None:
     if "aside" in clause.mentions[aside].text.lower():
         clause.read(*(m for m in clause.of("modal") if 0 < aside - m <= 3))
     setting = "set aside" in clause.mentions[aside].text.lower()
-    only = clause.of("only")
+    only = [*clause.of("only"), *clause.of("quantifier", value="all")]
     exact = bool(only) or any(
         m.text.lower() in ("are", "contains", "holds", "comprises", "is") and m.kind == "verb" for m in clause.mentions
     )
@@ -193,8 +280,41 @@ def _class_set(clause: Clause) -> None:
     clause.state("class set", holds, aside, *named, *only)
 
 
+def _nor_those(clause: Clause) -> None:
+    """ "(the class set holds meningioma) but neither glioma nor pituitary tumour"."""
+    named = clause.of("class", unread=True)
+    bare = [m.kind for m in clause.mentions if m.kind not in ("neutral", "mark", "sep")]
+    if clause.context.last == "class set" and "neg" in bare and named and set(bare) == {"neg", "class"}:
+        members = set(clause.findings.prediction.class_set)
+        clause.read(*clause.of("neg"), *named)
+        clause.claims.append(Claim("class set", "neither", not members & {clause.mentions[c].value for c in named}))
+
+
+def _others_aside(clause: Clause, aside: int) -> None:
+    """ "the two other classes can be set aside"."""
+    label, set_ = clause.context.label or clause.findings.prediction.label, clause.findings.prediction.class_set
+    rest = [c for c in clause.findings.model.classes if c != label]
+    counted = [i for i in clause.of("number") if clause.mentions[i].value == "word"]
+    right = all(clause.mentions[i].number.value == len(rest) for i in counted)
+    holds = (
+        right and not set(rest) & set(set_)
+        if label is not None and set_ and "set aside" in clause.mentions[aside].text
+        else None
+    )
+    if "cannot" in clause.mentions[aside].text:
+        holds = None
+    clause.read(*(m for m in clause.of("modal") if 0 < aside - m <= 3))
+    clause.state("class set", holds, aside, *clause.of("which", value="other"), *counted)
+
+
 def _separated(clause: Clause) -> None:
     cue = clause.cue("separate")
+    close = clause.cue("inseparable")
+    if close is not None and len(clause.of("class")) == 2:
+        members = {clause.mentions[c].value for c in clause.of("class")}
+        holds = members <= set(clause.findings.prediction.class_set)
+        clause.state("separation", holds, close, *clause.of("class"), process=True)
+        return
     named = clause.of("class")
     if cue is None or len(named) != 2:
         return

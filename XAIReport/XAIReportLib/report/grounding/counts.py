@@ -91,10 +91,16 @@ def planes(clause: Clause, i: int) -> bool:
         and clause.mentions[j].depth == clause.mentions[i].depth
     ]
     agree = clause.cue("agree")
+    class_ = next(iter(clause.of("class")), None)
+    if agree is None and class_ is not None:
+        agree = next(iter(clause.of("suggest")), None)
     named = clause.mentions[plane].value == "planes" and len(numbers) == 2
     if (agree is None and not named) or i not in numbers:
         return False
     value = clause.mentions[numbers[0]].number.value
+    denied = clause.negations(*numbers[:2], plane, agree if agree is not None else plane) % 2 == 1
+    if denied and len(numbers) == 2:
+        value = clause.mentions[numbers[1]].number.value - value  # "one of the three does not agree"
     everyone = [j for j in clause.of("which") if clause.mentions[j].value in ("all", "both")]
     if len(numbers) == 2:
         whole = clause.mentions[numbers[1]].number.value
@@ -104,7 +110,33 @@ def planes(clause: Clause, i: int) -> bool:
     else:
         holds = agreement is not None and value == 3 and agreement > 0.999
     clause.read(*clause.of("only"))
+    if class_ is not None and agree is not None and class_ > agree:  # "two of the three planes support glioma"
+        same = clause.mentions[class_].value == clause.findings.prediction.label
+        holds = holds and same if clause.findings.prediction.label else None
+        clause.read(class_)
+    fully = [j for j in clause.of("quantifier", unread=True) if clause.mentions[j].value == "all"]
+    if len(numbers) == 1 and agreement is not None and denied is (agreement < 0.999):
+        clause.read(*fully)
+    if len(numbers) == 1 and value != 3 and denied:
+        holds = None
+    if denied and len(numbers) == 2:
+        holds = not holds
     clause.state("planes", holds, *numbers[:2], plane, *([agree] if agree is not None else []), *everyone)
+    return True
+
+
+def regions(clause: Clause, i: int) -> bool:
+    """ "the lesion overlaps three named regions": as many as its table names."""
+    following = next((m for m in clause.mentions[i + 1 :] if m.kind != "neutral"), None)
+    number = clause.mentions[i].number
+    if number.unit or clause.mentions[i].value != "word" or following is None or following.value != "regions":
+        return False
+    masks = clause.masks(clause.attached(i, ENTITIES, prefer_before=True))
+    mask = masks[0] if masks is not None and len(masks) == 1 else None
+    named = None if mask is None else len([row for row in mask.regions if row.lobe != "other"])
+    place = clause.attached(i, ENTITIES, prefer_before=True)
+    holds = None if named is None else named == number.value
+    clause.state("region", holds, i, *([place] if place is not None else []), *clause.of("cue", value="regions")[:1])
     return True
 
 
@@ -119,9 +151,28 @@ def class_count(clause: Clause, i: int) -> bool:
     ):
         clause.state("count", clause.mentions[i].number.value == len(clause.findings.prediction.scores), i)
         return True
+    other = (
+        bool(following)
+        and following[0].kind == "which"
+        and following[0].value == "other"
+        and following[-1].kind == "classes"
+    )
+    if other and not clause.mentions[i].number.unit and not clause.has("aside"):
+        clause.state("count", clause.mentions[i].number.value == len(clause.findings.model.classes) - 1, i)
+        return True
+    if other and clause.has("aside"):
+        return True  # read with the class set
     if not following or following[0].kind != "classes" or clause.mentions[i].number.unit:
         return False
     aside = clause.has("aside")
+    plain_set = clause.cue("aside") if aside else None
+    if plain_set is not None and "set aside" in clause.mentions[plain_set].text.lower():
+        kept = len(clause.findings.prediction.class_set)
+        denied = bool(clause.of("neg")) or "cannot" in clause.mentions[clause.cue("aside")].text
+        right = clause.mentions[i].number.value == (kept if denied else len(clause.findings.model.classes) - kept)
+        clause.read(*clause.of("only"))
+        clause.state("count", not right if clause.negations(i, plain_set) % 2 else right, i, plain_set)
+        return True
     count = len(clause.findings.prediction.class_set) if aside else len(clause.findings.model.classes)
     places = [clause.cue("aside")] if aside else []
     clause.state("count", clause.mentions[i].number.value == count, i, *places)

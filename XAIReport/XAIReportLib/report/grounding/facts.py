@@ -25,7 +25,9 @@ def agrees(number: Number, fact: float) -> bool:
     if math.isnan(value):
         return False
     if number.bound:
-        return {">": fact > value, "<": fact < value, ">=": fact >= value, "<=": fact <= value}[number.bound]
+        far = number.unit in ("mm", "ml") and not value / 10 <= fact <= 10 * value
+        holds = {">": fact > value, "<": fact < value, ">=": fact >= value, "<=": fact <= value}
+        return holds.get(number.bound, False) and not far  # true or not, nobody bounds a size so far from it
     distance = abs(value - fact)
     if number.unit == "fraction":
         return distance <= (5.0 if number.approx else 2.5)
@@ -119,7 +121,10 @@ def joined(clause: Clause, a: int, b: int) -> bool:
 
 
 # Words that statements know as they are written, where the vocabulary has no own cue for them.
-_WRITTEN = {"determined": ("determined",), "given": ("given", "stated")}
+_WRITTEN = {
+    "determined": ("determined",),
+    "given": ("given", "stated", "reported", "provided", "listed", "specified", "described"),
+}
 
 
 def cue_at(clause: Clause, word: str) -> int | None:

@@ -31,6 +31,8 @@ def maps(clause: Clause) -> None:
         )
     elif computed is not None and clause.of("score"):
         clause.state("scores", bool(found.prediction.scores), computed, *clause.of("score"), process=True)
+    elif not found.saliency and len(maps) == 1 and maps[0] and clause.mentions[maps[0] - 1].kind == "neg":
+        clause.state("map", False, maps[0], process=True)  # "there is no heat map"
     elif len(maps) > 1 and not clause.of("verb", "neg") and any(c.kind == "count" for c in clause.claims):
         clause.state("map", True, *maps)
 
@@ -38,14 +40,16 @@ def maps(clause: Clause) -> None:
 def overlaps(clause: Clause) -> None:
     overlap = cue_at(clause, "overlap")
     maps = clause.of("map")
-    if overlap is None:
+    if _elliptic(clause, maps) or overlap is None or _only_without(clause, maps, overlap):
         return
     if not maps and clause.context.map and clause.of("segmentation", "lesion"):
         masks = [s for s in clause.findings.saliency if s.method == clause.context.map]
     elif maps and clause.of("segmentation", "lesion"):
         masks = [s for m in maps for s in clause.masks(m) or [] if joined(clause, maps[0], m) or m == maps[0]]
     else:
-        if any(c.kind in ("region", "region share", "lobe share", "dice", "outside share") for c in clause.claims):
+        if any(
+            c.kind in ("region", "region share", "lobe share", "dice", "outside share", "side") for c in clause.claims
+        ):
             clause.read(overlap)
         return
     values = {(s.dice_with_lesion or 0) > 0 for s in masks or []}
@@ -57,6 +61,20 @@ def overlaps(clause: Clause) -> None:
         others = [s for s in clause.findings.saliency if s not in (masks or [])]
         holds = holds if holds is None else holds and all(not s.dice_with_lesion for s in others)
         clause.read(*only)
+    contrast = cue_at(clause, "contrast")
+    if contrast is not None and holds is not None and maps:
+        denied = clause.negations(overlap) % 2 == 1
+        after = [m for m in maps if m > contrast]
+        comma = next((k for k, m in enumerate(clause.mentions) if k > contrast and m.text == ","), len(clause.mentions))
+        against = [m for m in after if m < comma or contrast > maps[0]]
+        main = [m for m in maps if m not in against]
+        if len(main) == 1 and against:
+            has = {bool(s.dice_with_lesion) for s in clause.masks(main[0]) or []}
+            others = {bool(s.dice_with_lesion) for m in against for s in clause.masks(m) or []}
+            fits = has == {not denied} and others == {denied}
+            clause.read(contrast, overlap, *maps, *clause.of("lesion"))
+            clause.claims.append(Claim("overlap", "in contrast", fits and not clause.negated))
+            return
     group = [m for k, m in enumerate(maps) if all(joined(clause, a, b) for a, b in pairwise(maps[: k + 1]))]
     clause.state("overlap", holds, overlap, *group, *clause.of("lesion"))
     rest = [m for m in maps if m not in group]
@@ -65,6 +83,61 @@ def overlaps(clause: Clause) -> None:
         values = {(s.dice_with_lesion or 0) > 0 for s in clause.masks(rest[-1]) or []}
         clause.read(rest[-1], rest[-1] + 2)
         clause.claims.append(Claim("overlap", f"{last[0].text} does not", values == {False}))
+
+
+def _elliptic(clause: Clause, maps: list[int]) -> bool:
+    """ "but ScoreCAM does not": of the overlap that was spoken of before."""
+    bare = [m.kind for m in clause.mentions if m.kind not in ("neutral", "mark")]
+    if (
+        clause.negated
+        or clause.context.last not in ("overlap", "dice")
+        or bare[:2] != ["map", "do"]
+        or bare[2:] not in ([], ["neg"])
+    ):
+        return False
+    masks, denied = clause.masks(maps[0]), bare[2:] == ["neg"]
+    clause.read(maps[0], *clause.of("neg"))
+    holds = all((s.dice_with_lesion == 0) is denied for s in masks) if masks else None
+    clause.claims.append(Claim("overlap", "does not" if denied else "does", holds))
+    return True
+
+
+def _only_without(clause: Clause, maps: list[int], overlap: int) -> bool:
+    """ "ScoreCAM is the only method without any overlap"."""
+    only, denied = clause.of("only"), clause.of("neg")
+    named = [m for m in maps if clause.mentions[m].value not in ("any", "many", "both")]
+    if (
+        clause.negated
+        or len(named) != 1
+        or len(maps) != 2
+        or not only
+        or len(denied) != 1
+        or not only[0] < denied[0] < overlap
+    ):
+        return False
+    none = {s.method for s in clause.findings.saliency if not s.dice_with_lesion}
+    clause.read(*only, *maps, *denied, overlap, *clause.of("lesion", "segmentation"))
+    clause.claims.append(Claim("overlap", "the only one without overlap", none == {clause.mentions[named[0]].value}))
+    return True
+
+
+_GRADES = {"good": (0.7, 1.0), "moderate": (0.4, 0.7), "poor": (0.0, 0.4)}
+
+
+def graded(clause: Clause) -> None:
+    """ "a strong overlap (Dice 0.81)", "agrees well": fits the Dice that the same clause gives as a number."""
+    dice = [c for c in clause.claims if c.kind == "dice"]
+    numbers = [m.number.value for m in clause.mentions if m.kind == "number" and m.read and m.number.unit == ""]
+    grades = [
+        *clause.of("grade"),
+        *clause.of("cue", value="good"),
+        *(i for i in clause.of("much") if clause.mentions[i].text == "well"),
+    ]
+    for i in grades:
+        near = any(m.value in ("overlap", "agree", "dice") for m in clause.mentions[max(0, i - 2) : i + 3])
+        low, high = _GRADES[clause.mentions[i].value or "good"]
+        if not clause.mentions[i].read and near and len(dice) == 1 and len(numbers) == 1 and low <= numbers[0] <= high:
+            clause.read(i)
 
 
 def apart(clause: Clause) -> None:
@@ -77,6 +150,13 @@ def apart(clause: Clause) -> None:
     values = [s.dice_with_lesion for s in clause.masks(maps[0]) or []]
     if not values or None in values:
         return
+    only = [i for i in clause.of("only", unread=True) if i == maps[0] - 1]
+    if only:  # "only A agrees with the segmentation"
+        rest = [s.dice_with_lesion for s in clause.findings.saliency if s.method != clause.mentions[maps[0]].value]
+        values = values if not any(rest) and len(maps) == 1 else []
+        clause.state("overlap", True if values else None, *only, maps[0])
+        if not values:
+            return
     if away is not None:
         clause.state("overlap", all(value == 0 for value in values), away, maps[0], *clause.of("lesion"))
     else:
@@ -84,11 +164,27 @@ def apart(clause: Clause) -> None:
         clause.state("overlap", holds, agree, maps[0], *clause.of("lesion"))
 
 
+def differ(clause: Clause) -> None:
+    """ "the heat maps differ in their overlap with the segmentation"."""
+    cue, maps = clause.cue("margin"), clause.of("map")
+    values = {s.dice_with_lesion for s in clause.findings.saliency}
+    many = bool(maps) and clause.mentions[maps[0]].value in ("many", "both")
+    if cue is None or clause.mentions[cue].text.lower() not in ("differ", "difference") or not many or len(maps) != 1:
+        return
+    overlap = clause.cue("overlap", "dice")
+    if overlap is not None and not clause.of("number", unread=True):
+        clause.state("overlap", len(values) > 1, cue, maps[0], overlap, *clause.of("segmentation", "lesion"))
+
+
 def planes_agree(clause: Clause) -> None:
     """ "the planes agree", without a number."""
     plane, agree = cue_at(clause, "plane"), cue_at(clause, "agree")
     agreement = clause.findings.prediction.uncertainty.get("plane_agreement")
     if plane is not None and agree is not None and agreement is not None:
+        partly = [j for j in clause.of("quantifier", unread=True) if clause.mentions[j].value == "part"]
+        if partly:
+            clause.state("planes", 0 < agreement < 0.999, plane, agree, *partly, *clause.of("only"))
+            return
         fully = [j for j in clause.of("quantifier", unread=True) if clause.mentions[j].value == "all"]
         none = any(clause.mentions[j].text.lower() in ("no", "none", "none of") for j in clause.of("neg"))
         every = [j for j in clause.of("which", unread=True) if clause.mentions[j].text.lower() in ("all", "the")]
@@ -100,7 +196,7 @@ def shows(clause: Clause) -> None:
     where, why = cue_at(clause, "where"), cue_at(clause, "why")
     if where is None and why is None:
         return
-    about_map = bool(clause.of("map")) or clause.context.map is not None
+    about_map = bool(clause.of("map")) or clause.context.subject == "map" or clause.context.map is not None
     tell, came = cue_at(clause, "tell"), cue_at(clause, "came")
     clause.read(tell, came, *clause.of("map"), *clause.of("only"))
     if where is not None:

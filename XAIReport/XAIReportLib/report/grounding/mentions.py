@@ -33,4 +33,5 @@ class Number:
     text: str
     approx: str = ""
     bound: str = ""
-    parts: tuple[float, ...] = ()  # of a product such as 60 x 70 x 30
+    parts: tuple[float, ...] = ()  # of a product such as 60 x 70 x 30, or the two ends of a span
+    span: bool = False  # 8.9 to 13.6

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .claims import Claim, Clause
-from .counts import class_count, count, images, planes, sided
+from .counts import class_count, count, images, planes, regions, sided
 from .facts import compare
 from .scores import bare
 from .shares import share
@@ -14,6 +14,7 @@ def read(clause: Clause) -> None:
     """All numbers of a clause."""
     _absent(clause)
     _zipped(clause)
+    _volumes_of_maps(clause)
     for i in clause.of("number"):
         mention = clause.mentions[i]
         if mention.read or mention.number is None:
@@ -22,7 +23,7 @@ def read(clause: Clause) -> None:
             count(clause, i)
         elif mention.number.parts:
             product(clause, i)
-        elif images(clause, i) or planes(clause, i) or class_count(clause, i) or sided(clause, i):
+        elif images(clause, i) or planes(clause, i) or class_count(clause, i) or sided(clause, i) or regions(clause, i):
             continue
         elif mention.number.unit == "ml":
             volume(clause, i)
@@ -39,7 +40,7 @@ def read(clause: Clause) -> None:
 def _absent(clause: Clause) -> None:
     """Lesions and heat maps that are spoken of and do not exist."""
     found = clause.findings
-    for i in clause.of("lesion"):
+    for i in clause.of("lesion", unread=True):
         denied = i > 0 and clause.mentions[i - 1].kind == "neg"
         alone = clause.mentions[i].value == "many" and len(found.lesions) == 1
         if found.lesions and (clause.lesions_at(i) == () or alone) and not denied:
@@ -55,6 +56,23 @@ def _absent(clause: Clause) -> None:
             clause.claims.append(Claim("existence", clause.mentions[i].text, False))
 
 
+def _together(clause: Clause, numbers: list[int]) -> bool:
+    """Whether all numbers stand in one pair of brackets: "A is ahead of B (0.46 versus 0.43)"."""
+    inside = clause.mentions[numbers[0] : numbers[-1] + 1] if numbers else []
+    return len(numbers) > 1 and all(m.kind in ("number", "sep") or m.text == "," for m in inside)
+
+
+def _volumes_of_maps(clause: Clause) -> None:
+    """ "the two masks measure 9.91 ml and 3.79 ml": in the order of the findings."""
+    named, numbers = clause.of("map"), [i for i in clause.of("number") if clause.mentions[i].value != "count"]
+    if len(named) != 1 or clause.mentions[named[0]].value not in ("many", "both"):
+        return
+    maps = clause.masks(named[0]) or []
+    if len(numbers) == len(maps) > 1 and all(clause.mentions[i].number.unit == "ml" for i in numbers):
+        for i, saliency in zip(numbers, maps, strict=True):
+            compare(clause, "volume", i, saliency.mask_volume_ml, named[0], clause.cue("volume"))
+
+
 def _zipped(clause: Clause) -> None:
     """ "glioma and meningioma scored 0.8 and 0.1": as many numbers as classes, lesions or maps, in the same order."""
     numbers = [
@@ -63,6 +81,8 @@ def _zipped(clause: Clause) -> None:
     for kind, unit in (("class", ""), ("lesion", "ml"), ("map", "")):
         named = clause.of(kind)
         chosen = [i for i in numbers if clause.mentions[i].number.unit == unit and clause.mentions[i].depth == 0]
+        if kind == "class" and not chosen and _together(clause, numbers):
+            chosen = [i for i in numbers if clause.mentions[i].number.unit == unit]
         if kind == "map":
             chosen = [i for i in numbers if clause.mentions[i].number.unit == unit]
         if kind == "lesion" and len(named) == 1 and len(chosen) > 1:

@@ -2,42 +2,13 @@
 
 from __future__ import annotations
 
-from .mentions import Mention, Number
-
-ONE = ("single", "sole", "solitary")
-
-
-CARDINALS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-
-
-FRACTIONS = {
-    "half": 50.0,
-    "one half": 50.0,
-    **{f"{one} third": 100 / 3 for one in ("a", "one")},
-    **{f"{one} quarter": 25.0 for one in ("a", "one")},
-    **{f"{one} fifth": 20.0 for one in ("a", "one")},
-    **{f"{one} tenth": 10.0 for one in ("a", "one")},
-    "two thirds": 200 / 3,
-    "three quarters": 75.0,
-    "two fifths": 40.0,
-    "three fifths": 60.0,
-    "four fifths": 80.0,
-    "two-thirds": 200 / 3,
-    "one-third": 100 / 3,
-    "three-quarters": 75.0,
-    "one-quarter": 25.0,
-    "one-half": 50.0,
-}
-
-
-_TO_ML = {"ml": 1.0, "mm3": 0.001, "l": 1000.0, "dl": 100.0}
-
-
-_TO_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
+from .mentions import Mention
+from .numerals import numbers, shared_units
 
 
 def phrases(mentions: list[Mention]) -> list[Mention]:
-    return _places(_lesions(_sized(_numbers(_maps(mentions)))))
+    counted = _unbracketed(numbers(shared_units(_maps(mentions))))
+    return _places(_lesions(_sized(_compared_maps(counted))))
 
 
 def _maps(mentions: list[Mention]) -> list[Mention]:
@@ -57,70 +28,62 @@ def _maps(mentions: list[Mention]) -> list[Mention]:
     return result
 
 
-def _number_of(mention: Mention) -> tuple[float, float]:
-    if mention.value == "word":
-        return (1.0 if mention.text.lower() in ONE else float(CARDINALS.index(mention.text.lower()))), 0.0
-    if mention.text.count(".") > 1:
-        return float("nan"), 0.0
-    text = mention.text.replace(",", "")
-    decimals = len(text.partition(".")[2])
-    return float(text), 0.5 * 10**-decimals
-
-
-def _numbers(mentions: list[Mention]) -> list[Mention]:
-    """Numbers with their unit, their approximation and their bound."""
-    result: list[Mention] = []
-    index = 0
-    while index < len(mentions):
-        mention = mentions[index]
-        if mention.kind == "fraction":
-            value = FRACTIONS[mention.value]
-            mention.kind, mention.number = "number", Number(value, 0.5, "fraction", mention.text)
-            _qualify(mention, result)
-            result.append(mention)
-            index += 1
+def _unbracketed(mentions: list[Mention]) -> list[Mention]:
+    """ "smaller (3.79 ml) than the other" is "(3.79 ml) smaller than the other"."""
+    result = list(mentions)
+    for i, m in enumerate(mentions[:-1]):
+        if m.kind != "which" or m.value not in ("smaller", "larger") or mentions[i + 1].text != "(":
             continue
-        if mention.kind != "number":
-            result.append(mention)
-            index += 1
-            continue
-        value, half_step = _number_of(mention)
-        parts = [value]
-        last = index
-        while (
-            last + 2 < len(mentions) and mentions[last + 1].text in ("x", "by") and mentions[last + 2].kind == "number"
-        ):
-            last += 2
-            parts.append(_number_of(mentions[last])[0])
-        unit = ""
-        following = mentions[last + 1] if last + 1 < len(mentions) else None
-        if following is not None and following.kind == "unit":
-            unit, last = following.value, last + 1
-        scale = _TO_ML.get(unit) or _TO_MM.get(unit) or 1.0
-        kind = "ml" if unit in _TO_ML else "mm" if unit in _TO_MM else unit
-        text = " ".join(m.text for m in mentions[index : last + 1])
-        if len(parts) > 1:
-            number = Number(parts[0] * scale, half_step * scale, kind, text, parts=tuple(p * scale for p in parts))
-        else:
-            number = Number(value * scale, half_step * scale, kind, text)
-        mention.number, mention.text = number, text
-        _qualify(mention, result)
-        result.append(mention)
-        index = last + 1
+        end = next((j for j in range(i + 1, len(mentions)) if mentions[j].text == ")"), len(mentions))
+        if end + 1 < len(mentions) and mentions[end + 1].text.lower() == "than":
+            compared = Mention("compare", "<" if m.value == "smaller" else ">", f"{m.text} than", m.depth)
+            much = [mentions[i - 1]] if i and mentions[i - 1].kind == "much" else []
+            start = i - len(much)
+            return [*mentions[:start], *mentions[i + 1 : end + 1], *much, compared, *mentions[end + 2 :]]
     return result
 
 
-def _qualify(mention: Mention, before: list[Mention]) -> None:
-    """Takes the words "about", "only" and "more than" before a number into it."""
-    number = mention.number
-    approx = bound = ""
-    while before and before[-1].kind in ("approx", "bound", "only"):
-        word = before.pop()
-        if word.kind == "bound":
-            bound = word.value
-        elif word.kind == "approx":
-            approx = word.value
-    mention.number = Number(number.value, number.half_step, number.unit, number.text, approx, bound, number.parts)
+def _compared_maps(mentions: list[Mention]) -> list[Mention]:
+    """ "a larger mask than B" is "larger than B"; "the right-sided one" is a lesion."""
+    result: list[Mention] = []
+    index = 0
+    while index < len(mentions):
+        m = mentions[index]
+        ahead = mentions[index + 1 : index + 3]
+        said = [(a.kind, a.text.lower()) for a in ahead]
+        than = len(said) == 2 and said[0][0] == "map" and ahead[0].value == "any" and said[1] == ("sep", "than")
+        if than and m.kind == "which" and m.value in ("smaller", "larger"):
+            result.append(Mention("compare", "<" if m.value == "smaller" else ">", f"{m.text} than", m.depth))
+            index += 3
+            continue
+        if m.kind == "side" and m.value == "midline" and ahead and ahead[0].text.lower() == "one":
+            result.append(m)  # "a midline one"
+            index += 2
+            continue
+        if m.text.lower() == "one" and m.kind in ("number", "neutral") and (side := _side_of_one(mentions, index)):
+            result.append(Mention("lesion", f"side:{side}", m.text, m.depth))
+            index += 1
+            continue
+        if m.kind == "side" and m.value in ("left", "right") and ahead and ahead[0].text.lower() == "one":
+            result.append(Mention("lesion", f"side:{m.value}", f"{m.text} one", m.depth))
+            index += 2
+            continue
+        result.append(m)
+        index += 1
+    return result
+
+
+def _side_of_one(mentions: list[Mention], index: int) -> str:
+    """The side in "one of 4.03 ml in the left hemisphere" and in "the one on the right", or nothing."""
+    ahead = mentions[index + 1 :]
+    end = next(
+        (n for n, m in enumerate(ahead) if m.kind in ("sep", "boundary") or m.text in (",", ";", ".")), len(ahead)
+    )
+    part = [m for m in ahead[:end] if m.kind != "neutral"]
+    sides = [m for m in part if m.kind == "side" and m.value in ("left", "right")]
+    sized = len(part) == 2 and part[0].kind == "number" and part[0].number.unit == "ml" and part[1] in sides
+    placed = index > 0 and mentions[index - 1].text.lower() == "the" and bool(part) and part[0] in sides
+    return sides[0].value if sides and (sized or placed) else ""
 
 
 def _sized(mentions: list[Mention]) -> list[Mention]:
@@ -137,6 +100,10 @@ def _sized(mentions: list[Mention]) -> list[Mention]:
                 result += [*(m for m in window[2:step] if m.kind == "number"), mention, window[step]]
                 index += step + 2
                 continue
+            if words[:3] == ["of", "the", "two"] and not any(m.kind == "lesion" for m in window[3:5]):
+                result += [mention, Mention("lesion", "one", "of the two", mention.depth)]
+                index += 4
+                continue
             if words and words[0] in ("one", "of them") and (window[0].kind == "number" or window[0].kind == "neutral"):
                 result += [mention, Mention("lesion", "one", window[0].text, mention.depth)]
                 index += 2
@@ -146,6 +113,7 @@ def _sized(mentions: list[Mention]) -> list[Mention]:
             ends = (
                 not window
                 or words[0] in ("on", "in", "with")
+                or (words[0] == "of" and len(window) > 1 and window[1].kind == "number" and window[1].number.unit != "")
                 or window[0].kind in ("mark", "verb", "sep", "boundary", "number", "neg", "do", "cross")
             )
             if (
@@ -242,6 +210,9 @@ def _which_before(result: list[Mention]) -> bool:
     return len(result) > 1 and result[-2].kind == "which" and result[-1].text.lower() in ("the", "of")
 
 
+_PLACED = ("of", "on", "in", "from", "by", "with", "for")
+
+
 def _counts(mention: Mention, mentions: list[Mention], index: int) -> bool:
     """Whether a number counts the lesions or maps named right after it."""
     number = mention.number
@@ -250,7 +221,7 @@ def _counts(mention: Mention, mentions: list[Mention], index: int) -> bool:
     for following in mentions[index + 1 : index + 4]:
         if following.kind in ("lesion", "map"):
             return True
-        if following.kind not in ("neutral", "which", "side", "lobe") or following.text.lower() in ("of", "on", "in"):
+        if following.kind not in ("neutral", "which", "side", "lobe") or following.text.lower() in _PLACED:
             return False
     return False
 

@@ -64,6 +64,7 @@ def _enough(share: float, quantifier: str) -> bool:
         "most": share > 50,
         "mainly": share > 50,
         "nearly": share >= 90,
+        "vast": share >= 80,
         "minor": 0.05 <= share < 50,
         "half+": 50 < share <= 60,
         "half-": 40 <= share < 50,
@@ -81,8 +82,8 @@ def _side(clause: Clause, i: int) -> None:
     if whole or (following is not None and following.kind == "class"):  # a class lies nowhere, a patient anywhere
         masks = None
     places = [i, *([place] if place is not None else [])]
-    if masks is None or not masks:
-        clause.state("side", None if masks is None else False, *places)
+    if not masks or _shows_nothing(clause, i, places):
+        clause.state("side", None if masks != [] else False, *places)
         return
     cross = clause.of("cross")
     quantifier, words = _quantifier(clause, i)
@@ -96,8 +97,11 @@ def _side(clause: Clause, i: int) -> None:
     if value == "midline":
         if cross:
             least = [min(mask.left_percent, mask.right_percent) for mask in masks]
-            holds = True if min(least) >= 10 else False if max(least) < 0.05 else None
-            clause.state("side", holds, *places, *cross)
+            slight = [j for j in clause.of("slight") if clause.mentions[j].text.lower() in ("slightly", "marginally")]
+            known = {m.measures.crosses_midline for m in masks if isinstance(m, Lesion) and m.measures}
+            enough = 1 if slight or known == {True} else 10
+            holds = True if min(least) >= enough else False if max(least) < 0.05 else None
+            clause.state("side", holds, *places, *cross, *slight)
         else:
             clause.state("side", all(mask.side == "midline" for mask in masks) if not words else None, *places)
         return
@@ -109,10 +113,18 @@ def _side(clause: Clause, i: int) -> None:
         return
     if clause.negations(*places) % 2:  # "not on the right" is false of a mask that lies there in part
         shares = [mask.left_percent if value == "left" else mask.right_percent for mask in masks]
-        reaches = any(m.text.lower().startswith(("extend", "reach")) for m in clause.mentions)
+        reaches = any(
+            m.text.lower().startswith(("extend", "reach", "overlap", "project", "show")) for m in clause.mentions
+        )
         clause.state("side", not all(share < (0.05 if reaches else 10) for share in shares), *places)
         return
     clause.state("side", _all_or_none([mask.side == value for mask in masks]), *places)
+
+
+def _shows_nothing(clause: Clause, i: int, places: list[int]) -> bool:
+    """ "the right hemisphere shows no abnormality" is more than was looked for."""
+    shown = any(m.text.lower() in ("show", "shows", "showed") for m in clause.mentions[i : max(places)])
+    return shown and clause.negations(*places) % 2 == 1
 
 
 def _all_or_none(results: list[bool]) -> bool | None:
@@ -144,6 +156,9 @@ def _region(clause: Clause, i: int) -> None:
     if mention.kind == "outside" and any(clause.mentions[j].read for j in clause.of("outside")):
         clause.read(i)  # "outside the named regions (white matter / other)"
         return
+    if mention.kind == "outside" and place is None and clause.context.outside:
+        clause.read(i)  # "the remaining 22.4 % belongs to no named region and lies in white matter"
+        return
     places = [i, *([place] if place is not None else [])]
     approximate = [j for j in clause.of("approx", unread=True) if clause.mentions[j].value == "about"]
     clause.read(*approximate)
@@ -174,7 +189,8 @@ def _region(clause: Clause, i: int) -> None:
             main = quantifier == "mainly" and is_largest(mask, rows_of([mask], clause, i))
             results.append(main or _enough(share, quantifier))
         else:
-            results.append(share > 50 if mention.kind == "outside" else share > 0)
+            least = 50 if mention.kind == "outside" and not clause.negations(*places) % 2 else 0
+            results.append(share > least)
     for word in words:
         clause.mentions[word].read = True
     clause.state("region", _all_or_none(results) if results else False, *places, *share_cue, *words)

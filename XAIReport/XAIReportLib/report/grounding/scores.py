@@ -109,7 +109,12 @@ def _is_margin(clause: Clause, i: int) -> bool:
     scores = clause.findings.prediction.scores
     classes, top = clause.of("class"), clause.of("rank", value="two")
     cue = clause.cue("margin")
-    relations = clause.of("bound", "compare")
+    relations = clause.of("bound", "compare") + [
+        r for r in clause.of("rank") if clause.mentions[r].text.lower() in ("leads", "led")
+    ]
+    own = [m.kind for m in clause.mentions[max(0, i - 2) : i] if m.text.lower() != "of"]
+    if cue is not None and own[-1:] == ["score"]:
+        return False  # "a score of 0.67 and a margin of 0.38"
     by = i > 0 and clause.mentions[i - 1].text.lower() in ("by", "of") and cue is None and relations
     if (
         cue is None
@@ -121,10 +126,13 @@ def _is_margin(clause: Clause, i: int) -> bool:
         return False
     if len(classes) == 2:
         first, second = (scores[clause.mentions[c].value] for c in classes)
-        sign = abs(first - second)
+        leads = cue is not None and clause.mentions[cue].text.lower().startswith(("lead", "advantage"))
+        sign = first - second if leads else abs(first - second)
         if relations and cue is None:
             way = clause.mentions[relations[0]].value
-            sign = first - second if way.startswith(">") else second - first
+            sign = first - second if way.startswith((">", "1")) else second - first
+        if top and {clause.mentions[c].value for c in classes} == set(ranked(clause)[:2]):
+            clause.read(*top)  # "the two leading classes, A and B, differ by"
         compare(clause, "margin", i, sign, *classes, cue, *relations[:1])
         return True
     if top and not classes:
@@ -135,6 +143,9 @@ def _is_margin(clause: Clause, i: int) -> bool:
 
 
 def _score(clause: Clause, i: int) -> None:
+    if clause.mentions[i].number.value > 1:  # no score is above one, and none is said to be below two
+        clause.state("score", False, i, exact=True)
+        return
     scores = clause.findings.prediction.scores
     place = clause.attached(i, ("class",))
     if place is None:

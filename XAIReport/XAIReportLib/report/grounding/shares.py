@@ -43,6 +43,8 @@ def share(clause: Clause, i: int) -> None:
         rows = rows_of(masks, clause, place)
         if is_largest(masks[0], rows):
             places += clause.of("quantity", value="share")
+        if rows and share_of(rows[0]) <= min(share_of(r) for r in masks[0].regions if r.lobe != "other"):
+            places += clause.of("quantity", value="least")
         first_that_agrees(clause, "region share", i, [share_of(r) for r in rows_of(masks, clause, place)], *places)
     else:
         rows = [share_of(r) for r in rows_of(masks, clause, place)]
@@ -61,6 +63,7 @@ def _quantifier(clause: Clause, i: int, mask: Lesion | Saliency, place: int) -> 
             "most": number.value > 50,
             "mainly": number.value > 50 or main,
             "nearly": number.value >= 90,
+            "vast": number.value >= 80,
             "nothing": number.value == 0,
             "minor": number.value < 50,
             "half+": 50 < number.value <= 60,
@@ -71,6 +74,8 @@ def _quantifier(clause: Clause, i: int, mask: Lesion | Saliency, place: int) -> 
         }
         if fits.get(value):
             result.append(j)
+            if j and clause.mentions[j - 1].kind == "only" and value in ("small", "minor", "part"):
+                result.append(j - 1)
     return result
 
 

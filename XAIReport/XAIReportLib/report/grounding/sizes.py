@@ -10,15 +10,23 @@ from .facts import ENTITIES, agrees, compare, each, entity, first_that_agrees, i
 def volume(clause: Clause, i: int) -> None:
     place, masks = entity(clause, i)
     volume = clause.cue("volume")
-    if place is None and clause.of("class"):  # a class has no size
-        unreadable(clause, i)
+    behind = [m.kind for m in clause.mentions[(volume or 0) + 1 :][:3] if m.kind != "neutral"]
+    if place is None and (clause.of("class") or (volume is not None and behind[:1] == ["side"])):
+        unreadable(clause, i)  # a class has no size, and the size of a hemisphere is not known
         return
     total = clause.cue("total")
     region = clause.attached(i, ("region",))
     named = [j for j in range(i) if clause.mentions[j].kind not in ("mark", "neutral")]
-    if clause.mentions[i].depth and named and clause.mentions[named[-1]].kind in ("region", "outside"):
-        facts = [r.overlap_ml for r in rows_of(masks, clause, named[-1])]
-        first_that_agrees(clause, "region volume", i, facts, named[-1], place)
+    bracketed = clause.mentions[named[-1]].kind if clause.mentions[i].depth and named else ""
+    if bracketed in ENTITIES:  # "the smaller one (0.47 ml)"
+        each(clause, "volume", i, [_volume_of(mask) for mask in clause.masks(named[-1]) or []], named[-1])
+        return
+    before = [j for j in clause.of("region", "lobe", "outside", "side") if j < i]
+    alone = place is None and bool(before) and clause.mentions[before[-1]].kind != "side"
+    if alone or bracketed in ("region", "outside"):  # "left frontal pole: 1.85 ml"
+        holder = before[-1] if alone else named[-1]
+        facts = [r.overlap_ml for r in rows_of(masks, clause, holder)]
+        first_that_agrees(clause, "region volume", i, facts, holder, place)
         return
     if (
         region is not None
@@ -30,6 +38,8 @@ def volume(clause: Clause, i: int) -> None:
             first_that_agrees(clause, "region volume", i, [r.overlap_ml for r in row], region, place)
             return
     several = place is not None and clause.mentions[place].kind == "lesion" and masks is not None and len(masks) > 1
+    if total is not None and clause.crosses(total, i) and place is not None and not several:
+        total = None  # "of the total of 4.50 ml, 4.03 ml belong to the first"
     if total is not None or (several and not clause.mentions[i].number.bound):
         compare(
             clause,
@@ -61,7 +71,7 @@ def voxels(clause: Clause, i: int) -> None:
         compare(clause, "voxels", i, None, place)
         return
     facts = [mask.voxels if isinstance(mask, Lesion) else mask.mask_voxels for mask in masks or []]
-    each(clause, "voxels", i, facts, place, clause.cue("volume"))
+    each(clause, "voxels", i, facts, place, clause.cue("volume"), clause.cue("area"))
 
 
 def length(clause: Clause, i: int) -> None:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from ..schema import Findings
 from . import maps
 from .claims import Clause, which_lesions
+from .classes import larger
 from .facts import cue_at
 
 _FOUND = (
@@ -51,13 +52,25 @@ def _side_unknown(f: Findings) -> bool:
     return not _side_known(f)
 
 
+def _on_both_sides(f: Findings) -> bool:
+    return {lesion.side for lesion in f.lesions} == {"left", "right"}
+
+
 def _of_masks(clause: Clause, holds: Callable[[Findings], bool | None]) -> bool | None:
-    """Whether a side is known: of the masks that the clause speaks of, where it speaks of some."""
+    """Whether a side is known, or sides differ: of the masks that the clause speaks of, where it speaks of some."""
+    if holds is _on_both_sides and clause.of("map"):
+        many = not clause.of("lesion") and all(clause.mentions[i].value in ("many", "both") for i in clause.of("map"))
+        return {s.side for s in clause.findings.saliency} == {"left", "right"} if many else None
     masks = clause.masks(next(iter(clause.of("lesion", "map")), None))
     if holds in (_side_known, _side_unknown) and masks:
         known = {mask.side is not None for mask in masks}
         return (known == {True}) is (holds is _side_known) if len(known) == 1 else None
     return holds(clause.findings)
+
+
+def _measurable(f: Findings) -> bool | None:
+    """Whether both volumes and sides are known; None where only one of them is."""
+    return f.image.has_geometry if f.image.has_geometry == _side_known(f) else None
 
 
 def _analysed(f: Findings) -> bool:
@@ -76,6 +89,11 @@ def _intended(f: Findings) -> bool:
     return _analysed(f) and not f.image.forced
 
 
+def _relied_on(f: Findings) -> bool | None:
+    failed = f.saliency_check is not None and not f.saliency_check.relied_on
+    return False if f.image.forced or failed else None
+
+
 def _regions_named(f: Findings) -> bool:
     return f.anatomy.registration.verdict in ("good", "limited") and bool(f.lesions)
 
@@ -91,14 +109,18 @@ STATEMENTS = (
     Statement(("approximate", "regions"), _verdict("limited")),
     Statement(("approximate",), _verdict("limited")),
     Statement(("regions", "named"), _regions_named, ("atlas",)),
-    Statement(("different sides",), lambda f: {lesion.side for lesion in f.lesions} == {"left", "right"}, process=False),
+    Statement(("different sides",), _on_both_sides, process=False),
     Statement(("regions", "given"), _regions_named),
+    Statement(("other lesions", "names"), _always),
+    Statement(("commercial", "permitted"), lambda f: False if f.model.non_commercial else None),
     Statement(("sides", "of the picture"), lambda f: not f.image.has_geometry),
     Statement(("sides", "unknown"), _side_unknown, ("of the patient", "lengths")),
     Statement(("sides", "known"), _side_known, ("of the patient",)),
+    Statement(("sides", "given"), _side_known, ("of the patient",)),
     Statement(("sides", "determined"), _side_known, ("of the patient",)),
     Statement(("sides", "of the patient"), lambda f: f.image.has_geometry),
     Statement(("midline found",), _side_known),
+    Statement(("volume", "given", "sides"), _measurable, ("of the patient",)),
     Statement(("volume", "unknown"), lambda f: not f.image.has_geometry, ("lengths", "sides")),
     Statement(("volume", "given"), lambda f: f.image.has_geometry),
     Statement(("volume", "given", "no geometry"), lambda f: f.image.has_geometry),
@@ -107,15 +129,18 @@ STATEMENTS = (
     Statement(("function", "assess"), _never),
     Statement(("sequence", "check"), _never),
     Statement(("postop", "recognise"), _never),
+    Statement(("planes fully",), lambda f: f.prediction.uncertainty.get("plane_agreement", 0) > 0.999),
     Statement(("research",), _always),
+    Statement(("uncalibrated",), lambda f: f.model.calibration in ("", "none")),
     Statement(("diagnosis", "intended"), _never),
     Statement(("abstain",), lambda f: f.prediction.outcome == "abstained"),
     Statement(("made",), lambda f: None if _intended(f) else False),
     Statement(("analyse", "demand"), lambda f: f.image.forced, ("image",)),
     Statement(("analyse",), _analysed, ("image",)),
+    Statement(("demand",), lambda f: f.image.forced, ("image",)),
     Statement(("run",), _analysed),
     Statement(("look", "head"), _intended, ("image",)),
-    Statement(("rely",), lambda f: False if f.image.forced else None, ("below",)),
+    Statement(("rely",), _relied_on, ("below",)),
     Statement(("noncommercial",), lambda f: f.model.non_commercial, ("intended",)),
     Statement(("commercial",), lambda f: None if not f.model.non_commercial else False, ("intended",)),
     Statement(("calibrated", "data set"), lambda f: f.model.calibration not in ("", "none")),
@@ -139,14 +164,21 @@ def read(clause: Clause) -> None:
             continue
         for word in statement.also:
             clause.read(cue_at(clause, word))
-        modals = [m for m in clause.of("modal", unread=True) if 0 < max(places) - m <= 4]
-        if statement.words == ("noncommercial",):
+        modals = [m for m in clause.of("modal", unread=True) if 0 < max(places) - m <= 6]
+        if statement.words in (("analyse", "demand"), ("approximate", "regions"), ("approximate",)):
             clause.read(*clause.of("only"))
-        clause.state("statement", _of_masks(clause, statement.holds), *places, *modals, process=statement.process)
+        if statement.words == ("noncommercial",):
+            clause.read(*clause.of("only"), *(q for q in clause.of("quantifier") if clause.mentions[q].value == "all"))
+        holds = _of_masks(clause, statement.holds)
+        if statement.words == ("demand",) and clause.of("modal"):
+            holds = None  # that an analysis can be forced, or not, is no finding
+        clause.state("statement", holds, *places, *modals, process=statement.process)
     for i in clause.of("level", unread=True):
         if clause.of("score", "model"):
             clause.state("level", clause.mentions[i].value == clause.findings.model.score_level, i, process=True)
     maps.apart(clause)
+    maps.differ(clause)
+    maps.graded(clause)
     maps.planes_agree(clause)
     _sizes_compared(clause)
     _read_along(clause)
@@ -169,7 +201,9 @@ def _read_along(clause: Clause) -> None:
                 and not clause.findings.image.has_geometry
             )
             or (m.kind == "map" and clause.has("no place"))
+            or (m.kind == "quantity" and m.value == "total" and kinds & _SHARES)
             or (m.kind == "lesion" and clause.has("compare"))
+            or (m.kind == "lesion" and clause.has("sides") and "statement" in kinds)
             or (m.kind == "cue" and m.value == "of the patient" and clause.has("sides"))
             or (m.kind == "cue" and m.value == "regions" and kinds & {"region", "region share", "lobe share"})
             or (m.kind == "cue" and m.value == "image" and kinds & {"shape", "spacing", "statement"})
@@ -180,6 +214,13 @@ def _read_along(clause: Clause) -> None:
             or (m.kind == "approx" and m.value == "about" and kinds & {"region", "region share", "outside share"})
             or (m.kind == "unit" and clause.has("unknown", "given") and clause.has("volume"))
             or (m.kind == "cue" and m.value == "sides" and "side" in kinds)
+            or (m.kind == "quantity" and m.value == "volume" and kinds & _SHARES and _whole_of(clause, i))
+            or (
+                m.kind == "which"
+                and m.value in ("all", "both")
+                and clause.mentions[i + 1 : i + 2]
+                and clause.mentions[i + 1].value == "regions"
+            )
             or (m.kind == "cue" and m.value == "intended" and clause.has("research"))
             or (m.kind == "which" and m.text.lower() in ("both", "all") and _several(clause))
             or (m.kind == "cue" and m.value == "regions" and "name" in kinds)
@@ -202,6 +243,20 @@ def _read_along(clause: Clause) -> None:
     for i in clause.of("lesion", unread=True):
         if used and clause.lesions_at(i) in used:
             clause.read(i)
+
+
+_SHARES = {"region share", "side share", "outside share", "lobe share"}
+
+
+def _whole_of(clause: Clause, i: int) -> bool:
+    """ "88.5 % of its volume": of the whole, not a volume of its own."""
+    before = [m.text.lower() for m in clause.mentions[max(0, i - 3) : i]]
+    return (
+        "of its" in " ".join(before)
+        or before[-1:] == ["lesion's"]
+        or "of" in before[-2:-1]
+        or "of the" in " ".join(before)
+    )
 
 
 _ABOUT_MASKS = {
@@ -239,7 +294,12 @@ def _sizes_compared(clause: Clause) -> None:
             meant = which_lesions(clause.findings, clause.mentions[i].value, clause.context)
             said = clause.lesions_at(before[-1])
             known = bool(said) and bool(meant)
-            clause.state("comparison", said == meant if known else None, i, before[-1])
+            holds = said == meant if known else None
+            much = [j for j in clause.of("much") if j == i - 1]
+            if holds and much:
+                sizes = sorted((lesion.voxels for lesion in clause.findings.lesions), reverse=True)
+                holds = len(sizes) == 2 and larger(sizes, 1, True)
+            clause.state("comparison", holds, i, before[-1], *much)
 
 
 def _diagnosis(clause: Clause) -> None:
@@ -254,6 +314,8 @@ def _diagnosis(clause: Clause) -> None:
         place
     ].text.lower().endswith("use")
     holds = False if purpose and not clause.of("class", "lesion") else None
+    if clause.of("neg"):
+        clause.read(*(m for m in clause.of("modal", unread=True) if 0 < place - m <= 6))
     clause.state(
         "statement", holds, place, *([i] if (i := cue_at(clause, "intended")) is not None else []), process=True
     )
@@ -301,6 +363,9 @@ def _existence(clause: Clause) -> None:
         exists = bool(found.lesions) and which != ()
         denied = any(j < i for j in clause.of("neg"))
         second = clause.mentions[i].value not in ("one", "many")
+        if denied and which == () and said and clause.mentions[i].value in ("2", "second", "other") and found.lesions:
+            clause.state("existence", False, i)  # "no second lesion was segmented"
+            continue
         clause.state(
             "existence",
             exists if (said and not (denied and second)) or (exists and not denied) else None,

@@ -12,9 +12,33 @@ from pathlib import Path
 from ..schema import Findings
 from ..wording import class_name, method_name
 from .mentions import Mention
-from .phrases import CARDINALS, FRACTIONS, ONE, phrases
+from .numerals import CARDINALS, FRACTIONS, ONE
+from .phrases import phrases
 
-_WORDS = Path(__file__).parent / "words.en.txt"
+_HERE = Path(__file__).parent
+_WORDS = _HERE / "words.en.txt"
+# Subjects with words of their own, and what tells that a sentence is about them; the first that fits.
+SUBJECTS = {
+    "edits": re.compile(
+        r"\breader\b|\bthe edit\b|\bown outlines\b|\boriginally (?:outlined|segmented|measured)", re.IGNORECASE
+    ),
+    "checks": re.compile(
+        r"\bchecks?\b(?<!not check)|\bcorrelation|\bdisagree(?:ment)?s?\b(?=.*method)|\bmethods? (?:do|did) not agree|"
+        r"\bmethods (?:\w+ )?disagree|\bscore (?:is left|was left|remain|persist)|\bnoise changes",
+        re.IGNORECASE,
+    ),
+    "changed": re.compile(
+        r"\b(?:these changes|without the (?:segmented )?(?:lesion|abnormality)|(?:lesion|abnormality) alone|with noise|noise is|"
+        r"remov(?:e|es|ed|ing|al)|eras(?:e|ed|ing)|delet(?:e|ed|ing|ion)|mask(?:ed|ing) out|inpaint\w*|"
+        r"replac(?:e|es|ed|ing)|"
+        r"background|hottest|most salient|unchanged|original (?:slices|images?)|unmodified|again|zero(?:ed|ing)?|"
+        r"black(?:ed|ing) out|"
+        r"kept|keeping|isolat\w+|what led|flip\w*|occlud\w+|changed images?|everything (?:but|except|outside|other)|"
+        r"blank(?:ed|ing)|"
+        r"re-?(?:examined|evaluated|run|analysed)|cut(?:ting)? out|fill(?:ed|ing) in|taken out|retained|retaining|left in)\b",
+        re.IGNORECASE,
+    ),
+}
 
 
 _TOKEN = re.compile(
@@ -25,6 +49,11 @@ _TOKEN = re.compile(
 
 
 Entry = tuple[tuple[str, ...], str, str]
+
+
+def subject_of(sentence: str) -> str:
+    """The subject of a sentence that has words of its own, or none."""
+    return next((name for name, tells in SUBJECTS.items() if tells.search(sentence)), "")
 
 
 @cache
@@ -68,6 +97,7 @@ class Vocabulary:
 
     def __init__(self, findings: Findings) -> None:
         self._entries = dict(entries())
+        self._special = {name: entries(_HERE / f"words.{name}.en.txt") for name in SUBJECTS}
         own: list[Entry] = []
         for label in findings.model.classes:
             for name in _class_forms(label):
@@ -80,6 +110,9 @@ class Vocabulary:
         for saliency in findings.saliency:
             for name in dict.fromkeys((saliency.method, method_name(saliency.method))):
                 own.append((tuple(t.text for t in tokens(plain(name))), "map", saliency.method))
+        for lesion in findings.lesions:
+            for way in lesion.measures.distances if lesion.measures else ():
+                own.append((tuple(t.text for t in tokens(plain(way.position))), "landmark", way.position))
         for name in findings.prediction.uncertainty:
             words = tuple(t.text for t in tokens(plain(name.replace("_", " "))))
             own.append((words, "quantity", "planes" if name == "plane_agreement" else name))
@@ -102,15 +135,20 @@ class Vocabulary:
 
     def mentions(self, sentence: str) -> list[Mention]:
         """What a sentence mentions, in order; unread words are of kind "unknown"."""
-        return phrases(list(self._raw(list(tokens(plain(sentence))))))
+        special = self._special.get(subject_of(sentence), {})
+        return phrases(list(self._raw(list(tokens(plain(sentence))), special)))
 
-    def _raw(self, tokens: list[Token]) -> Iterator[Mention]:
+    def _raw(self, tokens: list[Token], special: dict[str, tuple[Entry, ...]]) -> Iterator[Mention]:
         index = 0
         lowered = [token.text.lower() for token in tokens]
         while index < len(tokens):
             token = tokens[index]
-            found = None if token.kind == "number" else self._longest(lowered, index)
-            if token.kind == "number" and token.text[0].isdigit() and (longer := self._longest(lowered, index)):
+            found = None if token.kind == "number" else self._longest(lowered, index, special)
+            if (
+                token.kind == "number"
+                and token.text[0].isdigit()
+                and (longer := self._longest(lowered, index, special))
+            ):
                 found = longer if len(longer[0]) > 1 else None
             if found is not None:
                 words, kind, value = found
@@ -131,11 +169,15 @@ class Vocabulary:
                 yield Mention("unknown", "", token.text, token.depth)
             index += 1
 
-    def _longest(self, lowered: list[str], index: int) -> Entry | None:
+    def _longest(self, lowered: list[str], index: int, special: dict[str, tuple[Entry, ...]]) -> Entry | None:
         fraction = next(
             (p for p in FRACTIONS if tuple(p.split()) == tuple(lowered[index : index + len(p.split())])), None
         )
-        for entry in self._entries.get(lowered[index], ()):
+        first = lowered[index]
+        known = self._entries.get(first, ())
+        if first in special:
+            known = sorted((*special[first], *known), key=lambda row: -len(row[0]))
+        for entry in known:
             if tuple(lowered[index : index + len(entry[0])]) == entry[0]:
                 if fraction and len(fraction.split()) >= len(entry[0]):
                     break

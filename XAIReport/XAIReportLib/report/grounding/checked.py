@@ -1,0 +1,73 @@
+"""Whether the heat maps passed their checks, which failed, and their figures."""
+
+from __future__ import annotations
+
+from .claims import Clause
+from .facts import agrees
+
+
+def read(clause: Clause) -> None:
+    """ "the heat maps passed their checks", "the methods disagree (mean correlation 0.12)"."""
+    check = clause.findings.saliency_check
+    cues, maps, rely = clause.of("check"), clause.of("map"), clause.cue("rely")
+    if rely is not None and maps:
+        modals = [m for m in clause.of("modal") if 0 < rely - m <= 4]
+        clause.state("check", None if check is None else check.relied_on, rely, *maps, *modals, process=True)
+    for i in cues:
+        value = clause.mentions[i].value
+        if value == "failed count" and any(clause.mentions[k].value in ("passed", "failed") for k in cues):
+            clause.read(i, *maps)
+        elif value in ("passed", "failed"):
+            holds = None if check is None else check.relied_on is (value == "passed")
+            counted = [j for j in clause.of("number", unread=True) if clause.mentions[j].value == "word"]
+            counted = [
+                j
+                for j in counted
+                if any(clause.mentions[k].value == "failed count" for k in range(j, min(j + 3, len(clause.mentions))))
+            ]
+            clause.read(*(k for k in cues if clause.mentions[k].value == "failed count" and value == "failed"))
+            for j in counted:
+                clause.state("check", check is not None and clause.mentions[j].number.value == len(check.failed), j)
+            every = [
+                j for j in clause.of("which", "quantifier") if clause.mentions[j].value == "all" and value == "passed"
+            ]
+            clause.state("check", holds, i, *maps, *every, process=True)
+        elif value.startswith("failed ") and value != "failed count":
+            name = value.removeprefix("failed ")
+            clause.state("check", None if check is None else name in check.failed, i, *maps, process=True)
+            _figure(clause, i, name)
+        elif value == "remains":
+            _remains(clause)
+    clause.read(*(j for j in cues if clause.mentions[j].value == "figure"))
+    for i in cues:
+        if clause.mentions[i].value.startswith("figure "):
+            clause.read(i)
+            _figure(clause, i, clause.mentions[i].value.removeprefix("figure "))
+
+
+def _remains(clause: Clause) -> None:
+    """ "85 % of the score remains when the lesion is removed"."""
+    check = clause.findings.saliency_check
+    fact = None if check is None else check.figures.get("outside_lesion")
+    before = [j for j in clause.of("number", unread=True) if clause.mentions[j].number.unit == "%"]
+    removed = [j for j in clause.of("check") if clause.mentions[j].value == "remains"]
+    if any("remov" in clause.mentions[j].text or "without" in clause.mentions[j].text for j in removed):
+        for j in before[:1]:
+            holds = None if fact is None else agrees(clause.mentions[j].number, 100 * fact)
+            clause.state("check figure", holds, j, *removed, exact=True, process=True)
+
+
+def _figure(clause: Clause, cue: int, name: str) -> None:
+    """The number that follows a check's name, in brackets or not."""
+    check = clause.findings.saliency_check
+    fact = None if check is None else check.figures.get(name)
+    following = [j for j in clause.of("number", unread=True) if j > cue]
+    later = [j for j in clause.of("check") if j > cue and clause.mentions[j].value.startswith("failed")]
+    maps = clause.of("map")
+    for j in following[:1]:
+        number = clause.mentions[j].number
+        if (later and later[0] < j) or number.unit not in ("", "%"):
+            return
+        if number.unit == "%":
+            fact = None if fact is None else 100 * fact
+        clause.state("check figure", None if fact is None else agrees(number, fact), j, *maps, exact=True, process=True)

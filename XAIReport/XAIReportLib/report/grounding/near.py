@@ -1,0 +1,99 @@
+"""Distances of a lesion to atlas positions and to the brain's surface."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..schema import DistancePart, Lesion
+from .claims import Clause
+from .facts import agrees
+
+ADJACENT_MM = 5.0  # up to here a position may be called near without its distance
+
+
+def read(clause: Clause) -> None:
+    """ "the motor cortex is 11.4 mm away (8.9 to 13.6 mm)", "in contact with the brain's surface"."""
+    away = any(m.text.lower() == "them" for m in clause.mentions) and clause.cue("distance") is not None
+    if away and not clause.of("landmark") and clause.context.landmark is not None:
+        clause.mentions.append(replace(clause.context.landmark, read=False, depth=0))
+    marks = clause.of("landmark")
+    if not marks:
+        return
+    place = next(iter(clause.of("lesion")), None)
+    lesions = clause.masks(place)
+    one = lesions[0] if lesions and len(lesions) == 1 and isinstance(lesions[0], Lesion) else None
+    ways = {way.position: way for way in one.measures.distances} if one is not None and one.measures else {}
+    numbers = [i for i in clause.of("number", unread=True) if clause.mentions[i].number.unit == "mm"]
+    points = [i for i in numbers if not clause.mentions[i].number.parts]
+    spans = [i for i in numbers if clause.mentions[i].number.span]
+    contacts = clause.of("contact", unread=True)
+    along = [*([place] if place is not None else []), *(j for j in clause.of("quantity") if _distance(clause, j))]
+    for order, mark in enumerate(marks):
+        way = ways.get(clause.mentions[mark].value)
+        own = (
+            _own(clause, marks, order, points),
+            _own(clause, marks, order, spans),
+            _own(clause, marks, order, contacts),
+        )
+        _state(clause, mark, way, own, along)
+    closer = clause.of("closer", unread=True)
+    than = any(m.text.lower() == "than" for m in clause.mentions)
+    if closer and len(marks) == 2 and than:
+        first, second = (ways.get(clause.mentions[m].value) for m in marks)
+        holds = None if first is None or second is None else first.distance_mm < second.distance_mm
+        clause.state("comparison", holds, closer[0], *marks, *along)
+    if spans:
+        clause.read(*clause.of("interval"))
+    clause.read(*(i for i in clause.of("approx") if _approximate(clause)))
+
+
+def _distance(clause: Clause, i: int) -> bool:
+    return clause.mentions[i].value == "distance"
+
+
+def _approximate(clause: Clause) -> bool:
+    return clause.findings.anatomy.registration.verdict == "limited"
+
+
+def _own(clause: Clause, marks: list[int], order: int, places: list[int]) -> list[int]:
+    """Those of ``places`` that belong to this position: in the brackets behind it, all where it is alone, else in order."""
+    mark = marks[order]
+    inside = []
+    for i in range(mark + 1, len(clause.mentions)):
+        m = clause.mentions[i]
+        if m.kind == "landmark" or (m.depth <= clause.mentions[mark].depth and m.text not in ("(", ")")):
+            break
+        if i in places and m.depth > clause.mentions[mark].depth:
+            inside.append(i)
+    bracketed = any(clause.mentions[i].depth for i in places)
+    if inside or (bracketed and len(marks) > 1):
+        return inside
+    if len(marks) == 1:
+        return list(places)
+    if len(places) == len(marks):
+        return [places[order]]
+    return list(places) if len(places) == 1 and clause.mentions[places[0]].kind == "contact" else []
+
+
+def _state(
+    clause: Clause, mark: int, way: DistancePart | None, own: tuple[list[int], list[int], list[int]], along: list[int]
+) -> None:
+    points, spans, contacts = own
+    if way is None:
+        clause.state("distance", None, mark, *points, *spans, *contacts, *along)
+        return
+    for i in points:
+        number = clause.mentions[i].number
+        clause.state("distance", agrees(number, way.distance_mm), mark, i, *along, exact=not number.bound)
+    for i in spans:
+        number = clause.mentions[i].number
+        ends = () if way.low_mm is None or way.high_mm is None else (way.low_mm, way.high_mm)
+        near = number.half_step * (1 + 1e-6) + 1e-9
+        holds = len(ends) == 2 and all(abs(a - b) <= near for a, b in zip(number.parts, ends, strict=True))
+        clause.state("interval", holds, mark, i, *along, exact=True)
+    for i in contacts:
+        clause.state("contact", way.distance_mm == 0, mark, i, *along)
+    if not (points or spans or contacts) and (any(_distance(clause, j) for j in along)):
+        denied = bool(clause.of("neg")) or clause.negated
+        holds = way.distance_mm <= ADJACENT_MM and not denied
+        clause.state("distance", holds or None, mark, *along)

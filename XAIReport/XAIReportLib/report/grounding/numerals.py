@@ -1,0 +1,143 @@
+"""Numbers as they are written: with their unit, in products and spans, about, bounded, as words and fractions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .mentions import Mention, Number
+
+ONE = ("single", "sole", "solitary")
+CARDINALS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+FRACTIONS = {
+    "half": 50.0,
+    "one half": 50.0,
+    **{f"{one} third": 100 / 3 for one in ("a", "one")},
+    **{f"{one} quarter": 25.0 for one in ("a", "one")},
+    **{f"{one} fifth": 20.0 for one in ("a", "one")},
+    **{f"{one} tenth": 10.0 for one in ("a", "one")},
+    "two thirds": 200 / 3,
+    "three quarters": 75.0,
+    "two fifths": 40.0,
+    "three fifths": 60.0,
+    "four fifths": 80.0,
+    "two-thirds": 200 / 3,
+    "one-third": 100 / 3,
+    "three-quarters": 75.0,
+    "one-quarter": 25.0,
+    "one-half": 50.0,
+}
+_TO_ML = {"ml": 1.0, "mm3": 0.001, "l": 1000.0, "dl": 100.0}
+_TO_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
+_TO = ("to", "-", "up to", "through")
+
+
+def shared_units(mentions: list[Mention]) -> list[Mention]:
+    """ "24.6 and 15.2 mm" is "24.6 mm and 15.2 mm"."""
+    result: list[Mention] = []
+    for i, m in enumerate(mentions):
+        result.append(m)
+        if m.kind != "number" or m.value == "word" or "." not in m.text or mentions[i + 1 : i + 2] == []:
+            continue
+        rest = mentions[i + 1 : i + 4]
+        shared = len(rest) == 3 and rest[0].text.lower() in ("and", ",") and rest[1].kind == "number"
+        if shared and rest[1].value != "word" and rest[2].kind == "unit" and rest[2].value in ("mm", "cm", "ml"):
+            result.append(Mention("unit", rest[2].value, rest[2].text, m.depth))
+    return result
+
+
+def _number_of(mention: Mention) -> tuple[float, float]:
+    if mention.value == "word":
+        return (1.0 if mention.text.lower() in ONE else float(CARDINALS.index(mention.text.lower()))), 0.0
+    if mention.text.count(".") > 1:
+        return float("nan"), 0.0
+    text = mention.text.replace(",", "")
+    decimals = len(text.partition(".")[2])
+    return float(text), 0.5 * 10**-decimals
+
+
+def numbers(mentions: list[Mention]) -> list[Mention]:
+    """Numbers with their unit, their approximation and their bound."""
+    result: list[Mention] = []
+    index = 0
+    while index < len(mentions):
+        mention = mentions[index]
+        half = [m.text.lower() for m in mentions[index + 1 : index + 3]]
+        if (
+            mention.kind == "fraction"
+            and mention.value == "half"
+            and half[:1] == ["a"]
+            and mentions[index + 2 : index + 3]
+        ):
+            unit = mentions[index + 2].value if mentions[index + 2].kind == "unit" else ""
+            if unit in _TO_ML:  # "half a millilitre"
+                text = f"{mention.text} a {mentions[index + 2].text}"
+                mention.kind, mention.text = "number", text
+                mention.number = Number(0.5 * _TO_ML[unit], 0.05 * _TO_ML[unit], "ml", text)
+                _qualify(mention, result)
+                result.append(mention)
+                index += 3
+                continue
+        if mention.kind == "fraction":
+            value = FRACTIONS[mention.value]
+            mention.kind, mention.number = "number", Number(value, 0.5, "fraction", mention.text)
+            _qualify(mention, result)
+            result.append(mention)
+            index += 1
+            continue
+        if mention.kind != "number":
+            result.append(mention)
+            index += 1
+            continue
+        number, last = _measure(mentions, index)
+        mention.number, mention.text = number, number.text
+        _qualify(mention, result)
+        result.append(mention)
+        index = last + 1
+    return result
+
+
+def _measure(mentions: list[Mention], index: int) -> tuple[Number, int]:
+    """The number that begins at ``index`` with its unit: one, a product (24 x 15 mm) or a span (8.9 to 13.6 mm); its end."""
+    values, last, unit, units = [_number_of(mentions[index])], index, "", set[str]()
+    how = ""
+    while True:
+        following = mentions[last + 1] if last + 1 < len(mentions) else None
+        if following is not None and following.kind == "unit":
+            unit, last = following.value, last + 1
+            units.add(unit)
+            following = mentions[last + 1] if last + 1 < len(mentions) else None
+        word = following.text.lower() if following is not None else ""
+        joins = (
+            "x" if word in ("x", "by") else "to" if word in _TO or (word == "and" and _between(mentions, index)) else ""
+        )
+        if not joins or how not in ("", "x") or (how == "x" and joins != "x") or last + 2 >= len(mentions):
+            break
+        if mentions[last + 2].kind != "number" or mentions[last + 2].value == "word":
+            break
+        how, last = joins, last + 2
+        values.append(_number_of(mentions[last]))
+    scale = _TO_ML.get(unit) or _TO_MM.get(unit) or 1.0
+    if len(units) > 1:
+        return Number(float("nan"), 0.0, "mixed", " ".join(m.text for m in mentions[index : last + 1])), last
+    kind = "ml" if unit in _TO_ML else "mm" if unit in _TO_MM else unit
+    text = " ".join(m.text for m in mentions[index : last + 1])
+    value, half_step = values[0][0], max(step for _, step in values)
+    parts = tuple(v * scale for v, _ in values) if how else ()
+    return Number(value * scale, half_step * scale, kind, text, parts=parts, span=how == "to"), last
+
+
+def _between(mentions: list[Mention], index: int) -> bool:
+    return index > 0 and mentions[index - 1].text.lower() == "between"
+
+
+def _qualify(mention: Mention, before: list[Mention]) -> None:
+    """Takes the words "about", "only" and "more than" before a number into it."""
+    number = mention.number
+    approx = bound = ""
+    while before and before[-1].kind in ("approx", "bound", "only"):
+        word = before.pop()
+        if word.kind == "bound":
+            bound = f"{bound}{word.value}"  # two bounds are none that can be read
+        elif word.kind == "approx":
+            approx = word.value
+    mention.number = replace(number, approx=approx, bound=bound)
