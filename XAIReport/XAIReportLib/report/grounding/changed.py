@@ -302,6 +302,14 @@ def _outcome(clause: Clause, before: Answer, after: Answer, changed: bool) -> No
             j for j in clause.of("change") if clause.mentions[j].value == "outcome"
         ]
         named = clause.of("class", unread=True)
+        if value == "earlier" and clause.mentions[i].text.lower() == "unchanged" and object_:
+            value = "same"  # "leaves the suggestion unchanged"
+        if value == "hardly":
+            place, label = _class_at(clause, i)
+            known = label in before.scores and label in after.scores
+            holds = abs(after.scores[label] - before.scores[label]) <= 0.05 if known else None
+            clause.state("change", holds, i, *([place] if place is not None else []), *clause.of("score")[:1])
+            continue
         if value == "changes" and (object_ or len(named) == 2):
             labels = [clause.mentions[j].value for j in named]
             denied = bool(clause.of("neg"))

@@ -45,6 +45,11 @@ def read(clause: Clause) -> None:
             _figure(clause, i, clause.mentions[i].value.removeprefix("figure "))
 
 
+def cue_of_share(clause: Clause, places: list[int]) -> int:
+    """Where "share of the score left without the lesion" stands, or -1."""
+    return next((j for j in places if clause.mentions[j].text.lower().startswith("share of the score")), -1)
+
+
 def _remains(clause: Clause) -> None:
     """ "85 % of the score remains when the lesion is removed"."""
     check = clause.findings.saliency_check
@@ -52,6 +57,10 @@ def _remains(clause: Clause) -> None:
     before = [j for j in clause.of("number", unread=True) if clause.mentions[j].number.unit == "%"]
     removed = [j for j in clause.of("check") if clause.mentions[j].value == "remains"]
     if any("remov" in clause.mentions[j].text or "without" in clause.mentions[j].text for j in removed):
+        after = [j for j in clause.of("number", unread=True) if j > cue_of_share(clause, removed) >= 0]
+        if not before and after and clause.mentions[after[0]].number.unit == "":
+            holds = None if fact is None else agrees(clause.mentions[after[0]].number, fact)
+            clause.state("check figure", holds, after[0], *removed, exact=True, process=True)
         for j in before[:1]:
             holds = None if fact is None else agrees(clause.mentions[j].number, 100 * fact)
             clause.state("check figure", holds, j, *removed, exact=True, process=True)

@@ -50,6 +50,7 @@ class Clause:
     context: Context
     causal: bool = False
     negated: bool = False
+    elided: bool = False  # begins with "and measures": its subject is that of the clause before
     twice: bool = False  # whether two negations stood over the claim that was looked at last
     claims: list[Claim] = field(default_factory=list)
 
@@ -272,6 +273,7 @@ def clauses(findings: Findings, mentions: Iterable[Mention], context: Context) -
                 "and then",
             ):
                 verb = mention.text.split(" ", 1)[1]
+                result[-1].elided = True
                 kind = (
                     "do"
                     if verb in ("does", "do")
@@ -284,7 +286,7 @@ def clauses(findings: Findings, mentions: Iterable[Mention], context: Context) -
                 result[-1].mentions.append(Mention(kind, "overlap" if kind == "quantity" else "", verb, mention.depth))
         elif (
             (
-                mention.text.lower() == "and"
+                mention.text.lower() in ("and", ",")
                 and mention.depth == 0
                 and _new_predicate(result[-1].mentions, mentions[i + 1 :])
             )

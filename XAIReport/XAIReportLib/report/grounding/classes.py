@@ -131,11 +131,12 @@ def _scores_compared(clause: Clause, i: int, before: list[int], after: list[int]
 
 def _masks_compared(clause: Clause, i: int, sign: int) -> None:
     maps, lesions = clause.of("map"), clause.of("lesion")
+    of_dice = clause.context.last == "dice"
     if len(maps) == 1 and maps[0] > i and clause.context.map:
         clause.mentions.insert(0, Mention("map", clause.context.map, ""))
         maps, i = clause.of("map"), i + 1
     if len(maps) == 2 and maps[0] < i < maps[1]:
-        if clause.has("dice", "overlap", "agree") or clause.of("segmentation"):
+        if of_dice or clause.has("dice", "overlap", "agree") or clause.of("segmentation"):
             _dice_compared(clause, maps, sign, [i])
         else:
             sizes = [next((s.mask_voxels for s in clause.masks(m) or []), None) for m in maps]
@@ -327,8 +328,14 @@ def _separated(clause: Clause) -> None:
 
 def _suggested(clause: Clause) -> None:
     label = clause.findings.prediction.label
+    why = clause.cue("why")
     for i in clause.of("suggest", unread=True):
         named = clause.of("class")
+        if why is not None and why < i:  # "does not tell why the model suggests glioma": what it suggests is not denied
+            clause.read(i, *named)
+            same = all(clause.mentions[c].value == label for c in named) and label is not None
+            clause.claims.append(Claim("suggestion", "as suggested", same and not clause.negated))
+            continue
         if not named:
             if clause.of("number") and any(c.kind == "score" for c in clause.claims) and not clause.of("neg"):
                 clause.read(i)  # "the suggested class scored 0.9"

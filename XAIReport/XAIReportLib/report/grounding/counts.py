@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .claims import Clause
-from .facts import ENTITIES, agrees
+from .facts import ENTITIES, agrees, rows_of
 
 
 def count(clause: Clause, i: int) -> None:
@@ -18,7 +18,7 @@ def count(clause: Clause, i: int) -> None:
         mention.value = "other"
         clause.read(i - 1)
         count = len(clause.lesions_at(target) or ())
-    elif _counted_on_a_side(clause, i, target):
+    elif _counted_on_a_side(clause, i, target) or _one_in_a_region(clause, i, target):
         return
     else:
         count = len(found.lesions)
@@ -35,6 +35,21 @@ def count(clause: Clause, i: int) -> None:
     clause.state("count", holds, i)
     if not (number.value == 1 and len(found.lesions) > 1):
         mention.read = True
+
+
+def _one_in_a_region(clause: Clause, i: int, target: int) -> bool:
+    """ "one lesion is located in the left frontal lobe, the other ...": the one that lies there."""
+    lesions = clause.findings.lesions
+    places = [j for j in clause.of("region", "lobe") if j > target and not clause.crosses(target, j)]
+    if clause.mentions[i].number.value != 1 or len(lesions) < 2 or not places or clause.mentions[target].value != "one":
+        return False
+    there = [n for n, lesion in enumerate(lesions) if rows_of([lesion], clause, places[0])]
+    if len(there) != 1 or (i and clause.mentions[i - 1].kind == "only"):
+        return False
+    clause.mentions[target].value = str(there[0] + 1)
+    clause.read(i)
+    clause.context.lesions = (there[0],)
+    return True
 
 
 def _counted_on_a_side(clause: Clause, i: int, target: int) -> bool:

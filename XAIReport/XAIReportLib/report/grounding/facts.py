@@ -77,6 +77,8 @@ def first_that_agrees(clause: Clause, kind: str, i: int, facts: Sequence[float],
 def entity(clause: Clause, i: int) -> tuple[int | None, list[Lesion | Saliency] | None]:
     """The lesion or map that a number belongs to, and its masks."""
     place = clause.attached(i, ENTITIES, prefer_before=True)
+    if clause.elided and place is not None and place > i and clause.crosses(i, place):
+        place = None  # "and measures 4.03 ml, the second ..."
     return place, clause.masks(place)
 
 
@@ -122,6 +124,7 @@ def joined(clause: Clause, a: int, b: int) -> bool:
 
 # Words that statements know as they are written, where the vocabulary has no own cue for them.
 _WRITTEN = {
+    "registered": ("registered", "aligned"),
     "determined": ("determined",),
     "given": ("given", "stated", "reported", "provided", "listed", "specified", "described"),
 }

@@ -44,7 +44,9 @@ def overlaps(clause: Clause) -> None:
         return
     if not maps and clause.context.map and clause.of("segmentation", "lesion"):
         masks = [s for s in clause.findings.saliency if s.method == clause.context.map]
-    elif maps and clause.of("segmentation", "lesion"):
+    elif maps and (
+        clause.of("segmentation", "lesion") or any(m.text.lower() == "it" for m in clause.mentions[maps[-1] :])
+    ):
         masks = [s for m in maps for s in clause.masks(m) or [] if joined(clause, maps[0], m) or m == maps[0]]
     else:
         if any(
@@ -140,10 +142,13 @@ def graded(clause: Clause) -> None:
             clause.read(i)
 
 
+_AWAY = ("away from", "misses", "missed")
+
+
 def apart(clause: Clause) -> None:
     """ "the map lies away from the lesion", "the map does not agree with the segmentation"."""
     maps = clause.of("map")
-    away = next((i for i in clause.of("quantity", unread=True) if clause.mentions[i].text.lower() == "away from"), None)
+    away = next((i for i in clause.of("quantity", unread=True) if clause.mentions[i].text.lower() in _AWAY), None)
     agree = cue_at(clause, "agree")
     if not maps or (away is None and agree is None) or not clause.of("lesion", "segmentation"):
         return
@@ -158,7 +163,8 @@ def apart(clause: Clause) -> None:
         if not values:
             return
     if away is not None:
-        clause.state("overlap", all(value == 0 for value in values), away, maps[0], *clause.of("lesion"))
+        whole = [i for i in clause.of("quantifier", unread=True) if clause.mentions[i].value == "all"]
+        clause.state("overlap", all(value == 0 for value in values), away, maps[0], *clause.of("lesion"), *whole)
     else:
         holds = True if min(values) >= 0.5 else False if max(values) == 0 else None
         clause.state("overlap", holds, agree, maps[0], *clause.of("lesion"))

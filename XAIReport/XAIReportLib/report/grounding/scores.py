@@ -135,11 +135,15 @@ def _is_margin(clause: Clause, i: int) -> bool:
             clause.read(*top)  # "the two leading classes, A and B, differ by"
         compare(clause, "margin", i, sign, *classes, cue, *relations[:1])
         return True
-    if top and not classes:
-        first, second = (scores[label] for label in ranked(clause)[:2])
-        compare(clause, "margin", i, first - second, *top, cue)
-        return True
-    return False
+    order = ranked(clause)
+    ahead = scores[order[0]] - scores[order[1]] if len(order) > 1 else 0.0
+    alone = cue is not None and [clause.mentions[c].value for c in classes] == order[:1] and not relations
+    if alone:  # "glioma is favoured by a margin of 0.81"
+        much = [j for j in clause.of("much") if j == cue - 1 and ahead >= 0.2]
+        compare(clause, "margin", i, ahead, classes[0], cue, *much)
+    elif top and not classes:
+        compare(clause, "margin", i, ahead, *top, cue)
+    return alone or (bool(top) and not classes)
 
 
 def _score(clause: Clause, i: int) -> None:

@@ -135,7 +135,7 @@ def _midline(clause: Clause) -> None:
     beyond = [i for i in clause.of("shift") if clause.mentions[i].value == "beyond"]
     noun = [i for i in cues if clause.mentions[i].value != "verb"]
     verb = [i for i in cues if clause.mentions[i].value == "verb"]
-    middle = [i for i in clause.of("side") if clause.mentions[i].value == "midline" and i < max(cues, default=0)]
+    middle = [i for i in clause.of("side") if clause.mentions[i].value == "midline" and verb and i < verb[0]]
     computed = next((i for i in clause.of("cue") if clause.mentions[i].value in ("computed", "known", "assess")), None)
     if computed is None:
         words = ("measured", "determined", "quantified", "calculated")

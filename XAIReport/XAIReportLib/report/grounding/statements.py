@@ -116,6 +116,7 @@ STATEMENTS = (
     Statement(("sides", "of the picture"), lambda f: not f.image.has_geometry),
     Statement(("sides", "unknown"), _side_unknown, ("of the patient", "lengths")),
     Statement(("sides", "known"), _side_known, ("of the patient",)),
+    Statement(("registered",), _verdict("good", "limited"), ("template", "atlas", "image")),
     Statement(("sides", "given"), _side_known, ("of the patient",)),
     Statement(("sides", "determined"), _side_known, ("of the patient",)),
     Statement(("sides", "of the patient"), lambda f: f.image.has_geometry),
@@ -160,7 +161,7 @@ def read(clause: Clause) -> None:
     maps.overlaps(clause)
     for statement in STATEMENTS:
         places = [cue_at(clause, word) for word in statement.words]
-        if any(place is None for place in places):
+        if any(place is None for place in places) or (statement.words == ("midline found",) and clause.of("shift")):
             continue
         for word in statement.also:
             clause.read(cue_at(clause, word))
@@ -316,6 +317,8 @@ def _diagnosis(clause: Clause) -> None:
     holds = False if purpose and not clause.of("class", "lesion") else None
     if clause.of("neg"):
         clause.read(*(m for m in clause.of("modal", unread=True) if 0 < place - m <= 6))
+        if not purpose and not clause.of("class", "lesion", "suggest"):
+            holds = False  # "this is not a diagnosis"
     clause.state(
         "statement", holds, place, *([i] if (i := cue_at(clause, "intended")) is not None else []), process=True
     )
