@@ -81,7 +81,7 @@ def test_kept_answers_are_scored_for_truth_before_anything_else(tmp_path):
 
 def test_what_was_not_measured_has_no_figure():
     assert narrators._row("absent", {"cases": 0}) == "| absent | 0 | – | – | – | – | – | – | – | – | – | – | – |"
-    stored = {"cases": 1, "bert_score": narrators.BERT_SCORE, "narrators": {}}
+    stored = {"cases": 1, "narrators": {}}
     assert "not run" in narrators.section(stored)[-1]
 
 

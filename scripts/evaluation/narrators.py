@@ -30,7 +30,7 @@ from XAIReportLib.report.schema import Findings
 from evaluation import ROOT, _text_measures, keep, machine
 
 TESTS = ROOT / "Testing" / "report"
-BERT_SCORE = "not run: it needs a trained language model, and none can be had here"
+BERT_SCORE = "not run, since it needs a trained language model and none can be had here"
 _KINDS = {"side share": "side", "region share": "region", "projection": "region"}
 _UNCHECKED = ("quotation", "name", "level", "statement", "map")
 Key = tuple[str, str]
@@ -184,7 +184,7 @@ def main(argv: list[str] | None = None) -> int:
         )
         live = _by_model(choice)
         measure(f"{options.narrator}, {options.model}", lambda _, found: live(found))
-    keep("narrators", {"machine": machine(), "cases": len(cases), "bert_score": BERT_SCORE, "narrators": result})
+    keep("narrators", {"machine": machine(), "cases": len(cases), "narrators": result})
     return 0
 
 
@@ -195,16 +195,16 @@ def section(stored: dict[str, Any]) -> list[str]:
         "",
         f"What each wrote of {stored['cases']} findings made by script (not of patients). Precision: sentences that the findings "
         "hold, of all that it wrote; what is not held is never shown. Omission: facts of the template's text on the same case "
-        "that the shown sentences lack. The rest tells how a text reads and nothing of its truth (means over the cases); BLEU "
-        "and ROUGE-L compare with the template of the same language. No answer of a large language model is among them: none "
-        "can be reached here.",
+        "that the shown sentences lack. The template says only what the check reads, so that its figures are as they must be. "
+        "The rest tells how a text reads and nothing of its truth (means over the cases); BLEU and ROUGE-L compare with the "
+        "template of the same language. No answer of a large language model is among them: none can be reached here.",
         "",
         "| narrator | cases | sentences | precision | contradicted | shown | omission | reading ease | TTR | MTLD | coherence | "
         "BLEU | ROUGE-L |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     lines += [_row(name, figures) for name, figures in stored["narrators"].items()]
-    return [*lines, "", f"BERTScore: {stored['bert_score']}."]
+    return [*lines, "", f"BERTScore: {BERT_SCORE}."]
 
 
 def _row(name: str, figures: dict[str, Any]) -> str:
