@@ -153,7 +153,7 @@ def test_intervals_widen_with_volume_and_shift() -> None:
     assert reach_mm(5, 0) < reach_mm(50, 0) < reach_mm(50, 6)
     rng = np.random.default_rng(0)
     points = rng.normal(size=(500, 3)) * 6 + [-30, 20, 30]
-    narrow, wide = share_intervals(points, 2.0), share_intervals(points, 8.0)
+    narrow, wide = share_intervals(points, 2.0, load_atlas()), share_intervals(points, 8.0, load_atlas())
     assert all(wide[n][0] <= low and high <= wide[n][1] for n, (low, high) in narrow.items())
 
 

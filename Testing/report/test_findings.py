@@ -118,7 +118,7 @@ def test_geometry_of_another_mask_is_refused(analysed):
         ({"lesion_total__count": 1}, "differs from the number"),
         ({"model__metrics": {"accuracy": [0.9, float("nan")]}}, "finite"),
         ({"patient_name": "Doe"}, "Extra inputs"),
-        ({"schema_version": "9.0.0"}, "1.1.0"),
+        ({"schema_version": "9.0.0"}, "1.2.0"),
         ({"lesions__0__regions__0__codes": [{"scheme": "SCT", "value": "J18.1", "meaning": "x"}]}, "SNOMED"),
     ],
 )
@@ -169,7 +169,7 @@ def test_findings_do_not_change_after_building(analysed):
         ("[]", "schema version None"),
         ('{"schema_version": "0.1"}', "schema version '0.1'"),
         ('{"schema_version": "1.0.0"}', "breaks the findings schema"),
-        ('{"schema_version": "1.1.0"}', "breaks the findings schema"),
+        ('{"schema_version": "1.2.0"}', "breaks the findings schema"),
     ],
 )
 def test_a_broken_file_is_refused_in_one_sentence(tmp_path, text, reason):

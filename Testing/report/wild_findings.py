@@ -96,6 +96,9 @@ midline_shifts = st.one_of(
 )
 
 
+contacts = st.sampled_from([None, "touches", "apart", "not told"])
+
+
 @st.composite
 def measures(draw, located: bool):
     positions = draw(st.lists(st.sampled_from(["brain surface", "motor cortex", "visual cortex"]), unique=True))
@@ -109,7 +112,13 @@ def measures(draw, located: bool):
         "sphericity": round(draw(fraction), 2),
         "crosses_midline": draw(st.sampled_from([True, False, None])),
         "distances": [
-            {"position": name, "distance_mm": draw(tenths(40)), "low_mm": draw(bounds), "high_mm": draw(bounds)}
+            {
+                "position": name,
+                "distance_mm": draw(tenths(40)),
+                "low_mm": draw(bounds),
+                "high_mm": draw(bounds),
+                "contact": draw(contacts),
+            }
             for name in (positions if located else [])
         ],
     }
@@ -145,6 +154,25 @@ def changed_images(draw, classes: list[str]):
     }
 
 
+appearances = st.one_of(
+    st.none(),
+    st.builds(
+        lambda bright, rest, dark, pattern: {
+            "brighter_ml": bright, "not_brighter_ml": rest, "darker_percent": dark, "pattern": pattern,
+        },
+        millilitres, millilitres, tenths(100), st.sampled_from(["solid", "ring", "mixed", "none"]),
+    ),
+)  # fmt: skip
+largest_regions = st.lists(
+    st.builds(
+        lambda region, side: {"name": region[0], "lobe": region[1], "side": side},
+        st.sampled_from([r for r in REGIONS if r[1] != "other"]),
+        st.sampled_from(["left", "right", None]),
+    ),
+    max_size=3,
+)
+
+
 @st.composite
 def wild_findings(draw) -> Findings:
     """Any findings that the schema allows."""
@@ -164,6 +192,8 @@ def wild_findings(draw) -> Findings:
             **draw(extents(geometry)),
             "regions": draw(regions("percent_of_lesion")) if located and draw(st.booleans()) else [],
             "measures": draw(measures(located)) if geometry and draw(st.booleans()) else None,
+            "largest_regions": draw(largest_regions) if located else [],
+            "appearance": draw(appearances) if located else None,
         }
         for n in range(1, count + 1)
     ]

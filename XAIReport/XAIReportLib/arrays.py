@@ -28,7 +28,9 @@ def write_arrays(
     """Write image.nii.gz, lesion_probability.nii.gz, heatmaps/, masks/, and atlas.nii.gz with atlas.ctbl.
 
     Heat maps and probabilities are float32, masks uint8, the lesion mask uint8 component labels, the atlas int16. The
-    lesion files are left out when the model was not run (not applicable), the atlas when there is none.
+    lesion files are left out when the model was not run (not applicable), the atlas when there is none. Beside the atlas
+    lies displacement.nii.gz, where the registration has a deformable step: int16 (x, y, z, 3), hundredths of a millimetre
+    along the patient's right, anterior and superior, which are added before the matrix of the findings is applied.
 
     Returns the paths. Raises ValueError for an array off the case's grid or two maps of one method.
     """
@@ -44,10 +46,20 @@ def write_arrays(
         images["atlas"] = anatomy.labels.astype(np.int16)
     written = [_write(folder / f"{name}.nii.gz", array, case) for name, array in images.items()]
     if anatomy is not None and anatomy.labels is not None:
+        if anatomy.displacement is not None:
+            written.append(_write_displacement(folder / "displacement.nii.gz", anatomy))
         table = folder / "atlas.ctbl"
         table.write_text(colour_table(anatomy.regions), encoding="utf-8", newline="\n")
         written.append(table)
     return written
+
+
+def _write_displacement(path: Path, anatomy: Anatomy) -> Path:
+    from XAIReportLib.reading import nifti
+
+    hundredths = np.rint(100 * np.moveaxis(anatomy.displacement, 0, -1)).astype(np.int16)
+    path.write_bytes(nifti.encode(hundredths, anatomy.displacement_affine))
+    return path
 
 
 def colour_table(regions: Iterable[AtlasRegion]) -> str:

@@ -2,7 +2,7 @@
 
 Layout: findings.json, narrative.json, run.json, report.html, report.pdf, report.txt, regions.csv, image.nii.gz,
 lesion_probability.nii.gz, heatmaps/<method>.nii.gz, masks/<method>.nii.gz, masks/lesion.nii.gz, atlas.nii.gz with
-atlas.ctbl, figures/*.png, scene.mrb, clinical.csv where a record was given; on demand dicom/ and fhir.json.
+atlas.ctbl, displacement.nii.gz, figures/*.png, scene.mrb, clinical.csv where a record was given; on demand dicom/ and fhir.json.
 """
 
 from __future__ import annotations
@@ -266,6 +266,11 @@ class ResultFolder:
     @property
     def atlas_colours(self) -> Path | None:
         return _present(self.path / "atlas.ctbl")
+
+    @property
+    def displacement(self) -> Path | None:
+        """Of the registration's deformable step (arrays.py); None where it was not kept."""
+        return _present(self.path / "displacement.nii.gz")
 
     @property
     def clinical(self) -> Path | None:

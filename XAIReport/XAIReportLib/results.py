@@ -5,7 +5,7 @@ Arrays have the axes (i, j, k) and the shape of ``Case.image``; positions are RA
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -188,6 +188,34 @@ class Registration:
 
 
 @dataclass(frozen=True)
+class PicturePlace:
+    """Where a mask of a single slice lies: the lobe, None where it cannot be told, and the weight of the candidates for it."""
+
+    lobe: str | None
+    confidence: float
+
+
+@dataclass(frozen=True)
+class PictureMatch:
+    """Which section of the template a single slice looks like (anatomy/picture.py).
+
+    Attributes:
+        plane: "axial", "coronal" or "sagittal"; None where it cannot be told. plane_confidence: weight of its candidates.
+        level_mm, level_range_mm: place in MNI152 across the plane, and that of all candidates that count.
+        fit: correlation of the best candidate, -1 to 1. known: whether anything is said.
+        places: by mask.
+    """
+
+    plane: str | None
+    plane_confidence: float
+    level_mm: float | None
+    level_range_mm: tuple[float, float] | None
+    fit: float
+    known: bool
+    places: Mapping[str, PicturePlace]
+
+
+@dataclass(frozen=True)
 class MidlineShift:
     """How far the septum lies from the midline in mm, positive to the patient's right, and how that was computed.
 
@@ -211,6 +239,10 @@ class Anatomy:
         midline_shift: None without a registration.
         interval_mm: how far the registration was moved for the intervals; None without a registration.
         to_mni: RAS points of the patient (n, 3) in MNI152, by the whole transform; None without a registration.
+        largest: by lesion, the regions that may hold its largest share, the most probable first: one where it can be told.
+        displacement, displacement_affine: of the deformable step, float32 (3, x, y, z) mm of the patient, and index of its
+            grid to RAS mm; None where the step was not kept.
+        picture: of a single slice, the section of the template that it looks like; ``template_edges`` are then of that.
     """
 
     registration: Registration
@@ -223,19 +255,25 @@ class Anatomy:
     midline_shift: MidlineShift | None = None
     interval_mm: float | None = None
     to_mni: Callable[[np.ndarray], np.ndarray] | None = None
+    largest: Mapping[str, tuple[AtlasRegion, ...]] = field(default_factory=dict)
+    displacement: np.ndarray | None = None
+    displacement_affine: np.ndarray | None = None
+    picture: PictureMatch | None = None
 
 
 @dataclass(frozen=True)
 class AtlasDistance:
     """Shortest distance of a mask to an atlas position or to the brain's surface; 0 where they touch.
 
-    ``low_mm`` and ``high_mm``: interval over the perturbed registrations, None where none was made.
+    ``low_mm`` and ``high_mm``: interval over the perturbed registrations, None where none was made. ``contact``: "touches",
+    "apart" or "not told", whether they touch under the registrations that are expected; None where that was not asked.
     """
 
     position: str
     distance_mm: float
     low_mm: float | None = None
     high_mm: float | None = None
+    contact: str | None = None
 
 
 @dataclass(frozen=True)
@@ -267,6 +305,22 @@ class Descriptors:
 
 
 @dataclass(frozen=True)
+class Appearance:
+    """How bright one mask is on the series that was given (anatomy/appearance.py states the rule, and what it cannot know).
+
+    Attributes:
+        brighter_ml, not_brighter_ml: above the patient's white matter or not; they sum to the mask's volume.
+        darker_percent: share of the mask near or below the level of fluid.
+        pattern: "solid", "ring", "mixed" or "none", of what is brighter.
+    """
+
+    brighter_ml: float
+    not_brighter_ml: float
+    darker_percent: float
+    pattern: str
+
+
+@dataclass(frozen=True)
 class MaskGeometry:
     """Size and place of one mask.
 
@@ -278,6 +332,7 @@ class MaskGeometry:
             a registration to take the midline from.
         left_percent: share of the mask left of the midline, None like ``side``.
         descriptors: of a segmented abnormality; None without geometry and for heat maps' masks.
+        appearance: of a segmented abnormality; None without a registration and where it cannot be compared.
     """
 
     mask: str
@@ -287,3 +342,4 @@ class MaskGeometry:
     side: str | None
     left_percent: float | None
     descriptors: Descriptors | None = None
+    appearance: Appearance | None = None

@@ -146,48 +146,68 @@ def _revised(result: ResultFolder, labels: np.ndarray, affine: np.ndarray) -> tu
     numbers = range(1, int(max(before.max(), labels.max())) + 1)
     changed = [n for n in numbers if ((before == n) != (labels == n)).any()]
     edited = {f"lesion-{n}": labels == n for n in changed if (labels == n).any()}
-    geometry, overlaps = _located(result, found, case, edited)
+    geometry, overlaps, largest = _located(result, found, case, edited)
     masks = {method: _array(path) for method, path in result.masks.items()}
-    return revised.revise(found, case, labels, changed, geometry, overlaps, masks), case, labels
+    return revised.revise(found, case, labels, changed, geometry, overlaps, masks, largest), case, labels
 
 
 def _located(
     result: ResultFolder, found: Findings, case: Case, edited: Mapping[str, np.ndarray]
-) -> tuple[dict[str, Any], list[RegionOverlap]]:
+) -> tuple[dict[str, Any], list[RegionOverlap], dict[str, tuple[AtlasRegion, ...]]]:
     from XAIReportLib.anatomy import described
-    from XAIReportLib.anatomy.atlas import load_atlas
+    from XAIReportLib.anatomy.intervals import may_be_largest
     from XAIReportLib.anatomy.regions import measure, overlaps
+
+    transform = _transform(result, found)
+    geometry = {name: described(measure(name, mask, case, transform), mask, case) for name, mask in edited.items()}
+    if transform is None or result.atlas is None or not edited:
+        return geometry, [], {}
+    atlas, labels = _atlas(found.anatomy.atlas), _array(result.atlas)
+    regions = {region.label: region for region in atlas.regions}
+    sizes = np.bincount(labels.ravel(), minlength=len(regions) + 1)
+    rows, largest = [], {}
+    for name, mask in edited.items():
+        probability = _probability(atlas, case, mask, transform)
+        rows += overlaps(name, mask, case, labels, probability, regions, sizes)
+        points = transform.to_mni(np.argwhere(mask) @ case.affine[:3, :3].T + case.affine[:3, 3])
+        numbers = may_be_largest(points, float(mask.sum() * case.voxel_ml), atlas)
+        largest[name] = tuple(regions[n] for n in numbers)
+    return geometry, rows, largest
+
+
+def _transform(result: ResultFolder, found: Findings) -> Any:
+    """The registration of a result, with its deformable step where the folder holds one; None where it has none."""
     from XAIReportLib.anatomy.transform import Transform
 
     registration = found.anatomy.registration
-    matrix = None if registration.patient_to_mni is None else np.array(registration.patient_to_mni)
-    if matrix is None and registration.verdict in ("good", "limited"):
-        raise InputError(f"The result {result.path.name} does not hold its registration; analyse the case again.")
-    # The deformable step is not kept in a result; a side by the affine transform differs from it by a few millimetres at most.
-    transform = None if matrix is None else Transform(matrix)
-    geometry = {name: described(measure(name, mask, case, transform), mask, case) for name, mask in edited.items()}
-    if matrix is None or result.atlas is None or not edited:
-        return geometry, []
-    atlas, labels = load_atlas(), _array(result.atlas)
-    regions = {region.label: region for region in atlas.regions}
-    sizes = np.bincount(labels.ravel(), minlength=len(regions) + 1)
-    rows = []
-    for name, mask in edited.items():
-        probability = _probability(atlas, case, mask, matrix)
-        rows += overlaps(name, mask, case, labels, probability, regions, sizes)
-    return geometry, rows
+    if registration.patient_to_mni is None:
+        if registration.verdict in ("good", "limited"):
+            raise InputError(f"The result {result.path.name} does not hold its registration; analyse the case again.")
+        return None
+    matrix = np.array(registration.patient_to_mni)
+    if result.displacement is None:  # none was kept, or the result was written before they were stored
+        return Transform(matrix)
+    field = np.moveaxis(_array(result.displacement), -1, 0).astype(np.float32) / 100
+    return Transform(matrix, field, _affine(result.displacement))
 
 
-def _probability(atlas: Any, case: Case, mask: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def _atlas(title: str) -> Any:
+    """The atlas that a result names."""
+    from XAIReportLib.anatomy.atlas import ATLASES, DEFAULT_ATLAS, load_atlas
+
+    return load_atlas(next((name for name, (of, _) in ATLASES.items() if of == title), DEFAULT_ATLAS))
+
+
+def _probability(atlas: Any, case: Case, mask: np.ndarray, transform: Any) -> np.ndarray:
     """The atlas's probability on the case's grid, brought there only in the box around a mask."""
-    from XAIReportLib.anatomy.transform import Transform, pull
+    from XAIReportLib.anatomy.transform import pull
 
     index = np.argwhere(mask)
     low, high = index.min(axis=0), index.max(axis=0) + 1
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     affine = case.affine.copy()
     affine[:3, 3] += affine[:3, :3] @ low
-    mni_mm = Transform(matrix).mni_mm(affine, tuple(high - low))
+    mni_mm = transform.mni_mm(affine, tuple(high - low))
     probability = np.zeros(mask.shape, atlas.probability.dtype)
     probability[box] = pull(atlas.probability, atlas.affine, mni_mm)
     return probability
@@ -214,11 +234,12 @@ def _as_analysed(result: ResultFolder, found: Findings, labels: np.ndarray) -> t
     )
     atlas = _array(result.atlas) if result.atlas else None
     regions: tuple[AtlasRegion, ...] = ()
+    to_mni = None
     if atlas is not None:
-        from XAIReportLib.anatomy.atlas import load_atlas
-
-        regions = tuple(load_atlas().regions)
-    return prediction, heatmaps, masks, Anatomy(registration, place.atlas, place.licence, atlas, regions, ())
+        regions = tuple(_atlas(place.atlas).regions)
+        to_mni = _transform(result, found).to_mni
+    known = Anatomy(registration, place.atlas, place.licence, atlas, regions, (), to_mni=to_mni)
+    return prediction, heatmaps, masks, known
 
 
 def _onto_grid(labels: np.ndarray, affine: np.ndarray, shape: tuple[int, ...], grid: np.ndarray) -> np.ndarray:

@@ -2,8 +2,10 @@
 
     python scripts/evaluate.py anatomy --cases 200
 
-Seeds below 100 were used while the method was written; measured are seeds from 100 on. A run goes on where an earlier one ended
-and keeps docs/measurements/anatomy.json after every case.
+Seeds below 100 were used while the method was written; measured are seeds from 100 on. Every case is kept as it is done
+(build/anatomy), so that a run goes on where an earlier one ended, and several can share the cases:
+
+    python scripts/evaluate.py anatomy --every 2 --offset 1
 """
 
 from __future__ import annotations
@@ -24,12 +26,14 @@ from XAIReportLib.anatomy.transform import Transform, pull
 from XAIReportLib.case import Case
 from XAIReportLib.results import Anatomy, MaskGeometry
 
-from evaluation import MEASUREMENTS, keep, machine
+from evaluation import ROOT, keep, machine
 from evaluation._head_phantoms import Phantom, anatomy_2009c, make_phantom
 
 FIRST_SEED = 100
 POINTS = 4000
 CONTACT_MM = 0.0
+KEPT = ROOT / "build" / "anatomy"
+FAR_MM = 50.0  # ventricles farther from the lesion are not looked for
 
 
 def evaluate(phantom: Phantom) -> dict[str, Any]:
@@ -101,6 +105,7 @@ def _places(phantom: Phantom, anatomy: Anatomy, geometry: MaskGeometry, mni: np.
         "top_found": " ".join(filter(None, found_top[::-1])),
         "top_share": round(true_share.get(top(true_share), 0.0), 1),
         "top_share_of_found": round(true_share.get(found_top, 0.0), 1),
+        "claimed": [" ".join(filter(None, (r.side, r.name))) for r in anatomy.largest["lesion-1"]],
         "intervals": len(in_interval),
         "intervals_right": int(sum(in_interval)),
         "interval_mm": round(anatomy.interval_mm, 1),
@@ -108,41 +113,56 @@ def _places(phantom: Phantom, anatomy: Anatomy, geometry: MaskGeometry, mni: np.
         if anatomy.midline_shift.distance_mm is None
         else round(anatomy.midline_shift.distance_mm, 2),
     }
-    if "lateral ventricles" in ways:
+    if "lateral ventricles" in ways and ventricles is not None:
         way = ways["lateral ventricles"]
         row |= {
             "ventricle_mm": round(ventricles, 1),
             "ventricle_found_mm": round(way.distance_mm, 1),
             "ventricle_interval": [round(way.low_mm, 1), round(way.high_mm, 1)],
+            "ventricle_claim": way.contact,
         }
     return row
 
 
-def _true_ventricle_gap(phantom: Phantom) -> float:
-    """Distance of the lesion to the ventricles' true place in the patient."""
-    atlas, case, shape = load_atlas(), phantom.case, phantom.case.image.shape
-    labels = np.zeros(shape, np.int16)
-    for k in range(shape[2]):
-        index = np.stack(np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), [k], indexing="ij"), axis=-1)[:, :, 0]
+def _true_ventricle_gap(phantom: Phantom) -> float | None:
+    """Distance of the lesion to the ventricles' true place in the patient; None when that is more than FAR_MM."""
+    atlas, case = load_atlas(), phantom.case
+    found = np.argwhere(phantom.lesion)
+    reach = np.ceil(FAR_MM / np.array(case.spacing_mm)).astype(int)
+    low = np.maximum(found.min(axis=0) - reach, 0)
+    high = np.minimum(found.max(axis=0) + reach + 1, case.image.shape)
+    axes = [np.arange(a, b) for a, b in zip(low, high, strict=True)]
+    labels = np.zeros([len(a) for a in axes], np.int16)
+    for n, k in enumerate(axes[2]):
+        index = np.stack(np.meshgrid(axes[0], axes[1], [k], indexing="ij"), axis=-1)[:, :, 0]
         points = index @ case.affine[:3, :3].T + case.affine[:3, 3]
-        labels[:, :, k] = pull(atlas.labels, atlas.affine, np.moveaxis(phantom.truth.to_mni(points), -1, 0))
-    ways = distances(phantom.lesion, labels, np.ones(shape, bool), atlas.regions, case.affine)
-    return next(w.distance_mm for w in ways if w.position == "lateral ventricles")
+        labels[:, :, n] = pull(atlas.labels, atlas.affine, np.moveaxis(phantom.truth.to_mni(points), -1, 0))
+    part = phantom.lesion[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    ways = distances(part, labels, np.ones(part.shape, bool), atlas.regions, case.affine)
+    return next((w.distance_mm for w in ways if w.position == "lateral ventricles" and w.distance_mm <= FAR_MM), None)
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=200, help="how many cases the measurement holds in the end")
-    parser.add_argument("--first", type=int, default=FIRST_SEED, help="seed of the first case; below 100: not kept")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th case only, so that n runs share the work")
+    parser.add_argument("--offset", type=int, default=0, help="the first of these")
     options = parser.parse_args(argv)
-    stored = MEASUREMENTS / "anatomy.json"
-    rows = json.loads(stored.read_text())["cases"] if stored.exists() and options.first == FIRST_SEED else []
-    for seed in range(options.first + len(rows), options.first + options.cases):
-        rows.append({"seed": seed, **evaluate(make_phantom(seed))})
-        print(json.dumps(rows[-1]), flush=True)
-        if options.first == FIRST_SEED:
-            keep("anatomy", {"machine": machine(), "cases": rows})
-    print("\n".join(section({"machine": machine(), "cases": rows})))
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for seed in range(FIRST_SEED + options.offset, FIRST_SEED + options.cases, options.every):
+        path = KEPT / f"{seed}.json"
+        if path.exists():
+            continue
+        row = {"seed": seed, **evaluate(make_phantom(seed))}
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(row) + "\n", encoding="utf-8")
+        partial.replace(path)
+        print(json.dumps(row), flush=True)
+    done = [KEPT / f"{seed}.json" for seed in range(FIRST_SEED, FIRST_SEED + options.cases)]
+    rows = [json.loads(path.read_text(encoding="utf-8")) for path in done if path.exists()]
+    measured = {"machine": machine(), "cases": rows}
+    keep("anatomy", measured)
+    print("\n".join(section(measured)))
     return 0
 
 
@@ -178,6 +198,7 @@ def section(measured: dict[str, Any]) -> list[str]:
     one_sided = [c for c in placed if c["side"] != "midline"]
     shifted = [c for c in placed if c["shift_found_mm"] is not None]
     near = [c for c in placed if "ventricle_mm" in c]
+    claimed = [c for c in placed if c["claimed"]]
     lines = [
         f"## Anatomy: {len(cases)} heads with a known answer ({measured['machine']})",
         "",
@@ -195,13 +216,23 @@ def section(measured: dict[str, Any]) -> list[str]:
         _share("mean error at most 2 mm", [c["error_mm"] <= 2 for c in placed]),
         _share("side right (lesions with 90 % on one side)", [c["side"] == c["side_found"] for c in one_sided]),
         _share("opposite side named", [{c["side"], c["side_found"]} == {"left", "right"} for c in placed]),
-        _share("region with the largest share right", [c["top"] == c["top_found"] for c in placed]),
+        _share("region with the largest share right, when one is forced", [c["top"] == c["top_found"] for c in placed]),
+        _share(
+            "the largest share is claimed to lie on one region or one of several", [bool(c["claimed"]) for c in placed]
+        ),
+        _share("of these, the true one is among the named", [c["top"] in c["claimed"] for c in claimed]),
+        _share("of these, a single region is named", [len(c["claimed"]) == 1 for c in claimed]),
+        _share("of the single ones, right", [c["top"] in c["claimed"] for c in claimed if len(c["claimed"]) == 1]),
+        _mean("regions named", [len(c["claimed"]) for c in claimed], "regions"),
         _mean("error of the midline shift", [abs(c["shift_mm"] - c["shift_found_mm"]) for c in shifted]),
         _share("midline shift within 1.5 mm", [abs(c["shift_mm"] - c["shift_found_mm"]) <= 1.5 for c in shifted]),
         _share(
-            "contact with the ventricles right",
+            "contact with the ventricles right, when forced (ventricles within 50 mm)",
             [(c["ventricle_mm"] <= CONTACT_MM) == (c["ventricle_found_mm"] <= CONTACT_MM) for c in near],
         ),
+        _share("contact is told (touches or apart)", [c["ventricle_claim"] != "not told" for c in near]),
+        _share("of these, right", [_contact_right(c) for c in near if c["ventricle_claim"] != "not told"]),
+        _share("of those said to touch, right", [_contact_right(c) for c in near if c["ventricle_claim"] == "touches"]),
         _share(
             "distance to the ventricles in its interval",
             [c["ventricle_interval"][0] <= c["ventricle_mm"] + 0.05 <= c["ventricle_interval"][1] + 0.1 for c in near],
@@ -228,6 +259,10 @@ def section(measured: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _contact_right(c: dict[str, Any]) -> bool:
+    return (c["ventricle_mm"] <= CONTACT_MM) == (c["ventricle_claim"] == "touches")
+
+
 def _wrong(c: dict[str, Any]) -> list[str]:
     if "error_mm" not in c:
         return [f"{c['verdict']}: {c['reason']}"]
@@ -238,9 +273,12 @@ def _wrong(c: dict[str, Any]) -> list[str]:
         found.append(f"side {c['side_found']} instead of {c['side']} ({c['left_percent']} % left)")
     if c["top"] != c["top_found"]:
         shares = f"{c['top_share_of_found']} % against {c['top_share']} % in truth"
-        found.append(f"largest region {c['top_found']} instead of {c['top']} ({shares})")
+        named = " or ".join(c["claimed"]) or "none"
+        found.append(f"largest region {c['top_found']} instead of {c['top']} ({shares}; named: {named})")
     if c["shift_found_mm"] is not None and abs(c["shift_mm"] - c["shift_found_mm"]) > 1.5:
         found.append(f"midline shift {c['shift_found_mm']} instead of {c['shift_mm']} mm")
     if "ventricle_mm" in c and (c["ventricle_mm"] <= CONTACT_MM) != (c["ventricle_found_mm"] <= CONTACT_MM):
-        found.append(f"ventricles at {c['ventricle_found_mm']} instead of {c['ventricle_mm']} mm")
+        told = {"not told": "contact not told", "apart": "said to be apart", "touches": "said to touch"}
+        said = told[c["ventricle_claim"]]
+        found.append(f"ventricles at {c['ventricle_found_mm']} instead of {c['ventricle_mm']} mm ({said})")
     return found

@@ -139,7 +139,8 @@ def _gap(mask: np.ndarray, target: np.ndarray, affine: np.ndarray) -> float | No
     centre_to_centre, nearest = tree.query(ours)
     # Voxels have an extent: what two of them fill of the way between their centres is no gap.
     way = np.abs((theirs[nearest] - ours) @ np.linalg.inv(linear).T).max(axis=1)
-    return float((centre_to_centre * np.maximum(1 - 1 / way, 0)).min())
+    gap = float((centre_to_centre * np.maximum(1 - 1 / way, 0)).min())
+    return gap if gap > 1e-6 else 0.0  # neighbours touch, whatever the last digit says
 
 
 def border_mm(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:

@@ -5,14 +5,14 @@ Labels under a mass are extrapolated from around it, so the interval widens with
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import product
 
 import numpy as np
 from scipy import ndimage
 
-from XAIReportLib.anatomy.atlas import load_atlas, load_template
+from XAIReportLib.anatomy.atlas import Atlas, load_atlas, load_template
 from XAIReportLib.anatomy.descriptors import SURFACE, positions
 from XAIReportLib.anatomy.transform import index_of, pull
 
@@ -23,6 +23,14 @@ SCALES = (0.7, 0.85, 1.15)
 _CORNERS = np.array([d for d in product((-1, 0, 1), repeat=3) if sum(map(abs, d)) in (1, 3)], float)
 DIRECTIONS = _CORNERS / np.linalg.norm(_CORNERS, axis=1, keepdims=True)  # 6 along the axes, 8 between them
 MOST_POINTS = 20000  # of a mask, for shares
+# What is claimed of a mask must hold under the registrations that are expected, not under the worst ones: how far these are
+# moved (chosen on heads with a known answer that no figure is taken from), by millimetres and by the cube root of ml.
+EXPECTED_MM, EXPECTED_BY_SIZE_MM = 1.5, 0.3
+EXPECTED_SCALES = (1.0, 0.85, 0.7)
+SELDOM, MOSTLY = 0.05, 0.80  # shares of them below which something is set aside, and from which it is said
+CONTACT_MM = 1.0  # half a voxel of the distance maps
+CLAIM_POINTS = 4000
+LEAST_SHARE = 0.05  # of a mask; where no region has it, none is called the largest
 
 
 def reach_mm(volume_ml: float, midline_shift_mm: float | None) -> float:
@@ -41,9 +49,39 @@ def moved(points: np.ndarray, reach: float) -> Iterator[np.ndarray]:
         yield centre + scale * (points - centre)
 
 
-def share_intervals(points: np.ndarray, reach: float) -> dict[int, tuple[float, float]]:
+def expected(points: np.ndarray, volume_ml: float) -> Iterator[np.ndarray]:
+    """Points of MNI152 (n, 3) under the registrations that are expected for a lesion of this volume; as they are first."""
+    reach, centre = EXPECTED_MM + EXPECTED_BY_SIZE_MM * np.cbrt(volume_ml), points.mean(axis=0)
+    for scale in EXPECTED_SCALES:
+        drawn = centre + scale * (points - centre)
+        yield drawn
+        for share, direction in product((0.5, 1.0), DIRECTIONS):
+            yield drawn + share * reach * direction
+
+
+def may_be_largest(points: np.ndarray, volume_ml: float, atlas: Atlas) -> tuple[int, ...]:
+    """Labels of the regions whose share of a mask is the largest under more than SELDOM of the expected registrations, the
+    most frequent first; a single one where the largest can be told, none where hardly any of the mask lies on a region.
+
+    Args:
+        points: the mask's voxels in MNI152, (n, 3) mm.
+    """
+    points = points[:: max(1, len(points) // CLAIM_POINTS)].astype(np.float32)
+    counts, largest_as_placed = np.zeros(len(atlas.regions) + 1, int), 0
+    for n, placed in enumerate(expected(points, volume_ml)):
+        shares = np.bincount(pull(atlas.labels, atlas.affine, placed.T), minlength=len(counts))
+        shares[0] = LEAST_SHARE * len(points)
+        counts[int(shares.argmax())] += 1
+        largest_as_placed = int(shares.argmax()) if n == 0 else largest_as_placed
+    if counts[0] > counts.sum() / 2:
+        return ()
+    counts[largest_as_placed] = max(counts[largest_as_placed], 1)
+    often = np.flatnonzero((counts > SELDOM * counts.sum()) | (np.arange(len(counts)) == largest_as_placed))
+    return tuple(int(n) for n in often[np.argsort(-counts[often], kind="stable")] if n)
+
+
+def share_intervals(points: np.ndarray, reach: float, atlas: Atlas) -> dict[int, tuple[float, float]]:
     """Lowest and highest percent of a mask on each label (0: none), from its voxels' places in MNI152 (n, 3)."""
-    atlas = load_atlas()
     points = points[:: max(1, len(points) // MOST_POINTS)]
     shares = np.stack(
         [
@@ -53,6 +91,27 @@ def share_intervals(points: np.ndarray, reach: float) -> dict[int, tuple[float, 
     )
     shares = 100 * shares / len(points)
     return {int(n): (float(shares[:, n].min()), float(shares[:, n].max())) for n in np.flatnonzero(shares.any(axis=0))}
+
+
+def contacts(border: np.ndarray, ways: Mapping[str, float], volume_ml: float) -> dict[str, str]:
+    """By position, whether a mask touches it under the expected registrations: "touches", "apart" or "not told".
+
+    Args:
+        border: of the mask in MNI152, (n, 3) mm. ways: the distances that are stated, mm.
+    """
+    border = border[:: max(1, len(border) // CLAIM_POINTS)].astype(np.float32)
+    placed = list(expected(border, volume_ml))
+    verdicts = {}
+    for name, way in ways.items():
+        distance, affine = _distance_maps()[name]
+        gaps = np.array(
+            [ndimage.map_coordinates(distance, index_of(p.T, affine), order=1, mode="nearest").min() for p in placed]
+        )
+        touching = float((way + gaps - gaps[0] <= CONTACT_MM).mean())
+        verdicts[name] = "touches" if way == 0 and touching >= MOSTLY else "not told"
+        if way > 0 and touching <= SELDOM:
+            verdicts[name] = "apart"
+    return verdicts
 
 
 def distance_intervals(border: np.ndarray, reach: float) -> dict[str, tuple[float, float]]:

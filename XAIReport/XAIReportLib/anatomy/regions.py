@@ -25,11 +25,15 @@ def measure(name: str, mask: np.ndarray, case: Case, transform: Transform | None
     ras = index @ case.affine[:3, :3].T + case.affine[:3, 3]
     side = left = None
     if transform is not None:
-        x = transform.to_mni(ras)[:, 0]
-        left = float(100 * ((x < 0).mean() + 0.5 * (x == 0).mean()))
-        side = "left" if left >= ONE_SIDE_PERCENT else "right" if left <= 100 - ONE_SIDE_PERCENT else "midline"
+        side, left = side_of(transform.to_mni(ras)[:, 0])
     centroid = tuple(float(v) for v in ras.mean(axis=0))
     return MaskGeometry(name, count, count * case.voxel_ml, centroid, side, left)
+
+
+def side_of(x: np.ndarray) -> tuple[str, float]:
+    """Side of points and their share left of the midline in percent, from where they lie in MNI152 (x, mm)."""
+    left = float(100 * ((x < 0).mean() + 0.5 * (x == 0).mean()))
+    return "left" if left >= ONE_SIDE_PERCENT else "right" if left <= 100 - ONE_SIDE_PERCENT else "midline", left
 
 
 def overlaps(

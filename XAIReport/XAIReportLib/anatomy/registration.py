@@ -52,10 +52,7 @@ def register(
     if patient.brain.sum() * WORKING_MM**3 < 200e3:
         return Registration("failed", "Less than 200 ml of brain is in the field of view.", None), None
 
-    def stop() -> None:
-        if cancelled and cancelled():
-            raise Cancelled("stopped during the registration")
-
+    stop = stopping(cancelled)
     fixed = _image(patient.grid.image, patient.grid.origin_mm, WORKING_MM)
     moving = _image(*_coarse(template))
     grown = ndimage.binary_dilation(patient.grid.lesion, iterations=int(LESION_MARGIN_MM / WORKING_MM))
@@ -83,6 +80,16 @@ def register(
         transform = refined
     done = judge(patient, template, transform, reach)
     return done, None if done.patient_to_mni is None else transform
+
+
+def stopping(cancelled: Callable[[], bool] | None) -> Callable[[], None]:
+    """A function that raises Cancelled once ``cancelled`` returns True."""
+
+    def stop() -> None:
+        if cancelled and cancelled():
+            raise Cancelled("stopped during the registration")
+
+    return stop
 
 
 def _refined(

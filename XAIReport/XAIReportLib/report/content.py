@@ -42,7 +42,14 @@ _CAPTIONS = {
         "The score on the largest section while the hottest pixels are removed, and brought back, beside a random order.",
     ),
     "montage": ("Overview", "Slices through the head with the outline of the segmented abnormality."),
-    "atlas": ("Atlas regions", "Atlas regions in the patient's space, named where the abnormality projects onto them."),
+    "atlas": (
+        "Atlas regions",
+        "Atlas regions in the patient's space, numbered where the abnormality projects onto them.",
+    ),
+    "glass-brain": (
+        "Glass brain",
+        "The segmented abnormalities in MNI152, seen through the brain from the left, the right, the front and above.",
+    ),
     "registration": (
         "Quality of the registration",
         "Edges of the MNI152 template on the patient. Where they leave the brain's edges, regions are off by as much.",
@@ -151,6 +158,11 @@ def _lead(pictures: Sequence[Picture]) -> Picture | None:
 def _caption(stem: str, findings: Findings) -> tuple[str, str]:
     if stem == "montage" and not findings.lesions:
         return "Overview", "What was read."
+    if stem == "registration" and findings.anatomy.picture is not None:
+        return (
+            "Section of the template",
+            "Edges of the section of MNI152 that the slice looks most like; approximate, and no side of the patient.",
+        )
     if stem in _CAPTIONS:
         return _CAPTIONS[stem]
     for saliency in findings.saliency:

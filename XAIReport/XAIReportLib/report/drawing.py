@@ -20,6 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
+from scipy import ndimage
 
 from .languages import Language
 from .planes import Orientation
@@ -34,6 +35,7 @@ HEAT = colormaps["inferno"]
 _GAP, _TALLEST = 0.12, 4.6  # inches
 _HALO = [patheffects.withStroke(linewidth=2.2, foreground="#000000")]
 _MARK = 42  # letters of a mark beside an axis in one line
+_NUMBERED_FROM_MM = 2.0
 _SCALE_BARS_MM = (100, 50, 20, 10, 5)
 
 
@@ -163,6 +165,16 @@ def number_mark(axes: Axes, mask: np.ndarray, pixel_mm: tuple[float, float], tex
     rows, columns = np.nonzero(mask)
     place = ((columns.max() + 1) * pixel_mm[1], rows.min() * pixel_mm[0])
     axes.text(*place, text, color=LESION, fontsize=11, fontweight="bold", path_effects=_HALO, clip_on=True)
+
+
+def region_mark(axes: Axes, mask: np.ndarray, pixel_mm: tuple[float, float], text: str) -> None:
+    """The number of a region on the pixel that lies deepest in its section; none where the section is too small for it."""
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=pixel_mm)[1:-1, 1:-1]
+    if depth.max() < _NUMBERED_FROM_MM:
+        return
+    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    place = ((column + 0.5) * pixel_mm[1], (row + 0.5) * pixel_mm[0])
+    axes.text(*place, text, color=INK, fontsize=9.5, ha="center", va="center", path_effects=_HALO, clip_on=True)
 
 
 def letters(axes: Axes, names: tuple[str, str, str, str]) -> None:

@@ -16,6 +16,7 @@ from .change_figure import draw_changes
 from .check_figures import draw_curves, draw_shortcuts
 from .languages import Language
 from .languages import language as language_of
+from .glass_brain import draw_glass_brain
 from .planes import OBLIQUE_DEGREES, Orientation, bounding_box, centre, focus
 from .schema import Findings
 from .score_figure import draw_scores
@@ -104,6 +105,8 @@ def draw(
         paths.append(draw_curves(check, target / "curves.png", scene.words))
     if anatomy is not None and anatomy.labels is not None and any(lesion.regions for lesion in findings.lesions):
         paths.append(_draw_atlas(scene, anatomy, findings, target / "atlas.png"))
+    if anatomy is not None and anatomy.to_mni is not None and scene.lesions.any():
+        paths.append(draw_glass_brain(prediction.lesion_labels > 0, case, anatomy.to_mni, target / "glass-brain.png", scene.words))
     if anatomy is not None and anatomy.template_edges is not None:
         paths.append(_draw_registration(scene, anatomy, target / "registration.png"))
     if scene.orientation.turn is not None:
@@ -229,18 +232,25 @@ def _draw_atlas(scene: _Scene, anatomy: Anatomy, findings: Findings, path: Path)
     named = [(r.percent_of_lesion, r) for r in largest if r.lobe != "other"]
     shares = ([row for row in named if row[0] >= _WORTH_A_COLOUR_PERCENT] or named)[:_NAMED_REGIONS]
     by_name = {(region.name, region.side): region.label for region in anatomy.regions}
-    colours, keys = {}, []
+    colours, numbers, keys = {}, {}, []
     for (share, region), colour in zip(shares, drawing.REGIONS, strict=False):
         label = by_name.get((region.name, region.side))
         if label is not None:
             colours[label] = colour
-            keys.append(drawing.patch_key(colour, f"{region_name(region.name, region.side)}, {percent_text(share)}"))
+            numbers[label] = str(len(numbers) + 1)
+            keys.append(
+                drawing.patch_key(
+                    colour, f"{numbers[label]} {region_name(region.name, region.side)}, {percent_text(share)}"
+                )
+            )
 
     def add(axes: drawing.Axes, plane: str, index: int) -> None:
         pixel_mm = scene.orientation.pixel_mm(plane)
         section = scene.orientation.panel(labels, plane, index)
         drawing.show_colours(axes, _borders(section), pixel_mm)
         drawing.show_colours(axes, drawing.label_colours(section, colours, 0.5), pixel_mm)
+        for label, number in numbers.items():
+            drawing.region_mark(axes, section == label, pixel_mm, number)
         _outline(scene, axes, scene.lesions > 0, (plane, index), colour=drawing.LESION)
 
     keys.insert(0, drawing.line_key(drawing.LESION, "segmented abnormality"))
@@ -266,8 +276,10 @@ def _draw_registration(scene: _Scene, anatomy: Anatomy, path: Path) -> Path:
         drawing.show_colours(axes, colours, scene.orientation.pixel_mm(plane))
 
     figure = _slices(scene, centre(edges if edges.any() else scene.head), 0.62, add)
-    verdict = anatomy.registration.verdict.replace("_", " ")
-    figure.legend([drawing.patch_key(drawing.EDGES, f"edges of the MNI152 template (registration: {verdict})")], 1)
+    meaning = f"edges of the MNI152 template (registration: {anatomy.registration.verdict.replace('_', ' ')})"
+    if anatomy.picture is not None:
+        meaning = f"edges of the {anatomy.picture.plane} section of MNI152 that fits best (approximate)"
+    figure.legend([drawing.patch_key(drawing.EDGES, meaning)], 1)
     return figure.save(path, scene.words)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from ..case import Case
 from ..results import (
     Anatomy,
     Answer,
-    AtlasDistance,
+    AtlasRegion,
     Counterfactual,
     Heatmap,
     MaskGeometry,
@@ -26,12 +25,25 @@ from ..results import (
     SaliencyMask,
 )
 from . import terminology
+from .measured import (
+    MILLIMETRE_DIGITS,
+    PERCENT_DIGITS,
+    SCORE_DIGITS,
+    SPACING_DIGITS,
+    VOLUME_DIGITS,
+    appearance_of,
+    largest_distance,
+    lobe_of,
+    measures_of,
+    picture_of,
+)
+from .measured import number as _number
+from .measured import position as _position
 from .schema import OLDER_VERSIONS, SCHEMA_VERSION, Findings
 from .wording import RESEARCH_USE, known_classes, method_name
 
 __all__ = ["Findings", "FindingsError", "build", "load", "parsed", "rounded_to_sum"]
 
-SCORE_DIGITS, VOLUME_DIGITS, MILLIMETRE_DIGITS, PERCENT_DIGITS, SPACING_DIGITS = 4, 2, 1, 1, 3
 MATRIX_DIGITS = 6
 _ADVICE = "analyse the case again"
 _MIDLINE_SHARE = 0.9  # as for MaskGeometry.side: below it, a mask lies on both sides
@@ -72,7 +84,13 @@ def build(
     layers = {(heatmap.method, heatmap.target): (heatmap.layer, heatmap.seed) for heatmap in heatmaps}
     overlaps = anatomy.overlaps if anatomy is not None else ()
     names = [f"lesion-{label}" for label in range(1, int(lesion_labels.max(initial=0)) + 1)]
-    lesions = [_lesion(case, name, lesion_labels == index + 1, geometry, overlaps) for index, name in enumerate(names)]
+    largest = anatomy.largest if anatomy is not None else {}
+    match = anatomy.picture if anatomy is not None else None
+    lesions = [
+        _lesion(case, name, lesion_labels == index + 1, geometry, overlaps, largest)
+        | {"approximate_lobe": lobe_of(name, match)}
+        for index, name in enumerate(names)
+    ]
     content = {
         "schema_version": SCHEMA_VERSION,
         "case_id": case.case_id,
@@ -84,7 +102,7 @@ def build(
             "count": len(lesions),
             "voxels": int((lesion_labels > 0).sum()),
             "volume_ml": _volume(case, int((lesion_labels > 0).sum())),
-            "largest_distance_mm": _largest_distance(lesions),
+            "largest_distance_mm": largest_distance(lesions),
         },
         "saliency": [
             _saliency(
@@ -179,14 +197,6 @@ def _on_grid(labels: np.ndarray | None, case: Case) -> np.ndarray:
     return labels
 
 
-def _number(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(float(value), digits) + 0.0  # + 0.0 turns -0.0 into 0.0
-
-
-def _position(values: Sequence[float] | None) -> tuple[float, ...] | None:
-    return None if values is None else tuple(_number(value, MILLIMETRE_DIGITS) for value in values)
-
-
 def _volume(case: Case, voxels: int) -> float | None:
     return None if case.voxel_ml is None else _number(voxels * case.voxel_ml, VOLUME_DIGITS)
 
@@ -258,6 +268,7 @@ def _lesion(
     mask: np.ndarray,
     geometry: Mapping[str, MaskGeometry],
     overlaps: Sequence[RegionOverlap],
+    largest: Mapping[str, Sequence[AtlasRegion]],
 ) -> dict[str, Any]:
     voxels = int(mask.sum())
     return {
@@ -266,36 +277,10 @@ def _lesion(
         "volume_ml": _volume(case, voxels),
         **_extent(case, name, mask, geometry),
         "regions": _regions(name, overlaps, "percent_of_lesion"),
-        "measures": _measures(geometry.get(name)),
+        "measures": measures_of(geometry.get(name)),
+        "largest_regions": [{"name": r.name, "lobe": r.lobe, "side": r.side} for r in largest.get(name, ())],
+        "appearance": appearance_of(geometry.get(name)),
     }
-
-
-def _measures(place: MaskGeometry | None) -> dict[str, Any] | None:
-    if place is None or place.descriptors is None:
-        return None
-    d = place.descriptors
-    lengths = ("equivalent_diameter_mm", "feret_mm", "axial_level_mm", "long_axis_mm")
-    return {
-        **{name: _number(getattr(d, name), MILLIMETRE_DIGITS) for name in lengths},
-        "axial_diameters_mm": _position(d.axial_diameters_mm),
-        "long_axis_ras": tuple(_number(v, SPACING_DIGITS) for v in d.long_axis_ras),
-        "sphericity": _number(d.sphericity, 2),
-        "crosses_midline": d.crosses_midline,
-        "distances": [_distance(way) for way in d.distances],
-        "neighbours": [_distance(way) for way in d.neighbours],
-    }
-
-
-def _distance(way: AtlasDistance) -> dict[str, Any]:
-    lengths = ("distance_mm", "low_mm", "high_mm")
-    return {"position": way.position, **{n: _number(getattr(way, n), MILLIMETRE_DIGITS) for n in lengths}}
-
-
-def _largest_distance(lesions: Sequence[Mapping[str, Any]]) -> float | None:
-    """Between the centres of two segmented abnormalities."""
-    centres = [np.array(one["centroid_ras_mm"]) for one in lesions if one["centroid_ras_mm"] is not None]
-    ways = [float(np.linalg.norm(a - b)) for a, b in combinations(centres, 2)]
-    return _number(max(ways), MILLIMETRE_DIGITS) if ways else None
 
 
 def _saliency(
@@ -406,6 +391,7 @@ def _anatomy(anatomy: Anatomy | None) -> dict[str, Any]:
         "licence": anatomy.licence,
         "midline_shift": _midline_shift(anatomy.midline_shift),
         "interval_mm": _number(anatomy.interval_mm, MILLIMETRE_DIGITS),
+        "picture": picture_of(anatomy.picture),
     }
 
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from .passages import Passage, at, quoted
-from .schema import DistancePart, Findings, Measures
-from .wording import joined
+from .schema import DistancePart, Findings, Lesion, Measures
+from .wording import joined, percent_text, region_name, score_text, volume_text
 
 BRAIN_SURFACE = "brain surface"
 NAMED_WITHIN_MM = 20.0  # positions farther away stand in the table only
+BRIGHTNESS_LIMIT = (
+    "No series without contrast agent was given: what is bright is not known to have taken up contrast agent."
+)
+MOST_LESIONS = 3  # with a sentence each
+_LOBES = {
+    **{name: f"{name} lobe" for name in ("frontal", "temporal", "parietal", "occipital")},
+    "cingulate": "cingulate gyrus",
+    "deep grey": "deep grey matter",
+    "ventricle": "ventricles",
+}
+_PATTERNS = {"solid": "solid", "ring": "as a ring", "mixed": "mixed", "none": "hardly any of it"}
 WITHIN_ERROR_MM = 1.5  # a shift up to this is not told from the error of the registration
 
 
@@ -63,14 +74,89 @@ def distances(measures: Measures, called: str, index: int, approximate: bool) ->
     yield Passage(f"{called} is{about} adjacent to {listed}; function was not assessed.", evidence)
 
 
+def largest(lesion: Lesion, called: str, index: int, approximate: bool) -> Iterator[Passage]:
+    """Which region holds the largest share, or that it cannot be told among those named."""
+    if not lesion.largest_regions:
+        return
+    names = [region_name(region.name, region.side) for region in lesion.largest_regions]
+    about = "approximately, " if approximate else ""
+    inner = called[0].lower() + called[1:]
+    if len(names) == 1:
+        text = f"Of the named regions, {about}{names[0]} holds the largest share of {inner}."
+    else:
+        listed = f"{', '.join(names[:-1])} or {names[-1]}"
+        text = f"Which of the named regions holds the largest share of {inner} cannot be told: {about}{listed}."
+    evidence = (at("lesions", index, "largest_regions"), at("lesions", index, "name"))
+    yield Passage(text, evidence + ((at("anatomy", "registration", "verdict"),) if approximate else ()))
+
+
+def appearance(lesion: Lesion, called: str, index: int) -> Iterator[Passage]:
+    """How bright an abnormality is on this series, and that this does not say why."""
+    look = lesion.appearance
+    if look is None:
+        return
+    inner = called[0].lower() + called[1:]
+    pattern = _PATTERNS[look.pattern]
+    text = (
+        f"Appearance on this series: of {inner}, {volume_text(look.brighter_ml)} is brighter than the patient's white matter "
+        f"({pattern}) and {volume_text(look.not_brighter_ml)} is not; {percent_text(look.darker_percent)} of it is nearer to the "
+        "level of fluid than to that of white matter."
+    )
+    place = at("lesions", index, "appearance")
+    keys = ("brighter_ml", "not_brighter_ml", "darker_percent", "pattern")
+    yield Passage(text, (*(f"{place}/{key}" for key in keys), at("lesions", index, "name")))
+
+
+def single_slice(findings: Findings, called: Callable[[Lesion], str]) -> Iterator[Passage]:
+    """Which section of the template a slice looks like, and the lobes that this gives."""
+    match, place = findings.anatomy.picture, at("anatomy", "picture")
+    if match is None or not findings.lesions:
+        return
+    if match.plane is None:
+        yield Passage(
+            "Which plane and level the slice shows cannot be told by comparison with the template, so no lobe is named.",
+            (f"{place}/plane",),
+        )
+        return
+    article = "an" if match.plane == "axial" else "a"
+    text = (
+        f"By comparison with the template the slice looks like {article} {match.plane} section (agreement of the sections that "
+        f"fit {score_text(match.plane_agreement)}); what follows from this is approximate."
+    )
+    yield Passage(text, (f"{place}/plane", f"{place}/plane_agreement"))
+    for index, lesion in enumerate(findings.lesions[:MOST_LESIONS]):
+        lobe = lesion.approximate_lobe
+        if lobe is None:
+            continue
+        evidence = (at("lesions", index, "name"), at("lesions", index, "approximate_lobe"))
+        inner = called(lesion)[0].lower() + called(lesion)[1:]
+        if lobe.lobe is None:
+            yield Passage(f"The lobe of {inner} cannot be told from this slice.", evidence)
+        else:
+            text = (
+                f"{called(lesion)} projects approximately onto the atlas position of the {_LOBES.get(lobe.lobe, lobe.lobe)} "
+                f"(agreement {score_text(lobe.agreement)})."
+            )
+            yield Passage(text, evidence)
+
+
+def brightness_limit(findings: Findings) -> Iterator[Passage]:
+    """What one series cannot say."""
+    if any(lesion.appearance is not None for lesion in findings.lesions):
+        yield Passage(BRIGHTNESS_LIMIT, tuple(at("lesions", n, "appearance") for n in range(len(findings.lesions))))
+
+
 def _way(way: DistancePart) -> str:
     what = "the brain's surface" if way.position == BRAIN_SURFACE else f"the atlas position of the {way.position}"
     return f"{what} ({distance_text(way)})"
 
 
 def distance_text(way: DistancePart) -> str:
-    """``3.1 mm, 1.0 to 5.2`` or, where they touch, ``in contact``."""
-    value = "in contact" if way.distance_mm == 0 else f"{way.distance_mm:.1f} mm"
+    """``3.1 mm, 1.0 to 5.2``; where they touch, ``in contact``; where that is not known, ``contact cannot be told``."""
+    touching = way.distance_mm == 0 if way.contact is None else way.contact == "touches"
+    value = "in contact" if touching else f"{way.distance_mm:.1f} mm"
+    if way.contact == "not told":
+        value = "contact cannot be told" if way.distance_mm == 0 else f"{value}, contact cannot be told"
     if way.low_mm is None or way.high_mm is None or way.low_mm == way.high_mm:
         return value
     return f"{value}, {way.low_mm:.1f} to {way.high_mm:.1f} mm"

@@ -47,6 +47,8 @@ def findings_of(findings: Findings) -> Iterator[Passage]:
         yield _lesion(lesion, index)
         if lesion.measures is not None:
             yield measures.lengths(lesion.measures, numbered(lesion), index)
+        yield from measures.appearance(lesion, called(lesion), index)
+    yield from measures.brightness_limit(findings)
     yield from measures.apart(findings)
     if total.count > _DESCRIBED:
         yield Passage(TABLE_HOLDS, (at("lesions"),))
@@ -124,6 +126,7 @@ def anatomy(findings: Findings) -> Iterator[Passage]:
         )
         yield Passage(f"No region is named: {why}.", (verdict,))
         yield Passage(quoted(registration.reason), (reason,), REASON_KEPT)
+        yield from measures.single_slice(findings, called)
         return
     if registration.verdict == "limited":
         yield Passage("The registration is of limited quality, so the regions are approximate.", (verdict,))
@@ -132,6 +135,7 @@ def anatomy(findings: Findings) -> Iterator[Passage]:
     for index, lesion in enumerate(findings.lesions[:_DESCRIBED]):
         approximate = registration.verdict == "limited"
         yield from _projection(called(lesion), lesion.regions, ("lesions", index), approximate)
+        yield from measures.largest(lesion, called(lesion), index, approximate)
         if lesion.measures is not None:
             yield from measures.distances(lesion.measures, called(lesion), index, approximate)
 

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from ..case import Case
-from ..results import MaskGeometry, RegionOverlap
+from ..results import AtlasRegion, MaskGeometry, RegionOverlap
 from . import findings as original
 from .findings import Findings, FindingsError
 
@@ -21,13 +21,14 @@ def revise(
     geometry: Mapping[str, MaskGeometry],
     overlaps: Sequence[RegionOverlap],
     masks: Mapping[str, np.ndarray],
+    largest: Mapping[str, Sequence[AtlasRegion]],
 ) -> Findings:
     """The findings of the model, with the reader's lesions.
 
     Args:
         labels: the reader's lesion labels on the case's grid.
         changed: labels whose voxels differ from the model's, gone ones too; what was not changed is kept word for word.
-        geometry, overlaps: of the changed lesions.
+        geometry, overlaps: of the changed lesions. largest: the regions that may hold the largest share of each.
         masks: the saliency mask of each method, for its overlap with the lesions.
 
     Raises:
@@ -36,7 +37,7 @@ def revise(
     before = {lesion.name: lesion for lesion in findings.lesions}
     numbers = [int(n) for n in range(1, int(labels.max(initial=0)) + 1) if (labels == n).any()]
     lesions = [
-        {**original._lesion(case, f"lesion-{n}", labels == n, geometry, overlaps), "edited_by_reader": True}
+        {**original._lesion(case, f"lesion-{n}", labels == n, geometry, overlaps, largest), "edited_by_reader": True}
         if n in changed
         else before[f"lesion-{n}"].model_dump()
         for n in numbers
@@ -50,7 +51,7 @@ def revise(
             "count": len(lesions),
             "voxels": voxels,
             "volume_ml": original._volume(case, voxels),
-            "largest_distance_mm": original._largest_distance(lesions),
+            "largest_distance_mm": original.largest_distance(lesions),
         },
         "saliency": [
             {**entry, "dice_with_lesion": _dice(masks[entry["method"]], labels)} for entry in content["saliency"]

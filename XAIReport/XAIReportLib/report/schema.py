@@ -11,42 +11,44 @@ import json
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
-from . import terminology
+from .schema_places import (
+    AppearancePart,
+    Code,
+    DistancePart,
+    Extent,
+    Fraction,
+    ImageSide,
+    Lesion,
+    LesionRegion,
+    LobePart,
+    MaskRegion,
+    Measures,
+    NamedRegion,
+    NotNegative,
+    Part,
+    Percent,
+    PictureMatchPart,
+    Position,
+    Region,
+    Side,
+)
 
-SCHEMA_VERSION = "1.1.0"
-OLDER_VERSIONS = ("1.0.0",)  # what they lack has a default: a later version adds fields and renames none
+__all__ = [
+    "OLDER_VERSIONS", "SCHEMA_VERSION", "AnatomyPart", "Answer", "AppearancePart", "Code", "Counterfactual",
+    "DistancePart", "Extent", "Findings", "Image", "ImageSide", "Lesion", "LesionRegion", "LesionTotal", "LobePart",
+    "MaskRegion", "Measures", "MidlineShiftPart", "Model", "NamedRegion", "Part", "PictureMatchPart", "PredictionPart",
+    "ReaderEdit", "Region", "RegistrationPart", "Saliency", "SaliencyCheckPart", "Side",
+]  # fmt: skip
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Percent = Annotated[float, Field(ge=0, le=100)]
-NotNegative = Annotated[float, Field(ge=0)]
-Position = tuple[float, float, float]
+SCHEMA_VERSION = "1.2.0"
+OLDER_VERSIONS = ("1.0.0", "1.1.0")  # what they lack has a default: a later version adds fields and renames none
+
 Row = tuple[float, float, float, float]
 Outcome = Literal["class_suggested", "no_lesion_found", "abstained", "not_applicable"]
 Verdict = Literal["good", "limited", "failed", "not_possible"]
-Side = Literal["left", "right", "midline"]
-ImageSide = Literal["image left", "image right", "image midline"]
 CaseId = Annotated[str, Field(min_length=1)]
-
-
-class Part(BaseModel):
-    """What all parts share: no change after building, no unknown field, no NaN or infinity."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Code(Part):
-    """A code with its code system ("SCT" is SNOMED CT); one with a wrong check digit or form is refused."""
-
-    scheme: str
-    value: str
-    meaning: str
-
-    @model_validator(mode="after")
-    def _is_a_code_of_its_system(self) -> Code:
-        terminology.checked(terminology.Code(self.scheme, self.value, self.meaning))
-        return self
 
 
 class Image(Part):
@@ -109,86 +111,6 @@ class PredictionPart(Part):
         if unknown := set(self.class_set) - set(self.scores):
             raise ValueError(f"class_set holds classes without a score: {', '.join(sorted(unknown))}")
         return self
-
-
-class Region(Part):
-    """How a mask projects onto one atlas region; "other" rows hold what lies on none, with the nearest region.
-
-    ``percent_low``, ``percent_high``: interval of the share of the mask over perturbed registrations.
-    """
-
-    name: str
-    lobe: str
-    side: Side | None
-    overlap_ml: NotNegative
-    percent_of_region: Percent | None
-    mean_probability: Fraction | None
-    nearest: str | None
-    nearest_mm: NotNegative | None
-    percent_low: Percent | None = None
-    percent_high: Percent | None = None
-    codes: tuple[Code, ...] = ()
-
-
-class LesionRegion(Region):
-    percent_of_lesion: Percent
-
-
-class MaskRegion(Region):
-    percent_of_mask: Percent
-
-
-class Extent(Part):
-    """Size and place of a mask.
-
-    ``left_percent`` and ``right_percent`` are its shares on either side of the patient's midline. ``image_side`` is a
-    side of the picture, given only where there is no geometry: it is never a side of the patient.
-    """
-
-    side: Side | None
-    left_percent: Percent | None
-    right_percent: Percent | None
-    image_side: ImageSide | None
-    centroid_ras_mm: Position | None
-
-
-class DistancePart(Part):
-    """Shortest distance to an atlas position or to the brain's surface; 0 where they touch. ``low_mm``, ``high_mm``:
-    interval over perturbed registrations."""
-
-    position: str
-    distance_mm: NotNegative
-    low_mm: NotNegative | None = None
-    high_mm: NotNegative | None = None
-
-
-class Measures(Part):
-    """Size and shape in patient millimetres; calipers between voxel centres. ``axial_diameters_mm``: the longest in any
-    axial section and the longest perpendicular to it there, at ``axial_level_mm`` (RAS z). ``long_axis_mm``: of the
-    ellipsoid with the same second moments, along ``long_axis_ras``. ``neighbours``: nearest atlas regions not touched."""
-
-    equivalent_diameter_mm: NotNegative
-    feret_mm: NotNegative
-    axial_diameters_mm: tuple[NotNegative, NotNegative]
-    axial_level_mm: float
-    long_axis_mm: NotNegative
-    long_axis_ras: Position
-    sphericity: Fraction
-    crosses_midline: bool | None
-    distances: tuple[DistancePart, ...] = ()
-    neighbours: tuple[DistancePart, ...] = ()
-
-
-class Lesion(Extent):
-    """One segmented abnormality; ``name`` is "lesion-1" for the largest, and so on, as the model outlined them. ``measures``: with
-    geometry only."""
-
-    name: str
-    voxels: Annotated[int, Field(ge=1)]
-    volume_ml: NotNegative | None
-    regions: tuple[LesionRegion, ...]
-    measures: Measures | None = None
-    edited_by_reader: bool = False
 
 
 class LesionTotal(Part):
@@ -316,19 +238,21 @@ class MidlineShiftPart(Part):
 
 
 class AnatomyPart(Part):
-    """``interval_mm``: how far the registration was moved for the intervals of shares and distances."""
+    """``interval_mm``: how far the registration was moved for the intervals of shares and distances. ``picture``: of a single
+    slice, which cannot be registered."""
 
     registration: RegistrationPart
     atlas: str
     licence: str
     midline_shift: MidlineShiftPart | None = None
     interval_mm: NotNegative | None = None
+    picture: PictureMatchPart | None = None
 
 
 class Findings(Part):
     """Everything that may be said of a case. Text is written from this and from nothing else."""
 
-    schema_version: Literal["1.1.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.2.0"] = SCHEMA_VERSION
     case_id: CaseId
     image: Image
     model: Model

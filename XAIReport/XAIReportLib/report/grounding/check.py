@@ -144,6 +144,10 @@ def _recited_passages(findings: Findings) -> Iterator[Passage]:
         if lesion.measures is not None:
             yield measures.lengths(lesion.measures, numbered(lesion), index)
             yield from measures.distances(lesion.measures, called(lesion), index, approximate)
+        yield from measures.largest(lesion, called(lesion), index, approximate)
+        yield from measures.appearance(lesion, called(lesion), index)
+    yield from measures.single_slice(findings, called)
+    yield from measures.brightness_limit(findings)
     yield from measures.apart(findings)
     yield from measures.midline(findings)
     yield from changes(findings)

@@ -111,8 +111,15 @@ def share_of(row: object) -> float:
     return row.percent_of_lesion if isinstance(row, LesionRegion) else row.percent_of_mask
 
 
+def largest_is_told(mask: Lesion | Saliency) -> bool:
+    """False where several regions may hold the largest share of a lesion."""
+    return not isinstance(mask, Lesion) or len(mask.largest_regions) < 2
+
+
 def is_largest(mask: Lesion | Saliency, rows: Sequence[object]) -> bool:
-    """Whether no named region holds more of the mask than these rows."""
+    """Whether no named region holds more of the mask than these rows, as far as that can be told."""
+    if not largest_is_told(mask):
+        return False
     most = max((share_of(row) for row in mask.regions if row.lobe != "other"), default=0.0)
     return sum(share_of(row) for row in rows) >= most > 0
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from ..schema import Lesion, Saliency
 from .claims import Clause
-from .facts import is_largest, is_named, joined, rows_of, share_of
+from .facts import is_largest, is_named, joined, largest_is_told, rows_of, share_of
 
 ENTITIES = ("lesion", "map")
 _IMAGE = ("image left", "image right", "image midline")
@@ -184,7 +184,8 @@ def _region(clause: Clause, i: int) -> None:
     for mask in masks:
         share = sum(share_of(row) for row in rows_of([mask], clause, i))
         if share_cue:
-            results.append(share >= max((_largest(mask, mention.kind)), default=0) > 0)
+            told = mention.kind != "region" or largest_is_told(mask)
+            results.append(told and share >= max((_largest(mask, mention.kind)), default=0) > 0)
         elif quantifier:
             main = quantifier == "mainly" and is_largest(mask, rows_of([mask], clause, i))
             results.append(main or _enough(share, quantifier))
