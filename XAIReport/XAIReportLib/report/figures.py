@@ -14,9 +14,9 @@ from ..results import Anatomy, Counterfactual, Heatmap, Prediction, SaliencyChec
 from . import drawing
 from .change_figure import draw_changes
 from .check_figures import draw_curves, draw_shortcuts
+from .glass_brain import draw_glass_brain
 from .languages import Language
 from .languages import language as language_of
-from .glass_brain import draw_glass_brain
 from .planes import OBLIQUE_DEGREES, Orientation, bounding_box, centre, focus
 from .schema import Findings
 from .score_figure import draw_scores
@@ -106,7 +106,11 @@ def draw(
     if anatomy is not None and anatomy.labels is not None and any(lesion.regions for lesion in findings.lesions):
         paths.append(_draw_atlas(scene, anatomy, findings, target / "atlas.png"))
     if anatomy is not None and anatomy.to_mni is not None and scene.lesions.any():
-        paths.append(draw_glass_brain(prediction.lesion_labels > 0, case, anatomy.to_mni, target / "glass-brain.png", scene.words))
+        paths.append(
+            draw_glass_brain(
+                prediction.lesion_labels > 0, case, anatomy.to_mni, target / "glass-brain.png", scene.words
+            )
+        )
     if anatomy is not None and anatomy.template_edges is not None:
         paths.append(_draw_registration(scene, anatomy, target / "registration.png"))
     if scene.orientation.turn is not None:

@@ -20,7 +20,7 @@ _LOBES = {
     "deep grey": "deep grey matter",
     "ventricle": "ventricles",
 }
-_PATTERNS = {"solid": "solid", "ring": "as a ring", "mixed": "mixed", "none": "hardly any of it"}
+_PATTERNS = {"solid": "solid", "ring": "as a ring", "mixed": "mixed", "none": "hardly any"}
 WITHIN_ERROR_MM = 1.5  # a shift up to this is not told from the error of the registration
 
 
@@ -79,13 +79,12 @@ def largest(lesion: Lesion, called: str, index: int, approximate: bool) -> Itera
     if not lesion.largest_regions:
         return
     names = [region_name(region.name, region.side) for region in lesion.largest_regions]
-    about = "approximately, " if approximate else ""
+    about = "approximately " if approximate else ""
     inner = called[0].lower() + called[1:]
     if len(names) == 1:
-        text = f"Of the named regions, {about}{names[0]} holds the largest share of {inner}."
+        text = f"Of the named regions, {names[0]} {about}holds the largest share of {inner}."
     else:
-        listed = f"{', '.join(names[:-1])} or {names[-1]}"
-        text = f"Which of the named regions holds the largest share of {inner} cannot be told: {about}{listed}."
+        text = f"Which of these regions {about}holds the largest share of {inner} cannot be told: {joined(names)}."
     evidence = (at("lesions", index, "largest_regions"), at("lesions", index, "name"))
     yield Passage(text, evidence + ((at("anatomy", "registration", "verdict"),) if approximate else ()))
 

@@ -1,0 +1,82 @@
+"""A single slice is placed by its looks, the same for its mirror image, or nothing is said of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from XAIReportLib.anatomy import locate
+from XAIReportLib.anatomy.atlas import load_template
+from XAIReportLib.anatomy.picture import PLANES
+from XAIReportLib.case import Case, head_mask
+
+
+def section(plane: str, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """A section of the template (i right, j down; the patient's right at the picture's right) in 1 mm pixels, and the MNI
+    millimetres of its pixels, (3, i, j)."""
+    template = load_template()
+    through, first, second, _ = PLANES[plane]
+    n = round(level - template.affine[through, 3])
+    picture = np.take(template.image, n, axis=through)[:, ::-1]
+    mm = np.empty((3, *picture.shape))
+    mm[through] = level
+    mm[first] = np.arange(picture.shape[0])[:, None] + template.affine[first, 3]
+    mm[second] = (np.arange(picture.shape[1])[::-1] + template.affine[second, 3])[None]
+    return np.pad(picture, 20) * 900, np.pad(mm, ((0, 0), (20, 20), (20, 20)), constant_values=999.0)
+
+
+def as_case(picture: np.ndarray) -> Case:
+    image = np.random.default_rng(0).normal(picture, 15).astype(np.float32)[..., None]
+    return Case("p", image, None, head_mask(image), kind="picture")
+
+
+PLACES = {"axial": (20.0, (-40.0, 30.0, 20.0)), "sagittal": (28.0, (28.0, -85.0, 10.0))}
+
+
+@pytest.mark.parametrize("plane", PLACES)
+def test_a_picture_and_its_mirror_image_have_the_same_place_and_no_side(plane: str) -> None:
+    level, centre = PLACES[plane]
+    picture, mm = section(plane, level)
+    mask = (np.linalg.norm(mm - np.array(centre)[:, None, None], axis=0) < 9)[..., None]
+    case = as_case(picture)
+    anatomy, geometry = locate(case, {"lesion-1": mask}, mask)
+    assert anatomy.registration.verdict == "not_possible"
+    assert anatomy.labels is None
+    assert anatomy.picture.plane == plane
+    assert abs(abs(anatomy.picture.level_mm) - level) < 8
+    assert anatomy.picture.places["lesion-1"].lobe == {"axial": "frontal", "sagittal": "occipital"}[plane]
+    assert geometry["lesion-1"].side is None
+    assert anatomy.template_edges.shape == case.image.shape
+    mirrored = Case("p", case.image[::-1].copy(), None, case.head[::-1].copy(), kind="picture")
+    other, turned = locate(mirrored, {"lesion-1": mask[::-1].copy()}, mask[::-1].copy())
+    assert other.picture == anatomy.picture
+    assert turned["lesion-1"].side is None
+    first, second = anatomy.template_edges[..., 0] > 0, other.template_edges[::-1, :, 0] > 0
+    assert not (first & ~ndimage.binary_dilation(second, iterations=5)).any()
+
+
+@pytest.mark.parametrize("flip", [1, -1])
+def test_a_slice_with_geometry_keeps_its_side(flip: int) -> None:
+    level, centre = PLACES["axial"]
+    picture, mm = section("axial", level)
+    mask = (np.linalg.norm(mm - np.array(centre)[:, None, None], axis=0) < 9)[..., None]
+    case = as_case(picture)
+    affine = np.array([[flip, 0, 0, -90.0 * flip], [0, -1, 0, 90], [0, 0, 5, 20], [0, 0, 0, 1]], float)
+    stored = Case("p", case.image[::flip].copy(), affine, case.head[::flip].copy(), kind="dicom")
+    anatomy, geometry = locate(stored, {"lesion-1": mask[::flip].copy()}, mask)
+    assert anatomy.picture.plane == "axial"
+    assert geometry["lesion-1"].side == "left"
+    assert anatomy.picture.places["lesion-1"].lobe == "frontal"
+    assert anatomy.template_edges.shape == stored.image.shape
+
+
+def test_nothing_is_said_of_what_is_no_head() -> None:
+    rng = np.random.default_rng(0)
+    i, j = np.indices((160, 150))
+    image = (np.hypot(i - 80, j - 75) < 60) * (100 + 40 * rng.normal(size=i.shape))
+    case = as_case(image)
+    mask = (np.hypot(i - 60, j - 60) < 8)[..., None]
+    anatomy, _ = locate(case, {"lesion-1": mask}, mask)
+    assert anatomy.picture.plane is None
+    assert anatomy.picture.places["lesion-1"].lobe is None
+    assert anatomy.template_edges is None
