@@ -8,6 +8,7 @@ from phantom_case import SPACING, stored_as
 from PIL import Image
 from XAIReportLib.case import Case
 from XAIReportLib.report import drawing, figures
+from XAIReportLib.report.languages import language
 from XAIReportLib.report.planes import Orientation, bounding_box, centre, focus, largest_section
 from XAIReportLib.results import SaliencyCheck
 
@@ -174,7 +175,7 @@ def test_a_map_that_lies_elsewhere_is_shown_where_it_lies(analysed, monkeypatch,
     monkeypatch.setattr(
         figures, "_slices", lambda scene, voxel, *rest: seen.append(voxel) or whole(scene, voxel, *rest)
     )
-    scene = figures._Scene.of(analysed.case, analysed.prediction)
+    scene = figures._Scene.of(analysed.case, analysed.prediction, language("en"))
     figures._draw_heatmap(scene, replace(analysed.heatmaps[0], values=values), mask, tmp_path / "heat.png")
     assert scene.fit(values)[seen[0]] == 1
 
