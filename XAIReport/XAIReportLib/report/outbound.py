@@ -35,11 +35,13 @@ def is_place(text: str) -> bool:
     return not re.search(r"[^A-Za-z ,'()/-]", text) and set(re.findall(r"[a-z']+", text.lower())) <= _PLACES
 
 
-_DISTANCES = {"position": is_place, "distance_mm": True, "low_mm": True, "high_mm": True}
+_DISTANCES = {"position": is_place, "distance_mm": True, "low_mm": True, "high_mm": True, "contact": True}
 _MEASURES = {
     "equivalent_diameter_mm": True, "feret_mm": True, "axial_diameters_mm": True, "long_axis_mm": True, "sphericity": True,
     "crosses_midline": True, "distances": _DISTANCES, "neighbours": _DISTANCES,
 }  # fmt: skip
+
+_APPEARANCE = {"brighter_ml": True, "not_brighter_ml": True, "darker_percent": True, "pattern": True}
 
 
 def _rules(findings: Findings) -> dict[str, Any]:
@@ -61,6 +63,8 @@ def _rules(findings: Findings) -> dict[str, Any]:
         "lesions": {
             "name": re.compile(r"lesion-[0-9]+").fullmatch, "voxels": True, "volume_ml": True, "side": True,
             "left_percent": True, "right_percent": True, "image_side": True, "measures": _MEASURES,
+            "largest_regions": {"name": is_place, "lobe": is_place, "side": True}, "appearance": _APPEARANCE,
+            "approximate_lobe": {"lobe": is_place, "agreement": True},
             "regions": {
                 "name": is_place, "lobe": is_place, "side": True, "percent_of_lesion": True, "nearest": is_place,
                 "nearest_mm": True,
