@@ -172,6 +172,8 @@ def _planted(text: str):
         "long_axis_mm": 23.0, "long_axis_ras": [1.0, 0.0, 0.0], "sphericity": 0.9, "crosses_midline": False,
         "distances": [way], "neighbours": [way],
     }  # fmt: skip
+    content["lesions"][0]["largest_regions"] = [{"name": text, "lobe": text, "side": "left"}]
+    content["lesions"][0]["approximate_lobe"] = {"lobe": text, "agreement": 0.9}
     content["anatomy"]["midline_shift"] = {"distance_mm": 1.0, "towards": "right", "method": text}
     content["saliency_check"] = {"relied_on": False, "failed": [text], "figures": {text: 0.1}}
     said = {"outcome": "class_suggested", "label": "glioma", "scores": {"glioma": 0.9, "meningioma": 0.1}}
