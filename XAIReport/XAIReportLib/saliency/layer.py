@@ -20,10 +20,15 @@ class CellGrid:
 
     def onto_input(self, maps: np.ndarray, pixels: int | tuple[int, ...]) -> np.ndarray:
         """Cell maps (n, *cells) on the input's grid, linear between the centres, nearest beyond: float32 (n, *pixels)."""
-        result = maps.astype(np.float32)
+        result = np.ascontiguousarray(maps, np.float32)
         for axis, matrix in enumerate(self.interpolation(maps.shape[1:], pixels), 1):
-            result = np.moveaxis(np.moveaxis(result, axis, -1) @ matrix.T, -1, axis)
-        return np.ascontiguousarray(result)
+            before, after = result.shape[:axis], result.shape[axis + 1 :]
+            if after:  # one product for each row of what comes before
+                found = matrix @ result.reshape(-1, result.shape[axis], int(np.prod(after)))
+            else:
+                found = result.reshape(-1, result.shape[axis]) @ matrix.T
+            result = found.reshape(*before, len(matrix), *after)
+        return result
 
     def interpolation(self, cells: tuple[int, ...], pixels: int | tuple[int, ...]) -> list[np.ndarray]:
         """For each axis the matrix (pixels, cells) that ``onto_input`` multiplies with."""
