@@ -93,7 +93,7 @@ def write_reworded(folder: str | Path, story: str, edits: Sequence[Edit], correc
 
 def write_in_language(folder: str | Path, language: str) -> Path:
     """Write the documents of a result in another language into ``report-<language>`` inside its folder, without an
-    analysis: complete or absent. Pictures are drawn anew from the result's arrays; those of the registration and of changed
+    analysis: complete or absent. Pictures are drawn anew from the result's arrays; those of the registration, checks and changed
     images, whose arrays it does not hold, keep the language that they were drawn in. Returns that folder.
 
     Raises InputError when the folder is no finished result, or there is no report in that language.
