@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-import types
 from pathlib import Path
 
 import nibabel as nib
@@ -17,6 +15,9 @@ from XAIReportLib.anatomy.regions import overlaps
 from XAIReportLib.anatomy.transform import Transform
 from XAIReportLib.case import Case
 from XAIReportLib.results import AtlasRegion
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+from evaluation.measures import AsStored, atlasreader_code
 
 
 def ball(centre: tuple[float, float, float], radius: float) -> np.ndarray:
@@ -72,46 +73,10 @@ def test_every_atlas_is_read_with_its_sides_and_its_terms(name: str) -> None:
             assert (x < 0) == (region.side == "left"), region
 
 
-def atlasreader_module() -> types.ModuleType:
-    """The package's own code. Version 0.3.2 imports two names that newer packages around it no longer have and that the
-    functions called here do not use, so that stand-ins for these two are given."""
-    path = Path(importlib.util.find_spec("atlasreader").origin).parent / "atlasreader.py"
-    spec = importlib.util.spec_from_file_location("atlasreader_code", path)
-    module = importlib.util.module_from_spec(spec)
-    import nilearn._utils
-
-    stood_in = {"pkg_resources": types.ModuleType("pkg_resources")}
-    stood_in["pkg_resources"].resource_filename = lambda _package, name: str(path.parent / name)
-    before = {name: sys.modules.get(name) for name in stood_in}
-    missing = not hasattr(nilearn._utils, "check_niimg")
-    sys.modules.update(stood_in)
-    if missing:
-        nilearn._utils.check_niimg = None
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        for name, old in before.items():
-            sys.modules.pop(name) if old is None else sys.modules.__setitem__(name, old)
-        if missing:
-            del nilearn._utils.check_niimg
-    return module
-
-
-class AsStored:
-    """An image whose data stay 8-bit: as 64-bit numbers the probabilities take 4 GB."""
-
-    def __init__(self, image: nib.Nifti1Image) -> None:
-        self.affine, self._data = image.affine, np.asanyarray(image.dataobj)
-
-    def get_fdata(self) -> np.ndarray:
-        return self._data
-
-
 @pytest.mark.filterwarnings("ignore")
 def test_shares_of_a_mask_in_mni_agree_with_atlasreaders_own_code() -> None:
     """With its rule: the most probable region, however improbable. Ours leaves out what is below 25 %."""
-    theirs = atlasreader_module()
-    theirs.get_atlas.__globals__["np"].row_stack = np.vstack
+    theirs = atlasreader_code()
     bunch = theirs.get_atlas(DEFAULT_ATLAS, cache=False)
     bunch.image = AsStored(bunch.image)
     template = load_template()

@@ -27,7 +27,7 @@ from evaluation import ROOT, keep, machine
 
 VOLUMES = ROOT.parent / "shared" / "data" / "brain_volumes"
 DEVELOPED = ("brats_2013_pat0003_1", "brats_2013_pat0004_1")
-SLICES = 8  # of each plane and volume
+SLICES = 6  # of each plane and volume
 DISC_MM = 10.0
 LEAST_SHARE = 0.6  # of the mask in one lobe, for that to be the truth
 

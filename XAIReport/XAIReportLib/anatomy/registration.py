@@ -36,7 +36,7 @@ SKULL_MARGIN_MM, EMPTY_MARGIN_MM = 2.0, 6.0  # and the deformable step
 
 
 def register(
-    case: Case, lesion: np.ndarray, cancelled: Callable[[], bool] | None = None
+    case: Case, lesion: np.ndarray, cancelled: Callable[[], bool] | None = None, deformable: bool = True
 ) -> tuple[Registration, Transform | None]:
     """Affine registration by Mattes mutual information from several starts, then the deformable step (deformation.py); the
     lesion is left out of both metrics (cost-function masking, Brett et al. 2001, doi 10.1006/nimg.2001.0845).
@@ -73,11 +73,12 @@ def register(
     matrix[:3, :3] = linear
     matrix[:3, 3] = np.array(affine.GetTranslation()) + centre - linear @ centre
     transform = Transform(matrix)
-    refined = _refined(patient, template, matrix, patient.grid.covered & ~grown, stop)
-    # The step is kept only where the images agree better by another measure than the one that it climbed, and nothing folds.
-    better = _agreement(patient, template, refined, reach) > _agreement(patient, template, transform, reach)
-    if better and sound(refined):
-        transform = refined
+    if deformable:
+        refined = _refined(patient, template, matrix, patient.grid.covered & ~grown, stop)
+        # The step is kept only where the images agree better by another measure than it climbed, and nothing folds.
+        better = _agreement(patient, template, refined, reach) > _agreement(patient, template, transform, reach)
+        if better and sound(refined):
+            transform = refined
     done = judge(patient, template, transform, reach)
     return done, None if done.patient_to_mni is None else transform
 
