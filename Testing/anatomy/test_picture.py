@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 from XAIReportLib.anatomy import locate
 from XAIReportLib.anatomy.atlas import load_template
-from XAIReportLib.anatomy.picture import PLANES
+from XAIReportLib.anatomy.sections import PLANES
 from XAIReportLib.case import Case, head_mask
 
 

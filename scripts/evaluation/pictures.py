@@ -17,8 +17,10 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 from scipy import ndimage
-from XAIReportLib.anatomy.picture import OUTSIDE, PLANES, lobes_at, place_picture
+from XAIReportLib.anatomy.lobes import OUTSIDE, lobes_at
+from XAIReportLib.anatomy.picture import place_picture
 from XAIReportLib.anatomy.registration import register
+from XAIReportLib.anatomy.sections import PLANES
 from XAIReportLib.anatomy.transform import Transform
 from XAIReportLib.case import Case, head_mask
 from XAIReportLib.reading import read_case

@@ -12,28 +12,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 from scipy import fft, ndimage, optimize
 
-from XAIReportLib.anatomy.atlas import load_atlas, load_template
+from XAIReportLib.anatomy.lobes import OUTSIDE, lobes_at
+from XAIReportLib.anatomy.sections import (
+    FFT_SIZE,
+    LEVEL_STEP_MM,
+    PLANES,
+    RIM_MM,
+    STEP_MM,
+    box,
+    extent,
+    grid,
+    points_of,
+    section,
+    sections,
+)
 from XAIReportLib.results import PictureMatch, PicturePlace
 
-STEP_MM, SIZE, FFT_SIZE = 4.0, 64, 96  # of the grid on which sections are compared
-MIDDLE_MM = np.array([0.0, -18.0, 10.0])  # of it, in MNI152
-LEVEL_STEP_MM = 8.0
-# RAS axis through a plane, axes across and down a picture of it, and the levels that show enough brain to be told.
-PLANES = {
-    "axial": (2, 0, 1, np.arange(-40.0, 49.0, LEVEL_STEP_MM)),
-    "coronal": (1, 0, 2, np.arange(-76.0, 45.0, LEVEL_STEP_MM)),
-    "sagittal": (0, 1, 2, np.arange(0.0, 57.0, LEVEL_STEP_MM)),
-}
 # Sizes of the head in the picture that are tried (square root of its box's area, mm), and how much of that the brain fills.
 HEAD_MM = 115.0 * 1.07 ** np.arange(11)
 FILLED = (0.62, 1.06)
 TURNS = np.deg2rad([-10.0, 0.0, 10.0])
-RIM_MM = 6.0  # around the brain, compared too: bone and fluid are dark there, as is the air around a stripped brain
 FARTHEST_MM = 64.0
 INSIDE_MM, WINDOW, FLAT = 6.0, 7, 2e-3  # how deep inside the brain the local correlation begins;
 # of the local correlation: points of the grid, variance below which there is nothing to see
@@ -64,7 +66,7 @@ class Candidate:
         """Pixels from the picture's centre, (n, 2) right and down, as mm of MNI152, (n, 3)."""
         c, s = np.cos(self.turn), np.sin(self.turn)
         x, y = offsets.T * self.scale
-        return _points(
+        return points_of(
             self.plane, self.level_mm, self.nose_right, self.across_mm + c * x - s * y, self.down_mm + s * x + c * y
         )
 
@@ -91,7 +93,7 @@ def place_picture(
     image, head = turn(image), turn(head)
     masks = {name: turn(mask > 0) for name, mask in masks.items()}
     lesion = np.any(list(masks.values()), axis=0) if masks else np.zeros(image.shape, bool)
-    low, high = _box(head)
+    low, high = box(head)
     if min(high - low) < 24:
         return PictureMatch(None, 0.0, None, None, 0.0, False, {}), None
     centre, size = (low + high) / 2, float(np.sqrt((high - low).prod()))
@@ -134,7 +136,7 @@ class _Picture:
 
     def sampled(self, scale: float, turn: float, across: float, down: float) -> tuple[np.ndarray, np.ndarray]:
         """Picture and weight on the grid of the sections, (SIZE, SIZE)."""
-        a, d = _grid()
+        a, d = grid()
         c, s = np.cos(turn), np.sin(turn)
         x, y = (a - across) / scale, (d - down) / scale
         index = np.stack([c * x + s * y + self.centre[0], -s * x + c * y + self.centre[1]])
@@ -156,12 +158,12 @@ class _Picture:
 
 def _search(picture: _Picture, size: float, planes: tuple[str, ...], stop: Callable[[], None]) -> Iterator[Candidate]:
     """The best shift of every section at every size and turn."""
-    sections, forward = _sections(planes)
+    every, forward = sections(planes)
     reach = int(FARTHEST_MM / STEP_MM)
     shifts = np.r_[0 : reach + 1, -reach:0]
     for head_mm in HEAD_MM:
         stop()
-        fits = np.array([FILLED[0] * head_mm <= s.extent_mm <= FILLED[1] * head_mm for s in sections])
+        fits = np.array([FILLED[0] * head_mm <= s.extent_mm <= FILLED[1] * head_mm for s in every])
         if not fits.any():
             continue
         mask, values, squares = (f[fits] for f in forward)
@@ -178,12 +180,12 @@ def _search(picture: _Picture, size: float, planes: tuple[str, ...], stop: Calla
             var_i, var_t = slide(ii, mask) / count - mean_i**2, slide(w, squares) / count - mean_t**2
             both = slide(i, values) / count - mean_i * mean_t
             fit = both / np.sqrt(np.maximum(var_i, 1e-4) * np.maximum(var_t, 1e-4))
-            fit[count < 0.75 * np.array([s.count for s in sections])[fits][:, None, None]] = -1
-            for section, values_of in zip(np.array(sections, object)[fits], fit, strict=True):
+            fit[count < 0.75 * np.array([s.count for s in every])[fits][:, None, None]] = -1
+            for one, values_of in zip(np.array(every, object)[fits], fit, strict=True):
                 at = np.unravel_index(int(values_of.argmax()), values_of.shape)
                 across, down = (-STEP_MM * shifts[n] for n in at)
                 yield Candidate(
-                    section.plane, section.level_mm, section.nose_right, scale, turn, across, down, float(values_of[at])
+                    one.plane, one.level_mm, one.nose_right, scale, turn, across, down, float(values_of[at])
                 )
 
 
@@ -217,7 +219,7 @@ def _refined(picture: _Picture, start: Candidate, size: float) -> Candidate:
         one = candidate(v)
         if (
             one.scale <= 0
-            or not FILLED[0] * one.scale * size <= _extent(one.plane, one.level_mm) <= FILLED[1] * one.scale * size
+            or not FILLED[0] * one.scale * size <= extent(one.plane, one.level_mm) <= FILLED[1] * one.scale * size
         ):
             return 1.0
         return -_fit(picture, one)
@@ -233,7 +235,7 @@ def _refined(picture: _Picture, start: Candidate, size: float) -> Candidate:
 
 def _fit(picture: _Picture, one: Candidate) -> float:
     image, weight = picture.sampled(one.scale, one.turn, one.across_mm, one.down_mm)
-    values, mask = _section(one.plane, one.level_mm, one.nose_right)
+    values, mask = section(one.plane, one.level_mm, one.nose_right)
     w = weight * mask
     total = float(w.sum())
     if total < 0.75 * mask.sum() or total < 20:
@@ -286,124 +288,3 @@ def _said(candidates: list[Candidate], masks: Mapping[str, np.ndarray], centre: 
     spread = (min(levels) - LEVEL_STEP_MM / 2, max(levels) + LEVEL_STEP_MM / 2) if levels else None
     level = float(np.average(levels, weights=[w for _, w in own])) if levels else None
     return PictureMatch(plane if known else None, by_plane[plane], level, spread, best, known, places)
-
-
-OUTSIDE = "outside the brain"
-
-
-def lobes_at(points: np.ndarray) -> dict[str, float]:
-    """Share of points of MNI152, (n, 3) mm, in each lobe; tissue without a label belongs to the nearest labelled lobe."""
-    volume, affine, names = _lobes()
-    index = np.rint((points - affine[:3, 3]) / np.diag(affine)[:3]).astype(int)
-    inside = ((index >= 0) & (index < volume.shape)).all(axis=1)
-    found = np.zeros(len(points), int)
-    found[inside] = volume[tuple(index[inside].T)]
-    counts = np.bincount(found, minlength=len(names)) / max(len(points), 1)
-    return {names[n]: float(counts[n]) for n in np.flatnonzero(counts)}
-
-
-@lru_cache(maxsize=1)
-def _lobes() -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Number of the lobe by voxel of the template, 0 outside the brain; affine; names."""
-    atlas, template = load_atlas(), load_template()
-    names = [OUTSIDE, *dict.fromkeys(region.lobe for region in atlas.regions)]
-    of_label = np.array([0, *(names.index(region.lobe) for region in atlas.regions)], np.uint8)
-    shape = template.image.shape
-    axes = [np.arange(n) * template.affine[a, a] + template.affine[a, 3] for a, n in enumerate(shape)]
-    index = [np.rint((axis - atlas.affine[a, 3]) / atlas.affine[a, a]).astype(int) for a, axis in enumerate(axes)]
-    lobes = np.zeros(shape, np.uint8)
-    good = [(i >= 0) & (i < n) for i, n in zip(index, atlas.labels.shape, strict=True)]
-    lobes[np.ix_(*good)] = of_label[atlas.labels[np.ix_(*(i[g] for i, g in zip(index, good, strict=True)))]]
-    nearest = ndimage.distance_transform_edt(lobes == 0, return_distances=False, return_indices=True)
-    lobes = lobes[tuple(nearest)]
-    lobes[~ndimage.binary_fill_holes(template.image > 0)] = 0
-    return lobes, template.affine, names
-
-
-@dataclass(frozen=True)
-class _Section:
-    plane: str
-    level_mm: float
-    nose_right: bool
-    extent_mm: float
-    count: float
-
-
-@lru_cache(maxsize=8)
-def _sections(planes: tuple[str, ...]) -> tuple[list[_Section], tuple[np.ndarray, ...]]:
-    """All sections of some planes, and the transforms of their mask, values and squares."""
-    sections, arrays = [], []
-    for plane in planes:
-        for level in PLANES[plane][3]:
-            for nose_right in (False, True) if plane == "sagittal" else (False,):
-                values, mask = _section(plane, float(level), nose_right)
-                sections.append(
-                    _Section(plane, float(level), nose_right, _extent(plane, float(level)), float(mask.sum()))
-                )
-                arrays.append((mask, mask * values, mask * values**2))
-    stacked = (np.stack(parts) for parts in zip(*arrays, strict=True))
-    return sections, tuple(fft.rfft2(part, (FFT_SIZE, FFT_SIZE)) for part in stacked)
-
-
-def _section(plane: str, level: float, nose_right: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Values and mask (brain and a rim) of a section, float32 (SIZE, SIZE)."""
-    smooth, near, affine = _smooth_template()
-    points = _points(plane, level, nose_right, *(g.ravel() for g in _grid()))
-    index = ((points - affine[:3, 3]) / np.diag(affine)[:3]).T.reshape(3, SIZE, SIZE)
-    return tuple(ndimage.map_coordinates(v, index, order=1) for v in (smooth, near))
-
-
-def _extent(plane: str, level: float) -> float:
-    """Square root of the area of the box around the brain in a section, mm."""
-    levels, extents = _extents()[plane]
-    return float(np.interp(level, levels, extents))
-
-
-@lru_cache(maxsize=1)
-def _extents() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    template = load_template()
-    found = {}
-    for plane, (through, _, _, told) in PLANES.items():
-        levels = np.arange(told[0] - 4, told[-1] + 5, 4.0)
-        extents = []
-        for level in levels:
-            n = round((level - template.affine[through, 3]) / template.affine[through, through])
-            low, high = _box(np.take(template.image, n, axis=through) > 0)
-            extents.append(float(np.sqrt((high - low).prod())))
-        found[plane] = levels, np.array(extents)
-    return found
-
-
-@lru_cache(maxsize=1)
-def _smooth_template() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The template and its brain with a rim on every second voxel, smoothed to the grid of the sections."""
-    template = load_template()
-    brain = ndimage.binary_fill_holes(template.image > 0)
-    near = ndimage.distance_transform_edt(~brain[::2, ::2, ::2]) * 2 <= RIM_MM
-    affine = template.affine.copy()
-    affine[:3, :3] *= 2
-    smooth = ndimage.gaussian_filter(template.image, 0.42 * STEP_MM)[::2, ::2, ::2]
-    return smooth.astype(np.float32), near.astype(np.float32), affine
-
-
-def _points(plane: str, level: float, nose_right: bool, across: np.ndarray, down: np.ndarray) -> np.ndarray:
-    through, first, second, _ = PLANES[plane]
-    points = np.empty((len(across), 3))
-    points[:, through] = level
-    points[:, first] = MIDDLE_MM[first] + (-across if plane == "sagittal" and not nose_right else across)
-    points[:, second] = MIDDLE_MM[second] - down
-    return points
-
-
-@lru_cache(maxsize=1)
-def _grid() -> tuple[np.ndarray, np.ndarray]:
-    places = (np.arange(SIZE) - (SIZE - 1) / 2) * STEP_MM
-    return tuple(np.meshgrid(places, places, indexing="ij"))
-
-
-def _box(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest index of a mask, (2,); zeros when it is empty."""
-    found = np.argwhere(mask)
-    if not len(found):
-        return np.zeros(2), np.zeros(2)
-    return np.percentile(found, 0.5, axis=0), np.percentile(found, 99.5, axis=0)

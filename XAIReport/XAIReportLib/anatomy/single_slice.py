@@ -12,9 +12,10 @@ from dataclasses import replace
 import nibabel as nib
 import numpy as np
 
-from XAIReportLib.anatomy.picture import PLANES, place_picture
+from XAIReportLib.anatomy.picture import place_picture
 from XAIReportLib.anatomy.quality import template_edges
 from XAIReportLib.anatomy.regions import side_of
+from XAIReportLib.anatomy.sections import PLANES
 from XAIReportLib.case import Case
 from XAIReportLib.results import MaskGeometry, PictureMatch
 

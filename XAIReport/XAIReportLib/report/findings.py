@@ -32,6 +32,7 @@ from .measured import (
     SPACING_DIGITS,
     VOLUME_DIGITS,
     appearance_of,
+    image_side,
     largest_distance,
     lobe_of,
     measures_of,
@@ -46,7 +47,6 @@ __all__ = ["Findings", "FindingsError", "build", "load", "parsed", "rounded_to_s
 
 MATRIX_DIGITS = 6
 _ADVICE = "analyse the case again"
-_MIDLINE_SHARE = 0.9  # as for MaskGeometry.side: below it, a mask lies on both sides
 
 
 class FindingsError(ValueError):
@@ -246,20 +246,9 @@ def _extent(case: Case, name: str, mask: np.ndarray, geometry: Mapping[str, Mask
         "side": side if left is not None else None,
         "left_percent": left,
         "right_percent": right,
-        "image_side": None if case.has_geometry or not voxels else _image_side(case, mask),
+        "image_side": None if case.has_geometry or not voxels else image_side(case, mask),
         "centroid_ras_mm": _position(centroid),
     }
-
-
-def _image_side(case: Case, mask: np.ndarray) -> str:
-    """Side of a picture, about the middle of the head in it: where the patient's side is, nobody can know."""
-    columns = np.flatnonzero(case.head.any(axis=(1, 2))) if case.head.any() else np.arange(case.image.shape[0])
-    middle = (columns[0] + columns[-1]) / 2
-    places = np.argwhere(mask)[:, 0]
-    left = float((places < middle).mean() + (places == middle).mean() / 2)
-    if left >= _MIDLINE_SHARE:
-        return "image left"
-    return "image right" if left <= 1 - _MIDLINE_SHARE else "image midline"
 
 
 def _lesion(

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..case import Case
 from ..results import AtlasDistance, MaskGeometry, PictureMatch
 
 SCORE_DIGITS, VOLUME_DIGITS, MILLIMETRE_DIGITS, PERCENT_DIGITS, SPACING_DIGITS = 4, 2, 1, 1, 3
+_MIDLINE_SHARE = 0.9  # as for MaskGeometry.side: below it, a mask lies on both sides
 
 
 def number(value: float | None, digits: int) -> float | None:
@@ -83,3 +85,14 @@ def largest_distance(lesions: Sequence[Mapping[str, Any]]) -> float | None:
     centres = [np.array(one["centroid_ras_mm"]) for one in lesions if one["centroid_ras_mm"] is not None]
     ways = [float(np.linalg.norm(a - b)) for a, b in combinations(centres, 2)]
     return number(max(ways), MILLIMETRE_DIGITS) if ways else None
+
+
+def image_side(case: Case, mask: np.ndarray) -> str:
+    """Side of a picture, about the middle of the head in it: where the patient's side is, nobody can know."""
+    columns = np.flatnonzero(case.head.any(axis=(1, 2))) if case.head.any() else np.arange(case.image.shape[0])
+    middle = (columns[0] + columns[-1]) / 2
+    places = np.argwhere(mask)[:, 0]
+    left = float((places < middle).mean() + (places == middle).mean() / 2)
+    if left >= _MIDLINE_SHARE:
+        return "image left"
+    return "image right" if left <= 1 - _MIDLINE_SHARE else "image midline"
