@@ -61,6 +61,11 @@ def read(findings: Findings, mentions: list[Mention], context: Context) -> list[
     if mentions and mentions[0].kind == "change" and mentions[0].text.lower() == "unchanged":
         mentions[0].value = "unchanged"
     name, start, end, number = _condition(mentions)
+    bare = [
+        i for i, m in enumerate(mentions) if m.kind == "change" and m.value == "remove" and m.text.lower() == "removal"
+    ]
+    if name is None and len(bare) == 1:  # "no tried removal changes the suggestion"
+        name, start, end = "ranked_saliency_removed", bare[0], bare[0] + 1
     if name is None or any(m.kind == "neg" and m.value == "whole" for m in mentions):
         return [Clause(findings, mentions, context)]
     taken, rest = mentions[start:end], [*mentions[:start], *mentions[end:]]

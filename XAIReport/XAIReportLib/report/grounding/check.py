@@ -46,6 +46,9 @@ _NEVER = re.compile(
 )
 
 
+_OF_SCORES = ("score", "rank", "class set", "comparison")  # may be what a suggestion rests on
+
+
 class CheckedClaim(Part):
     """One claim of a sentence; ``holds`` is null where the findings say nothing of it."""
 
@@ -277,12 +280,8 @@ def _causes(parts: list[Clause]) -> Iterator[str]:
     for before, clause in zip([None, *parts], parts, strict=False):
         if clause.causal:
             led = before.claims[-1:] if before else []
-            fits = all(claim.process or claim.kind == "suggestion" for claim in led)
-            if (
-                not clause.claims
-                or not fits
-                or not all(c.process or c.kind in ("score", "rank") for c in clause.claims)
-            ):
+            fits = all(claim.process or claim.kind in ("suggestion", "class set") for claim in led)
+            if not clause.claims or not fits or not all(c.process or c.kind in _OF_SCORES for c in clause.claims):
                 yield "a cause"
 
 

@@ -18,6 +18,7 @@ def read(clause: Clause) -> None:
     _trails(clause)
     _ranks(clause)
     _nor_those(clause)
+    _can_or_not(clause)
     _class_set(clause)
     _separated(clause)
     _suggested(clause)
@@ -58,6 +59,7 @@ def _compared(clause: Clause) -> None:
         elif not classes:
             _masks_compared(clause, i, sign)
     _alike(clause)
+    _others(clause)
     _higher_dice(clause)
     than = next((i for i in clause.of("sep") if clause.mentions[i].text.lower() == "than"), None)
     better = [i for i in clause.of("slight") if clause.mentions[i].text.lower() in _BETTER]
@@ -99,6 +101,24 @@ def _alike(clause: Clause) -> None:
     scores = [clause.findings.prediction.scores.get(clause.mentions[c].value) for c in named]
     if cue is not None and len(named) == 2 and None not in scores and (clause.of("score") or clause.of("number")):
         clause.state("comparison", abs(scores[0] - scores[1]) < ALIKE, cue, *named)
+
+
+def _others(clause: Clause) -> None:
+    """ "the other two classes received much lower scores": than the one that was spoken of, or is suggested."""
+    scores, label = clause.findings.prediction.scores, clause.context.label or clause.findings.prediction.label
+    cues = [i for i in clause.of("compare", unread=True) if clause.mentions[i].value in ("<", ">")]
+    others = clause.of("which", value="other")
+    if (
+        not cues
+        or not others
+        or not clause.of("classes")
+        or clause.of("class", "number", unread=True)
+        or label not in scores
+    ):
+        return
+    sign, much = (1 if clause.mentions[cues[0]].value == ">" else -1), clause.of("much")
+    holds = all(sign * (s - scores[label]) > (MUCH if much else 0) for one, s in scores.items() if one != label)
+    clause.state("comparison", holds, cues[0], others[0], *much)
 
 
 def _than(clause: Clause, a: int, b: int) -> bool:
@@ -289,6 +309,26 @@ def _nor_those(clause: Clause) -> None:
         members = set(clause.findings.prediction.class_set)
         clause.read(*clause.of("neg"), *named)
         clause.claims.append(Claim("class set", "neither", not members & {clause.mentions[c].value for c in named}))
+
+
+def _can_or_not(clause: Clause) -> None:
+    """ "(glioma cannot be set aside), while pituitary tumour can"."""
+    named = clause.of("class", unread=True)
+    bare = [m.kind for m in clause.mentions if m.kind not in ("neutral", "mark")]
+    if (
+        not named
+        or clause.context.last != "class set"
+        or bare not in (["class", "modal"], ["class", "neg"])
+        or clause.negated
+    ):
+        return
+    last = clause.mentions[-1 if clause.mentions[-1].kind != "mark" else -2]
+    if last.text.lower() not in ("can", "cannot"):
+        return
+    kept = clause.mentions[named[0]].value in clause.findings.prediction.class_set
+    last.read = True
+    clause.read(*named)
+    clause.claims.append(Claim("class set", last.text, kept is (last.text.lower() == "cannot")))
 
 
 def _others_aside(clause: Clause, aside: int) -> None:

@@ -78,7 +78,7 @@ def _counted_on_a_side(clause: Clause, i: int, target: int) -> bool:
 def images(clause: Clause, i: int) -> bool:
     """ "one MR volume was read": the findings are of one image."""
     ahead = clause.mentions[i + 1] if i + 1 < len(clause.mentions) else None
-    if ahead is not None and ahead.text.lower() == "volume" and not clause.of("lesion", "map", "unit"):
+    if ahead is not None and ahead.text.lower() == "volume" and not clause.of("lesion", "map"):
         clause.state("count", clause.mentions[i].number.value == 1, i, i + 1, process=True)
         return True
     if (
@@ -166,7 +166,9 @@ def class_count(clause: Clause, i: int) -> bool:
     ):
         clause.state("count", clause.mentions[i].number.value == len(clause.findings.prediction.scores), i)
         return True
-    other = (
+    before = clause.mentions[i - 1] if i else None
+    among = before is not None and before.value == "other" and bool(following) and following[0].kind == "classes"
+    other = among or (
         bool(following)
         and following[0].kind == "which"
         and following[0].value == "other"

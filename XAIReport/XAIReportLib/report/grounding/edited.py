@@ -35,7 +35,7 @@ def read(clause: Clause) -> None:
         _before(clause, [*before, *reader])
     elif after:
         clause.read(*after, *reader)
-    elif verbs and reader:
+    elif verbs and (reader or clause.context.last == "edit"):
         _acts(clause, verbs, reader)
 
 
@@ -54,7 +54,7 @@ def _before(clause: Clause, cues: list[int]) -> None:
 
 def _acts(clause: Clause, verbs: list[int], reader: list[int]) -> None:
     edit = clause.findings.reader_edit
-    passive = reader[0] > verbs[0]
+    passive = not reader or reader[0] > verbs[0]
     for i in clause.of("lesion"):
         behind = [v for v in verbs if v < i]
         ahead = [v for v in verbs if v > i]

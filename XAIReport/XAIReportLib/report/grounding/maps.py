@@ -45,7 +45,8 @@ def overlaps(clause: Clause) -> None:
     if not maps and clause.context.map and clause.of("segmentation", "lesion"):
         masks = [s for s in clause.findings.saliency if s.method == clause.context.map]
     elif maps and (
-        clause.of("segmentation", "lesion") or any(m.text.lower() == "it" for m in clause.mentions[maps[-1] :])
+        clause.of("segmentation", "lesion")
+        or any(m.text.lower() in ("it", "with it") for m in clause.mentions[maps[-1] :])
     ):
         masks = [s for m in maps for s in clause.masks(m) or [] if joined(clause, maps[0], m) or m == maps[0]]
     else:

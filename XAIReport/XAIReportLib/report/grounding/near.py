@@ -30,11 +30,8 @@ def read(clause: Clause) -> None:
     along = [*([place] if place is not None else []), *(j for j in clause.of("quantity") if _distance(clause, j))]
     for order, mark in enumerate(marks):
         way = ways.get(clause.mentions[mark].value)
-        own = (
-            _own(clause, marks, order, points),
-            _own(clause, marks, order, spans),
-            _own(clause, marks, order, contacts),
-        )
+        near, ends, touch = (_own(clause, marks, order, places) for places in (points, spans, contacts))
+        own = (near, ends, [] if near and len(marks) > 1 else touch)
         _state(clause, mark, way, own, along)
     closer = clause.of("closer", unread=True)
     than = any(m.text.lower() == "than" for m in clause.mentions)
@@ -72,7 +69,10 @@ def _own(clause: Clause, marks: list[int], order: int, places: list[int]) -> lis
         return list(places)
     if len(places) == len(marks):
         return [places[order]]
-    return list(places) if len(places) == 1 and clause.mentions[places[0]].kind == "contact" else []
+    if places and clause.mentions[places[0]].kind == "contact":
+        before = [i for i in places if i < mark]
+        return before[-1:] if any(i < marks[-1] for i in places) else list(places)
+    return [i for i in places if clause.attached(i, ("landmark",)) == mark]
 
 
 def _state(

@@ -105,4 +105,5 @@ def _zipped(clause: Clause) -> None:
                     masks[0].dice_with_lesion if masks else None,
                     place,
                     clause.cue("dice", "overlap"),
+                    *clause.of("quantity", value="dice"),
                 )

@@ -60,6 +60,15 @@ def _compared_maps(mentions: list[Mention]) -> list[Mention]:
             result.append(m)  # "a midline one"
             index += 2
             continue
+        bare = (
+            len(ahead) == 2
+            and ahead[0].text.lower() == "of"
+            and ahead[1].kind == "number"
+            and ahead[1].number.unit == ""
+        )
+        if bare and m.text.lower() == "one" and "." in ahead[1].text:
+            index += 2  # "and B one of 0.62"
+            continue
         if m.text.lower() == "one" and m.kind in ("number", "neutral") and (side := _side_of_one(mentions, index)):
             result.append(Mention("lesion", f"side:{side}", m.text, m.depth))
             index += 1
@@ -79,9 +88,10 @@ def _side_of_one(mentions: list[Mention], index: int) -> str:
     end = next(
         (n for n, m in enumerate(ahead) if m.kind in ("sep", "boundary") or m.text in (",", ";", ".")), len(ahead)
     )
-    part = [m for m in ahead[:end] if m.kind != "neutral"]
+    part = [m for m in ahead[:end] if m.kind != "neutral" and m.text not in ("(", ")")]
     sides = [m for m in part if m.kind == "side" and m.value in ("left", "right")]
-    sized = len(part) == 2 and part[0].kind == "number" and part[0].number.unit == "ml" and part[1] in sides
+    volumes = [m for m in part if m.kind == "number" and m.number.unit == "ml"]
+    sized = len(part) == 2 and len(volumes) == len(sides) == 1
     placed = index > 0 and mentions[index - 1].text.lower() == "the" and bool(part) and part[0] in sides
     return sides[0].value if sides and (sized or placed) else ""
 

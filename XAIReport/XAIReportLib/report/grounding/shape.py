@@ -49,14 +49,19 @@ def _cues(clause: Clause, i: int, lengths: list[int]) -> list[int]:
     return [*own, *later]
 
 
+def _plain(clause: Clause, i: int, lengths: list[int]) -> bool:
+    """Whether a length is one of "axial diameters of A and B", and not an extent or said to be something else."""
+    return {clause.mentions[j].value for j in _cues(clause, i, lengths)} <= {"diameter", "axial"}
+
+
 def _sizes(clause: Clause) -> None:
     lengths = [i for i in clause.of("number") if _is_length(clause, i)]
     plural = any(clause.mentions[j].text.lower().endswith("diameters") for j in clause.of("dim"))
     places = [entity(clause, i)[0] for i in lengths]
     for i, owner in zip(lengths, places, strict=True):
         place, measures = _measures(clause, i)
-        group = [j for j, other in zip(lengths, places, strict=True) if other == owner]
-        order = group.index(i)
+        group = [j for j, other in zip(lengths, places, strict=True) if other == owner and _plain(clause, j, lengths)]
+        order = group.index(i) if i in group else 0
         cues = _cues(clause, i, lengths)
         said = {clause.mentions[j].value for j in cues}
         along = [*cues, *([place] if place is not None else []), *clause.of("quantity", value="volume")]
@@ -70,7 +75,7 @@ def _sizes(clause: Clause) -> None:
             continue
         if clause.mentions[i].number.parts:
             continue
-        zipped = plural and len(group) == 2 and not said & {"perpendicular", "extent", "equivalent"}
+        zipped = plural and len(group) == 2 and i in group and not said & {"perpendicular", "extent", "equivalent"}
         if zipped:
             cues = cues or clause.of("dim")
         facts = _facts(measures, said, order if zipped else 0) if measures is not None else []

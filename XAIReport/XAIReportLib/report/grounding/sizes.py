@@ -18,8 +18,14 @@ def volume(clause: Clause, i: int) -> None:
     region = clause.attached(i, ("region",))
     named = [j for j in range(i) if clause.mentions[j].kind not in ("mark", "neutral")]
     bracketed = clause.mentions[named[-1]].kind if clause.mentions[i].depth and named else ""
-    if bracketed in ENTITIES:  # "the smaller one (0.47 ml)"
+    partly = bracketed in ENTITIES and any(
+        m.kind == "quantifier" for m in clause.mentions[max(0, named[-1] - 4) : named[-1]]
+    )
+    if partly:
+        unreadable(clause, i)  # "a small part of the lesion (3.9 ml)"
+    elif bracketed in ENTITIES:  # "the smaller one (0.47 ml)"
         each(clause, "volume", i, [_volume_of(mask) for mask in clause.masks(named[-1]) or []], named[-1])
+    if bracketed in ENTITIES:
         return
     before = [j for j in clause.of("region", "lobe", "outside", "side") if j < i]
     alone = place is None and bool(before) and clause.mentions[before[-1]].kind != "side"

@@ -177,6 +177,9 @@ def read(clause: Clause) -> None:
     for i in clause.of("level", unread=True):
         if clause.of("score", "model"):
             clause.state("level", clause.mentions[i].value == clause.findings.model.score_level, i, process=True)
+    if clause.of("classes") and not clause.of("class", "number", "suggest") and not clause.claims:
+        for i in clause.of("score")[:1]:  # "no class was scored"
+            clause.state("scores", bool(clause.findings.prediction.scores), i, process=True)
     maps.apart(clause)
     maps.differ(clause)
     maps.graded(clause)
@@ -203,6 +206,11 @@ def _read_along(clause: Clause) -> None:
             )
             or (m.kind == "map" and clause.has("no place"))
             or (m.kind == "quantity" and m.value == "total" and kinds & _SHARES)
+            or (
+                m.kind == "cue"
+                and m.value == "registration"
+                and any(clause.mentions[j].read for j in clause.of("cue", value="registration"))
+            )
             or (m.kind == "lesion" and clause.has("compare"))
             or (m.kind == "lesion" and clause.has("sides") and "statement" in kinds)
             or (m.kind == "cue" and m.value == "of the patient" and clause.has("sides"))
