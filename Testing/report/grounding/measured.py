@@ -143,7 +143,9 @@ MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "measures": (_FRONTAL, _THALAMIC),
             "largest_distance_mm": 52.3,
-            "midline_shift": _shift(None, None, "Not computed: the septum pellucidum lies under the segmented abnormality."),
+            "midline_shift": _shift(
+                None, None, "Not computed: the septum pellucidum lies under the segmented abnormality."
+            ),
         },
     ),
     "edited pair": (
