@@ -45,6 +45,7 @@ def _measure(content: dict, random: Random) -> None:
 
     located = content["anatomy"]["registration"]["verdict"] in ("good", "limited")
     for lesion in content["lesions"]:
+        _show(lesion, located, random)
         if content["image"]["has_geometry"]:
             first = tenths(12, 40)
             positions = random.sample(POSITIONS, 3)
@@ -55,6 +56,7 @@ def _measure(content: dict, random: Random) -> None:
                     "distance_mm": way,
                     "low_mm": round(way * 0.5, 1),
                     "high_mm": round(way * 1.5 + 2, 1),
+                    "contact": random.choice([None, "touches", "apart", "not told"]),
                 }
                 for position, way in zip(positions, near, strict=True)
             ]
@@ -65,6 +67,11 @@ def _measure(content: dict, random: Random) -> None:
                 "sphericity": round(random.uniform(0.4, 0.95), 2), "crosses_midline": False,
                 "distances": ways if located else [], "neighbours": ways[:1] if located else [],
             }  # fmt: skip
+    if not located and content["lesions"]:
+        plane = random.choice(["axial", "coronal", "sagittal", None])
+        content["anatomy"]["picture"] = {
+            "plane": plane, "plane_agreement": 0.81, "level_mm": None, "level_range_mm": None, "fit": 0.6,
+        }  # fmt: skip
     if located:
         way = tenths(0.5, 9)
         shift = {"distance_mm": way, "towards": random.choice(["left", "right"]), "method": "Mean of points."}
@@ -78,6 +85,19 @@ def _measure(content: dict, random: Random) -> None:
     if content["prediction"]["scores"]:
         method = content["saliency"][0]["method"] if content["saliency"] else "gradcam++"
         content["counterfactuals"] = [_changed(name, method, random) for name in _CHANGES]
+
+
+def _show(lesion: dict, located: bool, random: Random) -> None:
+    """How an abnormality looks, and what holds the most of it; of one that is not located, a lobe."""
+    if not located:
+        lesion["approximate_lobe"] = {"lobe": random.choice(["frontal", "temporal", None]), "agreement": 0.72}
+        return
+    lesion["appearance"] = {
+        "brighter_ml": round(random.uniform(0.1, 9), 2), "not_brighter_ml": round(random.uniform(0.1, 9), 2),
+        "darker_percent": round(random.uniform(1, 60), 1), "pattern": random.choice(["solid", "ring", "mixed", "none"]),
+    }  # fmt: skip
+    named = [region for region in lesion["regions"] if region["lobe"] != "other"][: random.choice([1, 2])]
+    lesion["largest_regions"] = [{key: region[key] for key in ("name", "lobe", "side")} for region in named]
 
 
 def _changed(name: str, method: str, random: Random) -> dict:
