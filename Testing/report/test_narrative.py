@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from wild_findings import REGIONS, wild_findings
 from XAIReportLib.report import checklist, narrative
+from XAIReportLib.report.grounding import check_sentence
 from XAIReportLib.report.narrative import resolve
+from XAIReportLib.report.wording import CHECK_NAMES
 from XAIReportLib.results import Anatomy, AtlasDistance, Descriptors, MidlineShift, Registration, SaliencyCheck
 
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)*")
@@ -263,6 +265,17 @@ def test_a_pointer_at_nothing_is_an_error(analysed, pointer):
 
 def test_pointers_are_escaped():
     assert resolve({"a/b~c": [1, 2]}, "/a~1b~0c/1") == 2
+
+
+def test_every_failed_check_is_said_in_a_sentence_that_the_check_of_sentences_supports(analysed) -> None:
+    figures = {name: 0.07 + 0.1 * number for number, name in enumerate(CHECK_NAMES)}
+    found = analysed.findings(check=SaliencyCheck(False, tuple(figures), figures))
+    (said,) = (s for s in narrative.told(found).sentences if "relied on" in s.text)
+    assert said.outcome == "supported"
+    assert "small changes of the image lower the score of the class (lowest 0.57)" in said.text
+    for value in figures.values():
+        wrong = said.text.replace(f"{value:.2f}", f"{value + 0.3:.2f}")
+        assert check_sentence(wrong, found).verdict == "contradicted"
 
 
 def test_a_failed_check_of_the_heat_maps_is_said_first_with_its_figure(analysed) -> None:

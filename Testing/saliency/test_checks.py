@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from XAIReportLib.saliency import checks
+from XAIReportLib.saliency import checks, quality
 from XAIReportLib.saliency.layer import CellGrid
 
 SIZE = 64
@@ -50,6 +50,28 @@ def test_a_score_that_comes_from_the_highlighted_lesion_may_be_relied_on() -> No
     assert found.figures["agreement"] > 0.9
     assert found.shares["without_lesion"] < found.shares["unchanged"]
     assert found.limits.keys() == found.figures.keys()
+
+
+def test_a_class_that_small_changes_take_away_is_not_relied_on() -> None:
+    class Turns(Looks):
+        """Of two classes the second one wins as soon as the lesion is not where it was."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            first = super().forward(x)
+            return torch.cat([first, -first[:, 1:]], dim=1)
+
+    steady, turned = run(AT_LESION), run(Turns(slice(5, 7), slice(10, 12)))
+    assert steady.figures["steadiness"] == 1  # its only class
+    assert turned.figures["steadiness"] < 0.3
+    assert "steadiness" in turned.failed
+
+
+def test_small_changes_keep_the_size_and_most_of_the_brightness() -> None:
+    changed = quality.small_changes(IMAGE[0], HEAD[0])
+    assert changed.shape == (15, SIZE, SIZE)
+    assert changed.dtype == np.float32
+    assert changed.mean(axis=(1, 2)) == pytest.approx(float(IMAGE[0].mean()), rel=0.3)
+    assert all(not np.array_equal(image, IMAGE[0]) for image in changed)
 
 
 def test_the_curves_of_a_map_that_is_right_lie_beyond_those_of_a_random_order() -> None:

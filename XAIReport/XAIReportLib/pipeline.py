@@ -285,7 +285,10 @@ def _explain(
     )  # fmt: skip
     masks = tuple(evidence.adaptive_mask(h, case.head) for h in explanation.heatmaps)
     lesion = prediction.lesion_labels > 0
-    check = evidence.check(explanation, masks[0], column, class_path, module, views, pixels, case.head, lesion)
+    check = evidence.check(
+        explanation, masks[0], column, class_path, module, views, pixels, case.head, lesion,
+        model.settings.calibration.temperature,
+    )  # fmt: skip
     return explanation.heatmaps, masks, check
 
 

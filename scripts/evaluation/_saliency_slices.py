@@ -151,7 +151,7 @@ def measure_slice(bundle: Bundle, explainer: Explainer, slices: UnseenSlices, n:
         "controls": {m: place_of(m, v, head, lesion) for m, v in controls.items()},
         "attention": attention(explainer, image, head, lesion, column),
         "randomisation": randomisation(explainer, n, image, head, lesion, column, maps["gradcam++"]),
-        "checks": check_of(explainer, image, head, outline & head, column, shown),
+        "checks": check_of(bundle, explainer, image, head, outline & head, column, shown),
         "signs": warning_signs(
             bundle, explainer.model, explainer.grid, image, head, outline & head,
             mask_of("gradcam++", maps["gradcam++"], head).values[..., 0] > 0, maps["gradcam++"], column,
@@ -173,6 +173,7 @@ def measure_slice(bundle: Bundle, explainer: Explainer, slices: UnseenSlices, n:
 
 
 def check_of(
+    bundle: Bundle,
     explainer: Explainer,
     image: np.ndarray,
     head: np.ndarray,
@@ -188,6 +189,7 @@ def check_of(
     return checks.check(
         explainer.model, explainer.layer, explainer.grid, column, image[None], head[None], outline[None],
         mask.values[None, ..., 0] > 0, {m: v[None] for m, v in shown.items()}, outside,
+        bundle.settings.calibration.temperature,
     ).figures  # fmt: skip
 
 

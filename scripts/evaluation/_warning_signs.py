@@ -9,7 +9,7 @@ from XAIReportLib.models.bundle import Bundle
 from XAIReportLib.models.inference import ClassPath
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
 from XAIReportLib.saliency.layer import CellGrid
-from XAIReportLib.saliency.quality import dice, inpainted, noisy, relevance_mass
+from XAIReportLib.saliency.quality import dice, inpainted, relevance_mass, small_changes
 
 
 def _among_classes(scores: np.ndarray, temperature: float) -> np.ndarray:
@@ -36,7 +36,7 @@ def warning_signs(
         outline_p          p read under the segmentation's outline instead of the attention; uniform_p: everywhere alike
         only_p, near_p     p when all but the outline (and 16 pixels around it) is flat; highlighted_p: all but the highlighted
         removed_p          p when the outline is filled from its rim; highlighted_removed_p
-        moved_*            mean, lowest and share agreeing of p over fifteen small changes of the image
+        moved_*            mean and share agreeing of p over fifteen small changes of the image (the lowest is a check)
         map_entropy        spread of the map, a share of the head; map_on_outline: its mass there; mask_on_outline: Dice
         rivals             correlation of the maps of c and of the class that comes second
 
@@ -67,10 +67,7 @@ def warning_signs(
         np.where(grown(outline, 4), image, flat), np.where(grown(outline, 16), image, flat),
         np.where(grown(highlighted, 4), image, flat),
         inpainted(image, grown(outline, 6)), inpainted(image, grown(highlighted, 6)),
-        image[:, ::-1], *(np.roll(image, s, (0, 1)) for s in ((6, 0), (-6, 0), (0, 6), (0, -6))), *noisy(image, head),
-        np.clip(image, 0, None) ** 0.8, np.clip(image, 0, None) ** 1.25,
-        *(ndimage.affine_transform(image, np.eye(2) * k, 112 * (1 - k), order=1) for k in (0.9, 1.1)),
-        *(ndimage.rotate(image, a, reshape=False, order=1) for a in (-10, 10)), ndimage.gaussian_filter(image, 1.0),
+        *small_changes(image, head),
     ]  # fmt: skip
     with torch.inference_mode():
         x = torch.from_numpy(np.stack(changed)[:, None].astype(np.float32))
@@ -88,7 +85,7 @@ def warning_signs(
         **dict(zip(
             ("only_p", "near_p", "highlighted_p", "removed_p", "highlighted_removed_p"), p[:5, c].tolist(), strict=True
         )),
-        "moved_p": float(p[5:, c].mean()), "moved_lowest": float(p[5:, c].min()),
+        "moved_p": float(p[5:, c].mean()),
         "moved_agree": float((p[5:].argmax(axis=1) == c).mean()),
         "map_entropy": float(np.exp(-(mass * np.log(mass + 1e-12)).sum()) / max(int(head.sum()), 1)),
         "map_on_outline": relevance_mass(values * head, outline),

@@ -156,7 +156,8 @@ class SaliencyCheckPart(Part):
 
     ``failed`` names figures: ``agreement`` of the methods and ``stability`` under noise (correlations), ``score_drop`` when
     the highlighted area is removed less that of its mirror image, ``outside_lesion`` the share of the score that is left
-    without the lesion, ``outside_head`` the share of the map outside the head.
+    without the lesion, ``outside_head`` the share of the map outside the head, ``steadiness`` the lowest score of the class
+    among the classes under small changes of the image.
     """
 
     relied_on: bool

@@ -30,6 +30,7 @@ CHECK_NAMES = {
     "score_drop": "Score lost without the highlighted area, less its mirror image",
     "outside_lesion": "Share of the score left without the segmented abnormality",
     "outside_head": "Share of the map outside the head",
+    "steadiness": "Score of the class under small changes of the image (lowest)",
 }
 _FAILED_CHECKS = {
     "agreement": "the methods disagree (mean correlation {})",
@@ -37,6 +38,7 @@ _FAILED_CHECKS = {
     "score_drop": "removing the highlighted area lowers the score hardly more than removing its mirror image (difference {})",
     "outside_lesion": "much of the score is left when the segmented abnormality is removed (share {})",
     "outside_head": "much of the map lies outside the head (share {})",
+    "steadiness": "small changes of the image lower the score of the class (lowest {})",
 }
 _ACRONYMS = r"WHO|IDH|MGMT|EGFR|TERT|ATRX|CNS5|PitNET|1p/?19q"
 _WORDS = (

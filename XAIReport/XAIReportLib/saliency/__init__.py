@@ -131,12 +131,14 @@ def check(
     pixels: np.ndarray,
     head: np.ndarray,
     lesion: np.ndarray,
+    temperature: float = 1.0,
 ) -> SaliencyCheck:
     """Whether the case's heat maps may be relied on, from the slices with the largest sections (``checks.check``).
 
     Args:
         mask: of the first heat map; target: column of the model's output.
         head, lesion: bool, on the case's grid.
+        temperature: that the class scores are divided by.
     """
     keys, first = explanation.keys, explanation.heatmaps[0].values
     heads, lesions, highlighted = (
@@ -146,7 +148,9 @@ def check(
     outside = float((highest & ~head).sum() / max(int(highest.sum()), 1))
     grid = cell_grid(model, layer, PIXELS)
     maps = {h.method: section for h, section in zip(explanation.heatmaps, explanation.sections, strict=True)}
-    found = checks.check(model, layer, grid, target, pixels[keys], heads, lesions, highlighted, maps, outside)
+    found = checks.check(
+        model, layer, grid, target, pixels[keys], heads, lesions, highlighted, maps, outside, temperature
+    )
     largest = int(lesions.sum(axis=(1, 2)).argmax())
     there = {method: section[largest] for method, section in maps.items()}
     return replace(found, curves=checks.curves(model, target, pixels[keys[largest]], heads[largest], there))

@@ -8,12 +8,13 @@ from itertools import combinations
 import numpy as np
 import torch
 from scipy import ndimage
+from scipy.special import log_softmax, softmax
 from torch import nn
 
 from XAIReportLib.results import SaliencyCheck
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
 from XAIReportLib.saliency.layer import CellGrid
-from XAIReportLib.saliency.quality import deletion_insertion, inpainted, noisy
+from XAIReportLib.saliency.quality import deletion_insertion, inpainted, noisy, small_changes
 
 STABILITY_METHOD = "gradcam++"
 BATCH = 8  # sections at a time
@@ -25,6 +26,7 @@ LIMITS = {
     "score_drop": (0.14, 1.0),
     "outside_lesion": (0.0, 0.85),
     "outside_head": (0.0, 0.05),
+    "steadiness": (0.3, 1.0),
 }
 
 
@@ -39,6 +41,7 @@ def check(
     highlighted: np.ndarray,
     maps: Mapping[str, np.ndarray],
     outside_head: float,
+    temperature: float = 1.0,
 ) -> SaliencyCheck:
     """The checks of one case, for one class.
 
@@ -49,10 +52,12 @@ def check(
         score_drop      p lost when the highlighted area is removed, less p lost when the area's mirror image is
         outside_lesion  share of p that is left when the lesion is removed: what surrounds it speaks for the class
         outside_head    share of what is highlighted, before it is kept to the head, that lies outside the head
+        steadiness      lowest share of the class among the classes when the sections are changed a little (quality.small_changes)
 
     Args:
         pixels, heads, lesions, highlighted: of the largest sections, (n, rows, columns); the last three bool.
         maps: for each method its maps on these sections, (n, rows, columns).
+        temperature: that the class scores are divided by.
     """
     mirrored = np.stack([_mirror_image(h, area) for h, area in zip(heads, highlighted, strict=True)])
     shares = {
@@ -66,6 +71,7 @@ def check(
         "score_drop": shares["without_mirrored"] - shares["without_highlighted"],
         "outside_lesion": min(shares["without_lesion"] / max(shares["unchanged"], 1e-6), 1.0),
         "outside_head": float(outside_head),
+        "steadiness": _steadiness(model, column, pixels, heads, temperature),
     }
     if len(maps) > 1:
         figures = {"agreement": _agreement(list(maps.values()), heads), **figures}
@@ -88,10 +94,23 @@ def curves(
 
 
 def _scores(model: nn.Module, pixels: np.ndarray, column: int) -> np.ndarray:
+    return _answers(model, pixels)[:, column]
+
+
+def _answers(model: nn.Module, pixels: np.ndarray) -> np.ndarray:
+    """The model's whole output, (n, columns)."""
     device = next(model.parameters()).device
     with torch.inference_mode():
         batches = torch.from_numpy(np.ascontiguousarray(pixels[:, None])).split(BATCH)
-        return torch.cat([model(batch.to(device))[:, column].float().cpu() for batch in batches]).numpy()
+        return torch.cat([model(batch.to(device)).float().cpu() for batch in batches]).numpy()
+
+
+def _steadiness(model: nn.Module, column: int, pixels: np.ndarray, heads: np.ndarray, temperature: float) -> float:
+    """Of each change the sections' class scores are pooled, as for the case (a log-opinion pool)."""
+    changed = np.concatenate([small_changes(image, head) for image, head in zip(pixels, heads, strict=True)])
+    scores = log_softmax(_answers(model, changed)[:, 1:], axis=1)
+    pooled = scores.reshape(len(pixels), -1, scores.shape[1]).mean(axis=0)
+    return float(softmax(pooled / temperature, axis=1)[:, column - 1].min())
 
 
 def _share(model: nn.Module, pixels: np.ndarray, column: int) -> float:

@@ -120,6 +120,20 @@ def noisy(image: np.ndarray, head: np.ndarray, share: float = 0.03, count: int =
     return (image + noise * head).astype(np.float32)
 
 
+def small_changes(image: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """Fifteen changes that leave what a reader sees as it is: mirrored, shifted by 6 pixels, with noise, another gamma, larger and
+    smaller by a tenth, turned by 10 degrees, smoothed: float32 (15, rows, columns)."""
+    bright = np.clip(image, 0, None)
+    middle = (np.array(image.shape) / 2)[:, None]
+    sizes = [ndimage.affine_transform(image, np.eye(2) * k, (middle * (1 - k)).ravel(), order=1) for k in (0.9, 1.1)]
+    changed = [
+        image[:, ::-1], *(np.roll(image, s, (0, 1)) for s in ((6, 0), (-6, 0), (0, 6), (0, -6))), *noisy(image, head),
+        bright**0.8, bright**1.25, *sizes,
+        *(ndimage.rotate(image, a, reshape=False, order=1) for a in (-10, 10)), ndimage.gaussian_filter(image, 1.0),
+    ]  # fmt: skip
+    return np.stack(changed).astype(np.float32)
+
+
 def max_sensitivity(values: np.ndarray, perturbed: Iterable[np.ndarray]) -> float:
     """Largest relative change of the map under small changes of the image (Yeh et al. 2019, arXiv 1901.09392, eq. 2)."""
     norm = max(float(np.linalg.norm(values)), 1e-12)

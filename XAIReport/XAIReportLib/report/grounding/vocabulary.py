@@ -24,7 +24,8 @@ SUBJECTS = {
     ),
     "checks": re.compile(
         r"\bchecks?\b(?<!not check)|\bcorrelation|\bdisagree(?:ment)?s?\b(?=.*method)|\bmethods? (?:do|did) not agree|"
-        r"\bmethods (?:\w+ )?disagree|\bscore (?:is left|was left|remain|persist)|\bnoise changes",
+        r"\bmethods (?:\w+ )?disagree|\bscore (?:is left|was left|remain|persist)|\bnoise changes|"
+        r"\bsmall changes (?:of|to) the image",
         re.IGNORECASE,
     ),
     "changed": re.compile(
