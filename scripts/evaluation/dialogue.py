@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from XAIReportLib.report.dialogue import NOT_HELD, NOT_WHAT, NOT_WHY, answer
+from XAIReportLib.report.dialogue import NOT_HELD, NOT_WHAT, NOT_WHY, answer, named
 from XAIReportLib.report.grounding import Checker
 from XAIReportLib.report.questions import topic_of
 
@@ -52,7 +52,8 @@ def main(argv: list[str] | None = None) -> int:
     for case in RECIPES:
         found = findings_of(case)
         checker = Checker(found)
-        for _, question in (pair for pairs in files.values() for pair in pairs):
+        asks = [question for pairs in files.values() for _, question in pairs]
+        for question in {(topic_of(q), *named(found, q)): q for q in asks}.values():  # those with the same answer once
             reply = answer(question, found)
             told = [s.text for s in reply.sentences if s.text not in (NOT_HELD, NOT_WHAT, NOT_WHY)]
             asked, held, said = asked + 1, held + reply.held, said + len(told)
@@ -85,7 +86,7 @@ def section(stored: dict[str, Any]) -> list[str]:
             for name, row in stored["files"].items()
         ),
         "",
-        f"Asked of {stored['cases']} findings made by script: {said['asked']} answers with {said['sentences']} sentences from the "
-        f"findings, of which the check supports {said['supported']}; {said['asked'] - said['held']} times the answer was that the "
-        "findings do not hold that.",
+        f"Asked of {stored['cases']} findings made by script, once where several questions mean the same: {said['asked']} answers "
+        f"with {said['sentences']} sentences from the findings, of which the check supports {said['supported']}; "
+        f"{said['asked'] - said['held']} times the answer was that the findings do not hold that.",
     ]
