@@ -141,3 +141,17 @@ def test_the_whole_corrected_report_is_beside_the_result(a_case):
     assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
     assert read(folder, "run")["corrected_by_reader"] is True
     assert not list(a_case.glob(".corrected*"))
+
+
+def test_an_edited_outline_is_placed_by_the_whole_registration(tmp_path):
+    """The deformable step of this result moves everything 60 mm to the right, and the edited lesion with it."""
+    analysed = analysed_phantom()
+    grid = np.diag([20.0, 20.0, 20.0, 1.0])
+    grid[:3, 3] = -100
+    field = np.zeros((3, 11, 11, 11), np.float32)
+    field[0] = 60.0
+    moved = replace(analysed, anatomy=replace(analysed.anatomy, displacement=field, displacement_affine=grid))
+    folder = write_engine_result(tmp_path / "phantom-7f3a", moved)
+    assert (folder / "displacement.nii.gz").is_file()
+    out = revise(folder, grown(analysed.prediction.lesion_labels), analysed.case.affine, tmp_path / "out")
+    assert read(out, "findings")["lesions"][0]["side"] == "right"

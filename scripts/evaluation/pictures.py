@@ -9,6 +9,7 @@ DEVELOPED in view; the others were looked at once. Truth is the volume's own reg
 from __future__ import annotations
 
 import argparse
+import csv
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 from XAIReportLib.anatomy.lobes import OUTSIDE, lobes_at
 from XAIReportLib.anatomy.picture import place_picture
@@ -27,6 +29,8 @@ from XAIReportLib.reading import read_case
 
 from evaluation import ROOT, keep, machine
 
+FIGSHARE = ROOT.parent / "shared" / "data" / "brain_tumor_mri"
+WITH_SKULL = 20  # slices of each plane
 VOLUMES = ROOT.parent / "shared" / "data" / "brain_volumes"
 DEVELOPED = ("brats_2013_pat0003_1", "brats_2013_pat0004_1")
 SLICES = 6  # of each plane and volume
@@ -128,10 +132,31 @@ def evaluate(name: str, case: Case, tumour: np.ndarray, transform: Transform) ->
         }
 
 
+def with_skull(count: int) -> Iterator[dict[str, Any]]:
+    """Slices of heads with skull and tumour whose plane is known, one of a patient, as many of each plane."""
+    with (FIGSHARE / "index.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    rng = np.random.default_rng(7)
+    for plane in PLANES:
+        groups = {row["group"]: row for row in rows if row["plane"] == plane}
+        for group in rng.choice(sorted(groups), min(count, len(groups)), replace=False):
+            row = groups[group]
+            case = read_case(FIGSHARE / "images" / f"{row['idx']}.jpg")
+            mask = np.asarray(Image.open(FIGSHARE / "masks" / f"{row['idx']}.png")).T > 0
+            match, _ = place_picture(case.image[..., 0], case.head[..., 0], {"lesion-1": mask})
+            yield {
+                "plane": plane,
+                "label": row["label_name"],
+                "plane_found": match.plane,
+                "lobe_found": match.places["lesion-1"].lobe if match.places else None,
+                "fit": round(match.fit, 3),
+            }
+
+
 def main(argv: list[str] | None = None) -> int:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
     rows = [row for volume in volumes() for row in evaluate(*volume)]
-    measured = {"machine": machine(), "slices": rows}
+    measured = {"machine": machine(), "slices": rows, "with_skull": list(with_skull(WITH_SKULL))}
     keep("pictures", measured)
     print("\n".join(section(measured)))
     return 0
@@ -165,6 +190,21 @@ def section(measured: dict[str, Any]) -> list[str]:
             _share("of these, right", [r["lobe"] == r["lobe_found"] for r in named]),
             "",
         ]
+    heads = measured["with_skull"]
+    told = [r for r in heads if r["plane_found"]]
+    glands = [r["lobe_found"] for r in heads if r["label"] == "pituitary" and r["lobe_found"]]
+    lines += [
+        f"{len(heads)} slices of as many patients of the training data's collection, with skull and tumour; their plane is known:",
+        "",
+        "| training data's collection | value | interval |",
+        "| --- | --- | --- |",
+        _share("a plane is told", [bool(r["plane_found"]) for r in heads]),
+        _share("of these, right", [r["plane"] == r["plane_found"] for r in told]),
+        _share("a lobe is named", [bool(r["lobe_found"]) for r in heads]),
+        "",
+        f"Lobes named of pituitary tumours: {', '.join(glands) or 'none'}.",
+        "",
+    ]
     wrong = [r for r in measured["slices"] if r["lobe_found"] and r["lobe_found"] != r["lobe"]]
     lines += ["Lobes named wrongly:", ""] if wrong else []
     lines += [
