@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -25,20 +26,22 @@ from evaluation import MEASUREMENTS, keep, machine
 PARTS = ("analysis", "review", "cancel")
 STAGES = ("read", "predict", "saliency", "counterfactuals", "anatomy", "report", "write", "scene")
 LONGEST_S = 900.0
+TICK_MS = 5
 
 
 class Gaps:
-    """Times between two rounds of the event loop, milliseconds, as a timer sees them."""
+    """How long the event loop is blocked, milliseconds: by so much a timer comes late."""
 
     def __init__(self) -> None:
         self._last, self.values = time.perf_counter(), [0.0]
         self._timer = QtCore.QTimer()
         self._timer.timeout.connect(self._tick)
-        self._timer.start(0)
+        self._timer.setTimerType(QtCore.Qt.PreciseTimer)
+        self._timer.start(TICK_MS)
 
     def _tick(self) -> None:
         now = time.perf_counter()
-        self.values.append(1000 * (now - self._last))
+        self.values.append(max(0.0, 1000 * (now - self._last) - TICK_MS))
         self._last = now
 
     def stop(self) -> dict[str, float]:
@@ -51,11 +54,14 @@ class Gaps:
 
 
 def _until(condition: Callable[[], Any]) -> None:
+    """Runs the event loop as an application does, asleep between events, until the condition holds."""
     end = time.monotonic() + LONGEST_S
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError("The module did not come this far in time.")
-        QtCore.QCoreApplication.processEvents(QtCore.QEventLoop.AllEvents, 5)
+    loop, watch = QtCore.QEventLoop(), QtCore.QTimer()
+    watch.timeout.connect(lambda: loop.quit() if condition() or time.monotonic() > end else None)
+    watch.start(TICK_MS)
+    loop.exec()
+    if not condition():
+        raise TimeoutError("The module did not come this far in time.")
 
 
 def _analysis(stage: Stage) -> dict[str, Any]:
@@ -137,7 +143,11 @@ def _analysed(stage: Stage) -> dict[str, Any]:
 
     head = make_synthetic_head()
     stage.volume(head.image, head.affine, "Synthetic head")
-    return {"voxels": list(head.image.shape), "cold": _analysis(stage), "warm": _analysis(stage)}
+    measured: dict[str, Any] = {"voxels": list(head.image.shape)}
+    for name in ("cold", "warm"):
+        measured[name] = _analysis(stage)
+        print(name, measured[name], flush=True)
+    return measured
 
 
 def _reviewed(stage: Stage, result: Path | None) -> dict[str, Any]:
@@ -166,6 +176,12 @@ def _cancelled() -> dict[str, float]:
         return {at: _cancel(stage, at) for at in STAGES}
 
 
+def _with_load(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The measurement, and how many processes wanted the processors before it began."""
+    load = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
+    return {"load_before": load, **measure()}
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
@@ -179,11 +195,11 @@ def main(argv: list[str] | None = None) -> int:
             ("review", lambda: _reviewed(stage, options.result)),
         ):
             if name in options.parts:
-                measured[name] = {"machine": machine(), **measure()}
+                measured[name] = {"machine": machine(), **_with_load(measure)}
                 keep("panel", measured)
                 print(name, measured[name], flush=True)
     if "cancel" in options.parts:
-        measured["cancel"] = {"machine": machine(), "seconds": _cancelled()}
+        measured["cancel"] = {"machine": machine(), **_with_load(lambda: {"seconds": _cancelled()})}
         keep("panel", measured)
         print("cancel", measured["cancel"], flush=True)
     return 0
@@ -224,10 +240,14 @@ def section(measured: dict[str, Any]) -> list[str]:
         slowest = max(cancel["seconds"].values())
         rows.append(f"| Cancel until ready, slowest of {len(cancel['seconds'])} stages (tiny case) | {slowest:.2f} s |")
     told = analysis or review or cancel
+    loads = [
+        f"{name} {part['load_before']}" for name, part in zip(PARTS, (analysis, review, cancel), strict=True) if part
+    ]
     return [
         f"## The module in Slicer ({told['machine']}, CPU)",
         "",
         "A synthetic head, all heat maps, in the tests' stand-in for Slicer: real Qt, real MRML, real worker.",
+        f"Load average of the machine before each part, other work included: {', '.join(loads)}.",
         "",
         "| what | measured |",
         "| --- | --- |",
