@@ -99,6 +99,7 @@ MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
         "left glioma",
         {
             "measures": (_FRONTAL,),
+            "appearance": ({"brighter_ml": 3.1, "not_brighter_ml": 1.35, "darker_percent": 21.4, "pattern": "ring"},),
             "midline_shift": _shift(3.4, "right"),
             "saliency_check": _PASSED,
             "counterfactuals": (
@@ -173,6 +174,8 @@ def findings_of(name: str) -> Findings:
     content = cases.findings_of(recipe).model_dump()
     for lesion, measures in zip(content["lesions"], parts.get("measures", ()), strict=False):
         lesion["measures"] = measures
+    for lesion, look in zip(content["lesions"], parts.get("appearance", ()), strict=False):
+        lesion["appearance"] = look
     content["anatomy"] |= {"midline_shift": parts.get("midline_shift"), "interval_mm": 2.5}
     content["lesion_total"]["largest_distance_mm"] = parts.get("largest_distance_mm")
     content["saliency_check"] = parts.get("saliency_check")

@@ -14,7 +14,7 @@ from wild_findings import wild_findings
 from XAIReportLib import __main__ as command_line
 from XAIReportLib.report import narrative
 from XAIReportLib.report.findings import Findings
-from XAIReportLib.report.grounding import check_sentence, check_text
+from XAIReportLib.report.grounding import Checker, check_sentence, check_text
 from XAIReportLib.report.grounding.vocabulary import entries
 from XAIReportLib.report.wording import RESEARCH_USE
 
@@ -49,6 +49,15 @@ def test_nearly_every_true_sentence_of_the_batches_is_supported():
     everyone = [said for path in batches() for said in batch(path, "+")]
     alarms = [said for said in everyone if _verdict(said) != "supported"]
     assert len(alarms) <= MOST_FALSE_ALARMS_OF_BATCHES * len(everyone), alarms
+
+
+def test_a_sentence_of_one_case_gets_a_verdict_in_every_other():
+    """Nothing that may be said of one case stops the check where another has no such thing."""
+    everyone = [text for path in batches() for sign in "+-" for _, text in batch(path, sign)][::7]
+    for case in all_cases():
+        checker = Checker(findings_of(case))
+        for text in everyone:
+            assert checker.sentence(text).verdict in ("supported", "contradicted", "unsupported"), (case, text)
 
 
 def test_a_sentence_about_another_case_is_supported_only_where_nothing_in_it_is_about_a_place_or_a_size():

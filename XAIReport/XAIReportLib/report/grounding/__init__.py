@@ -6,6 +6,7 @@ numerals.py     numbers as they are written
 phrases.py      from words to mentions (mentions.py): numbers with units, lesions, regions with a side
 claims.py       clauses, what "it" stands for, negation, claims
 numbers.py      readers of numbers: counts.py, sizes.py, shares.py, scores.py; facts.py compares
+bright.py       reader of brightness
 shape.py        readers of diameters and the midline, near.py of distances, checked.py of the heat maps' checks
 edited.py       readers of a reader's edit, changed.py of changed images
 places.py       readers of sides and regions, classes.py of classes, statements.py of everything else

@@ -18,7 +18,7 @@ from ..changes import changes
 from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT, Passage
 from ..places import TABLE_HOLDS, called, heat_map_check, numbered, reader_edit
 from ..schema import Findings, Part
-from . import changed, checked, classes, edited, near, numbers, places, shape, statements
+from . import bright, changed, checked, classes, edited, near, numbers, places, shape, statements
 from .claims import Claim, Clause, Context, clauses
 from .mentions import Mention
 from .vocabulary import Vocabulary, plain
@@ -247,6 +247,7 @@ def _never(sentence: str, findings: Findings, names: tuple[str, ...]) -> list[st
 def _read(clause: Clause) -> None:
     edited.read(clause)
     checked.read(clause)
+    bright.read(clause)
     shape.read(clause)
     near.read(clause)
     numbers.read(clause)

@@ -107,16 +107,14 @@ def _others(clause: Clause) -> None:
     """ "the other two classes received much lower scores": than the one that was spoken of, or is suggested."""
     scores, label = clause.findings.prediction.scores, clause.context.label or clause.findings.prediction.label
     cues = [i for i in clause.of("compare", unread=True) if clause.mentions[i].value in ("<", ">")]
-    others = clause.of("which", value="other")
-    if (
-        not cues
-        or not others
-        or not clause.of("classes")
-        or clause.of("class", "number", unread=True)
-        or label not in scores
-    ):
+    others, named = clause.of("which", value="other"), clause.of("class")
+    if len(named) == 1:
+        label = clause.mentions[named[0]].value
+    fits = len(others) == 1 and bool(clause.of("classes")) and len(named) <= 1 and label in scores
+    if not cues or not fits:
         return
     sign, much = (1 if clause.mentions[cues[0]].value == ">" else -1), clause.of("much")
+    sign = -sign if named and named[0] < cues[0] < others[0] else sign  # "glioma is far higher than the other two"
     holds = all(sign * (s - scores[label]) > (MUCH if much else 0) for one, s in scores.items() if one != label)
     clause.state("comparison", holds, cues[0], others[0], *much)
 
@@ -197,6 +195,8 @@ def _ranks(clause: Clause) -> None:
         mention = clause.mentions[i]
         if mention.value == "two":
             continue
+        if mention.text.lower() == "followed by" and _falling(clause, i):
+            continue
         place = clause.attached(i, ("class",), prefer_before=mention.text.lower() != "followed by")
         if place is None:
             maps = clause.of("map")
@@ -210,6 +210,20 @@ def _ranks(clause: Clause) -> None:
                 _ranked(clause, i, clause.context.label)
             continue
         _ranked(clause, i, clause.mentions[place].value, place)
+
+
+def _falling(clause: Clause, i: int) -> bool:
+    """ "0.75 for meningioma is followed by 0.21 for glioma and 0.04 for pituitary tumour": each class by its score."""
+    named, scores = clause.of("class"), clause.findings.prediction.scores
+    if (
+        len(named) < 2
+        or not named[0] < i < named[1]
+        or not any(m.kind == "number" for m in clause.mentions[i : named[1]])
+    ):
+        return False
+    values = [scores.get(clause.mentions[c].value, 0.0) for c in named]
+    clause.state("rank", values == sorted(values, reverse=True), i, *named)
+    return True
 
 
 def _gap(clause: Clause, a: int, b: int) -> float:
@@ -332,8 +346,11 @@ def _can_or_not(clause: Clause) -> None:
 
 
 def _others_aside(clause: Clause, aside: int) -> None:
-    """ "the two other classes can be set aside"."""
+    """ "the two other classes can be set aside", "classes other than glioma"."""
+    named = clause.of("class")
     label, set_ = clause.context.label or clause.findings.prediction.label, clause.findings.prediction.class_set
+    label = clause.mentions[named[0]].value if len(named) == 1 else label
+    clause.read(*named[:1])
     rest = [c for c in clause.findings.model.classes if c != label]
     counted = [i for i in clause.of("number") if clause.mentions[i].value == "word"]
     right = all(clause.mentions[i].number.value == len(rest) for i in counted)
@@ -360,7 +377,7 @@ def _separated(clause: Clause) -> None:
     if cue is None or len(named) != 2:
         return
     members = set(clause.findings.prediction.class_set)
-    modal = clause.of("modal")
+    modal = [m for m in clause.of("modal") if 0 < cue - m <= 5]
     clause.state(
         "separation", not {clause.mentions[c].value for c in named} <= members, cue, *named, *modal, process=True
     )

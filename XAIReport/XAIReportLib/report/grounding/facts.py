@@ -120,6 +120,8 @@ def is_largest(mask: Lesion | Saliency, rows: Sequence[object]) -> bool:
     """Whether no named region holds more of the mask than these rows, as far as that can be told."""
     if not largest_is_told(mask):
         return False
+    if isinstance(mask, Lesion) and len(mask.largest_regions) > 1:
+        return False  # which holds most cannot be told
     most = max((share_of(row) for row in mask.regions if row.lobe != "other"), default=0.0)
     return sum(share_of(row) for row in rows) >= most > 0
 

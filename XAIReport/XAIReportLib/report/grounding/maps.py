@@ -192,6 +192,12 @@ def planes_agree(clause: Clause) -> None:
         if partly:
             clause.state("planes", 0 < agreement < 0.999, plane, agree, *partly, *clause.of("only"))
             return
+        label, named = clause.findings.prediction.label, clause.of("class")
+        if len(named) == 1 and named[0] > agree and label is not None:  # "all planes agree on glioma"
+            every = clause.of("which", value="all")
+            holds = agreement > 0.999 and clause.mentions[named[0]].value == label
+            clause.state("planes", holds if not clause.of("neg") else None, plane, agree, *named, *every)
+            return
         fully = [j for j in clause.of("quantifier", unread=True) if clause.mentions[j].value == "all"]
         none = any(clause.mentions[j].text.lower() in ("no", "none", "none of") for j in clause.of("neg"))
         every = [j for j in clause.of("which", unread=True) if clause.mentions[j].text.lower() in ("all", "the")]

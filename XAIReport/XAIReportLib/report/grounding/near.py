@@ -91,8 +91,11 @@ def _state(
         near = number.half_step * (1 + 1e-6) + 1e-9
         holds = len(ends) == 2 and all(abs(a - b) <= near for a, b in zip(number.parts, ends, strict=True))
         clause.state("interval", holds, mark, i, *along, exact=True)
+    touching: bool | None = way.distance_mm == 0
+    if way.contact is not None:
+        touching = None if way.contact == "not told" else way.contact == "touches"
     for i in contacts:
-        clause.state("contact", way.distance_mm == 0, mark, i, *along)
+        clause.state("contact", touching, mark, i, *along)
     if not (points or spans or contacts) and (any(_distance(clause, j) for j in along)):
         denied = bool(clause.of("neg")) or clause.negated
         holds = way.distance_mm <= ADJACENT_MM and not denied

@@ -66,7 +66,14 @@ def _compared_maps(mentions: list[Mention]) -> list[Mention]:
             and ahead[1].kind == "number"
             and ahead[1].number.unit == ""
         )
-        if bare and m.text.lower() == "one" and "." in ahead[1].text:
+        sized = (
+            len(ahead) == 2
+            and ahead[0].text.lower() == "of"
+            and ahead[1].kind == "number"
+            and ahead[1].number.unit == "ml"
+        )
+        of_map = sized and bool(result) and result[-1].kind == "map"
+        if (bare or of_map) and m.text.lower() == "one" and "." in ahead[1].text:
             index += 2  # "and B one of 0.62"
             continue
         if m.text.lower() == "one" and m.kind in ("number", "neutral") and (side := _side_of_one(mentions, index)):

@@ -181,6 +181,10 @@ def _region(clause: Clause, i: int) -> None:
     results = []
     quantifier, words = _quantifier(clause, i)
     share_cue = clause.of("quantity", value="share")
+    untold = any(isinstance(mask, Lesion) and len(mask.largest_regions) > 1 for mask in masks)
+    if untold and mention.kind == "region" and (share_cue or quantifier in ("mainly", "most")):
+        clause.state("region", None, *places, *share_cue, *words)  # which holds most cannot be told
+        return
     for mask in masks:
         share = sum(share_of(row) for row in rows_of([mask], clause, i))
         if share_cue:

@@ -152,12 +152,14 @@ def _midline(clause: Clause) -> None:
     numbers = [i for i in clause.of("number") if _is_length(clause, i)]
     sides = [i for i in clause.of("side") if clause.mentions[i].value in ("left", "right")]
     if shift is None:
+        clause.state("midline shift", None, *cues, *error, *beyond)
+    elif any(m.text.lower() == "computed as" for m in clause.mentions):
         clause.state("midline shift", None, *cues)
     elif computed is not None and not numbers and not sides:
         clause.read(*(m for m in clause.of("modal") if 0 < computed - m <= 4))
         clause.state("midline shift", known is not None, *cues, computed, process=True)
     elif known is None:
-        clause.state("midline shift", None, *cues)
+        clause.state("midline shift", None, *cues, *error, *beyond)
     else:
         for i in numbers:
             compare(clause, "midline shift", i, known, *cues)

@@ -29,7 +29,8 @@ SUBJECTS = {
         re.IGNORECASE,
     ),
     "changed": re.compile(
-        r"\b(?:these changes|without the (?:segmented )?(?:lesion|abnormality)|(?:lesion|abnormality) alone|with noise|noise is|"
+        r"\b(?:these changes|without the (?:segmented )?(?:lesion|abnormality)|(?:lesion|abnormality) alone|"
+        r"shown to the model|with noise|noise is|"
         r"remov(?:e|es|ed|ing|al)|eras(?:e|ed|ing)|delet(?:e|ed|ing|ion)|mask(?:ed|ing) out|inpaint\w*|"
         r"replac(?:e|es|ed|ing)|"
         r"background|hottest|most salient|unchanged|original (?:slices|images?)|unmodified|again|zero(?:ed|ing)?|"
