@@ -11,6 +11,7 @@ other languages: evaluation/_translated.py. Keeps docs/measurements/language.jso
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 import time
@@ -20,7 +21,7 @@ from typing import Any
 
 from XAIReportLib.report.grounding import Checker
 
-from evaluation import ROOT, _translated, keep, machine
+from evaluation import MEASUREMENTS, ROOT, _translated, keep, machine
 
 DATA = ROOT / "Testing" / "report" / "grounding"
 
@@ -48,7 +49,13 @@ def first_look(text: str) -> dict[str, int]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--times", action="store_true", help="only the time of a report in each language")
+    if parser.parse_args(argv).times:
+        before = json.loads((MEASUREMENTS / "language.json").read_text(encoding="utf-8"))
+        languages = {n: {**before["languages"][n], "milliseconds": t} for n, t in _translated.times().items()}
+        keep("language", {**before, "languages": languages})
+        return 0
     sys.path.insert(0, str(DATA))
     from mutations import KINDS, batch, batches, mutated, paraphrases, template
 
