@@ -43,9 +43,10 @@ def _cases() -> tuple[str, ...]:
 def times() -> dict[str, dict[str, float]]:
     """By language: milliseconds of one processor for a text written and checked, median and slowest case; the catalogue's
     patterns were compiled before, as they are once in a process."""
+    names = _cases()
     from rich_cases import findings_of
 
-    cases = [findings_of(case) for case in _cases()]
+    cases = [findings_of(case) for case in names]
     spent: dict[str, dict[str, float]] = {}
     for code, name in LANGUAGES.items():
         seconds = []
