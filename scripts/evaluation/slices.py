@@ -8,14 +8,16 @@ The test groups of the bundle's split, at the slices' native resolution. ``xaire
 from __future__ import annotations
 
 import argparse
+import csv
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from training.card import ROWS
-from training.slices import load_slices, nested_split
+from training.slices import AFTER_SURGERY, load_slices, nested_split
 from XAIReportLib.evaluate import Row, answer, read_index
 from XAIReportLib.models.bundle import Bundle, load_bundle
-from XAIReportLib.models.metrics import summary
+from XAIReportLib.models.metrics import summary, with_intervals
 
 from evaluation import ROOT, keep, machine
 
@@ -37,13 +39,28 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     bundle = load_bundle(options.bundle)
     rows, digests = unseen(bundle, options.data)
-    answered, _ = answer(rows, bundle)
-    named = {"bundle": bundle.sha256, "machine": machine(), "fold": bundle.settings.metrics["fold"]}
+    answered, records = answer(rows, bundle)
+    named = {
+        "bundle": bundle.sha256,
+        "version": bundle.version,
+        "machine": machine(),
+        "fold": bundle.settings.metrics["fold"],
+    }
     measured = {**named, "groups_sha256": digests, **summary(answered)}
+    before = ~np.isin(answered.groups, AFTER_SURGERY)
+    if not before.all():
+        alone = answered.taken(np.flatnonzero(before), answered.groups[before])
+        measured["before_surgery"] = {
+            "left_out": sorted(set(answered.groups[~before].tolist())), "n_images": len(alone.labels), **with_intervals(alone)
+        }  # fmt: skip
     print(
         {name: figure["value"] for name, figure in measured.items() if isinstance(figure, dict) and "value" in figure}
     )
-    keep("slices", measured)
+    # The answers themselves, for whoever wants other figures of these slices.
+    with keep("slices", measured).with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(records[0]))
+        writer.writeheader()
+        writer.writerows({k: round(v, 4) if isinstance(v, float) else v for k, v in r.items()} for r in records)
     return 0
 
 
@@ -66,4 +83,21 @@ def section(measured: dict[str, Any]) -> list[str]:
         "| figure | value | 95 % interval (bootstrap over patients) |",
         "| --- | --- | --- |",
         *(f"| {words} | {f['value']:.3f} | {f['low']:.3f} to {f['high']:.3f} |" for words, f in rows),
+        *_before_surgery(measured),
+    ]
+
+
+def _before_surgery(measured: dict[str, Any]) -> list[str]:
+    """The same figures without the groups that show a craniotomy or a cavity."""
+    if "before_surgery" not in measured:
+        return ["", "None of these patients is among those in whom a craniotomy or a cavity was seen."]
+    alone = measured["before_surgery"]
+    told = ", ".join(
+        f"{words} {alone[name]['value']:.3f} ({alone[name]['low']:.3f} to {alone[name]['high']:.3f})"
+        for name, words in ROWS.items()
+        if name in alone
+    )
+    return [
+        "",
+        f"Without the patients in whom a craniotomy or a cavity was seen ({', '.join(alone['left_out'])}): {told}.",
     ]
