@@ -14,7 +14,7 @@ from XAIReportLib.case import head_mask
 
 CACHE_PIXELS = 256
 CLASSES = ("glioma", "meningioma", "pituitary")
-# Glioma groups in which a craniotomy or a cavity was seen (slices 1858, 1930, 2014, 2048, 2078, 2107, 2132); others may show one, too.
+# Glioma groups in which a craniotomy or a cavity was seen (slices 1858, 1930, 2014, 2048, 2078, 2107, 2132); others may, too.
 AFTER_SURGERY = ("MR048621", "MR024780", "MR051461", "MR051651", "MR049942", "MR050687", "MR053110")
 
 
