@@ -9,6 +9,7 @@ other backgrounds and intensity scales. The acquisitions are not independent: th
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from XAIReportLib.models.inference import look, predict
 from XAIReportLib.reading import case_from_array, read_case
 from XAIReportLib.views import make_views
 
-from evaluation import ROOT, keep, machine
+from evaluation import MEASUREMENTS, ROOT, keep, machine
 
 SMALLEST_ML = 0.5
 
@@ -121,11 +122,22 @@ def main(argv: list[str] | None = None) -> int:
     keep(
         "healthy",
         {
-            "bundle": bundle.sha256, "machine": machine(), "smallest_ml": SMALLEST_ML, "clean": clean, "of": len(rows),
+            "bundle": bundle.sha256, "version": bundle.version, "earlier": _earlier(bundle.version),
+            "machine": machine(), "smallest_ml": SMALLEST_ML, "clean": clean, "of": len(rows),
             "low": round(float(low), 3), "high": round(float(high), 3), "acquisitions": rows,
         },
     )  # fmt: skip
     return 0
+
+
+def _earlier(version: str) -> list[dict[str, Any]]:
+    """What was measured with other versions of the bundle: an improvement seen on this head is a development figure."""
+    stored = MEASUREMENTS / "healthy.json"
+    last = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
+    kept = [e for e in last.get("earlier", []) if e["version"] != version]
+    if last.get("version", version) != version:
+        kept.append({"version": last["version"], "clean": last["clean"], "of": last["of"]})
+    return kept
 
 
 def section(measured: dict[str, Any]) -> list[str]:
@@ -135,6 +147,10 @@ def section(measured: dict[str, Any]) -> list[str]:
         "",
         f"No lesion of {measured['smallest_ml']} ml or more in {measured['clean']} of {measured['of']} acquisitions of one healthy "
         f"head (Wilson 95 %: {measured['low']:.2f} to {measured['high']:.2f}, as if they were independent, which they are not).",
+        *(
+            f"Bundle {e['version']}: {e['clean']} of {e['of']}, seen before version {measured['version']} was made."
+            for e in measured["earlier"]
+        ),
         "",
         "| slices | noise | bias | skull | background | outcome | lesions, ml |",
         "| --- | --- | --- | --- | --- | --- | --- |",
