@@ -132,7 +132,7 @@ def test_every_sentence_can_be_edited(a_review, a_case, wait_until):
     for index, sentence in enumerate(sentences):
         shown.report._choose(index)
         assert typed(a_review.ui) == sentence["text"]
-        a_review.ui.sentenceEdit.setPlainText(f"Sentence {index} in other words.")
+        a_review.ui.sentenceEdit.setPlainText(f"Words {'and words ' * index}of my own.")
         a_review.ui.keepWordingButton.click()
         wait_until(lambda i=index: len(kept(a_case)) == i + 1, 60)
     assert a_review.ui.narrativeText.toPlainText().count("edited by the reader, not in the findings") == len(sentences)
