@@ -47,6 +47,9 @@ RESET_PEAK = Path("/proc/self/clear_refs")
 WIDE = {"ours_320_channels": (320, False), "ours_1280_channels": (1280, False), "ours_1536_channels": (1536, False),
         "ours_128x128x128": (64, True)}  # fmt: skip
 
+# One batch of plain images through the same wide networks: what of the figures above is theirs.
+BARE = {"bare_batch_320_channels": 320, "bare_batch_1280_channels": 1280, "bare_batch_1536_channels": 1536}
+
 
 class Bench:
     """The contenders, each a call from (image, class) to a map (224, 224) or to nothing."""
@@ -199,6 +202,11 @@ def own_memory(name: str, options: argparse.Namespace) -> float | None:
         model = Wide(*WIDE[name]).eval()
         image = rng.random((1, 128, 128, 128) if WIDE[name][1] else (1, 224, 224), np.float32)
         run = lambda: wide_sweep(model, image)  # noqa: E731
+    elif name in BARE:
+        model = Wide(BARE[name], False).eval()
+        images = torch.from_numpy(rng.random((max(BATCHES["cpu"]), 1, 224, 224), np.float32))
+        images = images.contiguous(memory_format=torch.channels_last)
+        run = lambda: bare_pass(model.to(memory_format=torch.channels_last), images)  # noqa: E731
     else:
         bench = Bench(options.bundle, options.device)
         image = rng.random((224, 224), np.float32)
@@ -239,7 +247,12 @@ def wide_sweep(model: Wide, image: np.ndarray) -> None:
     ScoreCam(model, grid, "float32").exact(image, activations)
 
 
-MEMORY = ("ours_fp32", "ours_best_precision", "ours_fast", "pytorch_grad_cam", "torch_cam", *WIDE)
+def bare_pass(model: Wide, images: torch.Tensor) -> None:
+    with torch.inference_mode():
+        model(images)
+
+
+MEMORY = ("ours_fp32", "ours_best_precision", "ours_fast", "pytorch_grad_cam", "torch_cam", *WIDE, *BARE)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -31,9 +31,9 @@ def _introduction(measured: dict[str, Any]) -> list[str]:
     return [
         f"## Saliency: {measured['slices']} slices of {measured['groups']} unseen groups ({measured['machine']})",
         "",
-        f"Bundle {bundle['name']} {bundle['version']} ({bundle['sha256'][:12]}). The class with the highest score is explained,",
-        "right or wrong. Figures that need many passes (gains, stability, and the methods marked *) are of "
-        f"{measured['slices_of_many_passes']} slices of {measured['groups_of_many_passes']} of the groups.",
+        f"Bundle {bundle['name']} {bundle['version']} ({bundle['sha256'][:12]}, weights {bundle['weights_sha256'][:12]}).",
+        "The class with the highest score is explained, right or wrong. Figures that need many passes (gains, stability, and the",
+        f"methods marked *) are of {measured['slices_of_many_passes']} slices of {measured['groups_of_many_passes']} of the groups.",
         "Intervals: 95 %, bootstrap over groups. The class path reads features under the lesion attention, so that overlap with",
         "the lesion is not evidence of its own; further rows show the maps with the attention made uniform (plain pooling) or put",
         "in random order. Gain: insertion less deletion, above a random ranking of the same slice; ranking by the reference",

@@ -92,7 +92,12 @@ def summary(tune: list[dict[str, Any]], test: list[dict[str, Any]], bundle: Bund
 
     right = [r for r in tune if r["right"]]
     return {
-        "bundle": {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256},
+        "bundle": {
+            "name": bundle.name,
+            "version": bundle.version,
+            "sha256": bundle.sha256,
+            "weights_sha256": bundle.settings.weights_sha256,
+        },
         "machine": machine(),
         "slices": len(test),
         "groups": len({r["group"] for r in test}),

@@ -49,7 +49,7 @@ def draw_shortcuts(check: SaliencyCheck, path: Path, words: Language) -> Path:
         axes.plot(np.clip(value, 0, 1), place, "o", color=colour, markersize=8, clip_on=False)
         mark = "failed" if name in check.failed else "passed"
         axes.text(1.02, place, score_text(value), color=colour, fontsize=9.5, va="center")
-        axes.text(1.11, place, mark, color=colour, fontsize=9.5, va="center")
+        axes.text(1.13, place, mark, color=colour, fontsize=9.5, va="center")
         axes.text(-0.02, place, CHECK_NAMES.get(name, name), color=colour, fontsize=9, va="center", ha="right")
     _bare(axes, len(figures))
     return _save(figure, height, path, words)
