@@ -243,6 +243,7 @@ def section(measured: dict[str, Any]) -> list[str]:
             + [False] * sum(c["intervals"] - c["intervals_right"] for c in placed),
         ),
         _mean("time of the whole stage, busy machine", [c["seconds"] for c in cases], "s"),
+        _mean("processor time of the whole stage", [c["cpu_seconds"] for c in cases], "s"),
         "",
     ]
     by_grid = {grid: [c for c in placed if c["grid"] == grid] for grid in dict.fromkeys(c["grid"] for c in placed)}
