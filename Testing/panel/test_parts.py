@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import threading
 from itertools import pairwise
 from pathlib import Path
 
@@ -207,3 +209,28 @@ def test_what_was_installed_can_be_removed_and_nothing_else(monkeypatch, open_pa
     assert a_host.packaging.removed == ["nibabel"]
     assert not widget.logic.isRunning
     assert not ui.removeDownloadsButton.isEnabled()
+
+
+def test_what_is_abandoned_is_let_go_in_the_main_thread(wait_until):
+    """A thread that destroys a timer can wait for Python's lock while the main thread waits for Qt's: both for ever."""
+    from XAIReportLib.panel.background import Background
+
+    ended, told, go = [], [], threading.Event()
+
+    class Work:
+        def __call__(self):
+            go.wait(10)
+
+        def __del__(self):
+            ended.append(threading.current_thread())
+
+    work = Background(Work(), lambda *answer: told.append(answer))
+    thread = work._thread
+    work.abandon()
+    del work
+    go.set()
+    thread.join(10)
+    wait_until(lambda: not Background._running, 10)
+    gc.collect()
+    assert not told
+    assert thread not in ended

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import qt
 
@@ -17,33 +17,39 @@ YIELD_S = 0.008
 class Background:
     """Runs ``work`` in a thread; then ``done(result, error)`` in the main thread, one of the two None.
 
-    ``abandon`` makes sure that ``done`` is never called; the thread ends by itself.
+    ``abandon`` makes sure that ``done`` is never called; the thread ends by itself. What is abandoned is kept until then and let go
+    in the main thread: a timer that the thread destroys takes Qt's lock while the main thread may wait for it with Python's.
     """
+
+    _running: ClassVar[set[Background]] = set()
 
     def __init__(self, work: Callable[[], Any], done: Callable[[Any, BaseException | None], None]) -> None:
         self._done: Callable[[Any, BaseException | None], None] | None = done
         self._result: Any = None
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True, name="xaireport-background")
+        self._work = work
+        self._thread = threading.Thread(target=self._run, daemon=True, name="xaireport-background")
         self._timer = qt.QTimer()
         self._timer.timeout.connect(self._check)
+        self._running.add(self)
         self._thread.start()
         self._timer.start(CHECK_INTERVAL_MS)
 
     def abandon(self) -> None:
-        self._timer.stop()
         self._done = None
 
-    def _run(self, work: Callable[[], Any]) -> None:
+    def _run(self) -> None:
         try:
-            self._result = work()
+            self._result = self._work()
         except BaseException as error:  # handed to the main thread
             self._error = error
 
     def _check(self, *_args: Any) -> None:
         time.sleep(YIELD_S)
-        if self._thread.is_alive() or self._done is None:
+        if self._thread.is_alive():
             return
         self._timer.stop()
+        self._running.discard(self)
         done, self._done = self._done, None
-        done(self._result, self._error)
+        if done is not None:
+            done(self._result, self._error)
