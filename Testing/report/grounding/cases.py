@@ -259,7 +259,7 @@ def findings_of(name: str) -> Findings:
         np.zeros(recipe.shape, np.float32),
         affine,
         head,
-        "MR",
+        "CT" if "modality is CT" in recipe.reason else "MR",
         "picture" if recipe.picture else "nifti",
         "cd" * 32,
     )

@@ -162,6 +162,8 @@ def number() -> Iterator[Said]:
         if _BOUND.search(text) or (text.startswith("Only one") and case != "abstained"):
             continue
         for place in _NUMBER.finditer(_outside_names(text)):
+            if re.match(r"\d+[.)] ", text[place.start() :]) and not place.start():
+                continue  # of a list
             for other in _other_numbers(place[0]):
                 yield case, text[: place.start()] + other + text[place.end() :]
 
@@ -202,7 +204,7 @@ def class_() -> Iterator[Said]:
         if "can be set aside" in text or "knows" in text or "to know" in text or not named:
             continue
         if len(named) == 1 and not re.search(
-            r"\b(not|no)\b", text.replace("not calibrated", "").replace("from, not", "")
+            r"\b(not|no|[Nn]either|hardly|below 0\.1)\b", text.replace("not calibrated", "").replace("from, not", "")
         ):
             for other in _CLASSES:
                 if other != named[0]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..schema import Answer, Counterfactual, Findings
+from .changed_alone import looked_again, not_why
 from .claims import Claim, Clause, Context, clauses
 from .facts import agrees
 from .mentions import Mention, Number
@@ -54,10 +55,10 @@ def about(mentions: list[Mention]) -> bool:
 def read(findings: Findings, mentions: list[Mention], context: Context) -> list[Clause]:
     """The clauses of the sentence with what is claimed of the change itself; not yet read are the rest of their mentions."""
     stop = next((i for i, m in enumerate(mentions) if m.text == ";"), len(mentions))
-    if (again := _looked_again(findings, mentions[:stop])) is not None:
+    if (again := looked_again(findings, mentions[:stop])) is not None:
         return [again, *(read(findings, mentions[stop + 1 :], context) if mentions[stop + 1 :] else [])]
-    if (not_why := _not_why(findings, mentions)) is not None:
-        return [not_why]
+    if (denied := not_why(findings, mentions)) is not None:
+        return [denied]
     if mentions and mentions[0].kind == "change" and mentions[0].text.lower() == "unchanged":
         mentions[0].value = "unchanged"
     name, start, end, number = _condition(mentions)
@@ -353,61 +354,3 @@ def only_of_the_answer(parts: list[Clause]) -> None:
         for n, claim in enumerate(clause.claims):
             if claim.kind not in OF_AN_ANSWER:
                 clause.claims[n] = replace(claim, holds=None)
-
-
-def _looked_again(findings: Findings, mentions: list[Mention]) -> Clause | None:
-    """ "nine of the 31 slices that show the lesion were looked at again"."""
-    if not any(m.kind == "change" and m.value == "again" for m in mentions):
-        return None
-    clause = Clause(findings, mentions, Context())
-    numbers = [
-        i for i in clause.of("number") if not clause.mentions[i].number.unit and not clause.mentions[i].number.parts
-    ]
-    first = findings.counterfactuals[0] if findings.counterfactuals else None
-    facts = [] if first is None else [first.slices, first.slices_of_lesion]
-    known = ("again", "slices", "these slices", "unchanged", "when")
-    places = [
-        *(i for i in clause.of("change") if mentions[i].value in known),
-        *clause.of("lesion"),
-        *clause.of("model"),
-    ]
-    places += [i for i in clause.of("cue") if mentions[i].value == "slice"]
-    if len(numbers) == 2:
-        holds = [mentions[i].number.value for i in numbers] == facts
-        clause.state("slices", holds if facts else None, *numbers, *places, exact=True)
-    elif len(numbers) == 1:
-        clause.state(
-            "slices",
-            None if not facts else mentions[numbers[0]].number.value == facts[0],
-            *numbers,
-            *places,
-            exact=True,
-        )
-    else:
-        clause.state("slices", None, *places)
-    if clause.of("neg"):
-        clause.claims.append(Claim("slices", "not", None))
-    return _nothing_more(clause)
-
-
-def _not_why(findings: Findings, mentions: list[Mention]) -> Clause | None:
-    """ "these changes do not say what led to the suggestion"."""
-    clause = Clause(findings, mentions, Context())
-    why = [i for i in clause.of("change") if mentions[i].value == "why"]
-    denied = [i for i in clause.of("neg") if why and i < why[0]]
-    if not why or len(denied) != 1 or not findings.counterfactuals:
-        return None
-    known = ("why", "changes", "outcome", "slices", "these slices")
-    places = [i for i in clause.of("change") if mentions[i].value in known]
-    clause.state("not why", False, *places, *clause.of("suggest", "model", "score", "tell"), process=True)
-    return _nothing_more(clause)
-
-
-def _nothing_more(clause: Clause) -> Clause:
-    """Such a sentence says one thing: whatever else is in it is not read."""
-    for m in clause.mentions:
-        if not m.read and (
-            m.kind not in ("neutral", "mark", "verb", "do", "neg", "sep", "boundary") or m.value == "cause"
-        ):
-            clause.claims.append(Claim("changed image", m.text, None))
-    return clause

@@ -18,7 +18,7 @@ from ..changes import changes
 from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT, Passage
 from ..places import TABLE_HOLDS, called, heat_map_check, numbered, reader_edit
 from ..schema import Findings, Part
-from . import bright, changed, checked, classes, edited, near, numbers, places, shape, statements
+from . import bright, changed, checked, classes, compared, edited, identified, near, numbers, places, shape, statements
 from .claims import Claim, Clause, Context, clauses
 from .mentions import Mention
 from .vocabulary import Vocabulary, plain
@@ -28,8 +28,10 @@ __all__ = ["CheckedClaim", "CheckedSentence", "Checker", "check_sentence", "chec
 
 _FREE = frozenset({"tell", "neutral", "verb", "do", "sep", "model", "score", "classes", "segmentation", "boundary"})
 _MARKS = frozenset(",.()-/\"'!=:;")
-_ABBREVIATIONS = ("e.g.", "i.e.", "vs.", "approx.", "no.", "ca.", "cf.")
+_ABBREVIATIONS = ("e.g.", "i.e.", "vs.", "approx.", "no.", "ca.", "cf.", "vol.")
 _OPENING = re.compile(r"^(?:Warning|Reason|Note): ")
+_MARKUP = re.compile(r"\*\*|__|`|^\s*#{1,6}\s+")
+_BULLET = re.compile(r"^\s*(?:[-*•·‣▪–]|\d{1,2}[.)])\s+(?=\S)")
 # What may be said to be due: it is about how the text is to be read.
 _MAY_BE = (
     r"relied|noted|kept in mind|used (?:only )?for research|"
@@ -105,7 +107,7 @@ def check_sentence(text: str, findings: Findings) -> CheckedSentence:
 def sentences(text: str) -> list[str]:
     """A text cut at full stops, question and exclamation marks and line ends; not inside numbers and abbreviations."""
     result: list[str] = []
-    for line in text.splitlines():
+    for line in (_BULLET.sub("", _MARKUP.sub("", written)) for written in text.splitlines()):
         start = 0
         for end in re.finditer(r"[.!?]+[\"')\]]*(?=\s+|$)", line):
             piece = line[start : end.end()].strip()
@@ -250,6 +252,8 @@ def _read(clause: Clause) -> None:
     bright.read(clause)
     shape.read(clause)
     near.read(clause)
+    identified.read(clause)
+    compared.read(clause)
     numbers.read(clause)
     classes.read(clause)
     places.read(clause)

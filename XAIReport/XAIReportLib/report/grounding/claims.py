@@ -1,7 +1,7 @@
 """What a sentence claims, clause by clause, and whether the findings hold it. Deny by default.
 
-A sentence is cut into clauses; readers turn what a clause mentions into claims (numbers: claim_numbers.py, places:
-claim_places.py, classes: claim_classes.py, everything else: claim_statements.py). A mention that no claim accounts for makes
+A sentence is cut into clauses; readers turn what a clause mentions into claims (numbers.py, places.py, classes.py,
+compared.py, everything else: statements.py). A mention that no claim accounts for makes
 the sentence unsupported, and so does a sentence without a claim.
 """
 
@@ -327,7 +327,8 @@ def _apposition(after: list[Mention], first: bool) -> bool:
 def _complete(before: list[Mention]) -> bool:
     """Whether what stands before a colon says something by itself, rather than naming what comes after it."""
     return any(
-        m.kind in ("verb", "do", "suggest")
+        m.kind in ("verb", "do")
+        or (m.kind == "suggest" and any(other.kind == "class" for other in before))
         or (m.kind == "cue" and m.value == "rely")
         or (m.kind == "number" and m.value not in ("count", "word"))
         for m in before

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..schema import Lesion
+from . import class_set
 from .claims import Claim, Clause
+from .compared import dice_compared
 from .facts import joined
 from .mentions import Mention
 from .scores import ranked
@@ -12,15 +13,12 @@ MUCH = 0.2  # a difference of scores that may be called much
 
 
 def read(clause: Clause) -> None:
-    """Everything that a clause says of classes, and comparisons of lesions and heat maps."""
+    """Everything that a clause says of classes, and which heat map overlaps better."""
     _known(clause)
     _compared(clause)
     _trails(clause)
     _ranks(clause)
-    _nor_those(clause)
-    _can_or_not(clause)
-    _class_set(clause)
-    _separated(clause)
+    class_set.read(clause)
     _suggested(clause)
     _targets(clause)
 
@@ -56,8 +54,6 @@ def _compared(clause: Clause) -> None:
             return
         if before and after:
             _scores_compared(clause, i, before, after, sign)
-        elif not classes:
-            _masks_compared(clause, i, sign)
     _alike(clause)
     _others(clause)
     _higher_dice(clause)
@@ -71,13 +67,14 @@ def _compared(clause: Clause) -> None:
         well = [i for i in clause.of("much") if clause.mentions[i].text.lower().startswith("well")]
         clause.state("comparison", clause.mentions[named[0]].value == least, *worse, named[0], *well)
     if than is not None and worse and len(maps) == 2 and maps[0] < than < maps[1]:
-        _dice_compared(clause, maps, -1, [*worse, *(p for p in (clause.cue("agree", "overlap"),) if p is not None)])
-    if than is None and better and len(named) == 1 < len(maps) and clause.findings.saliency:
+        dice_compared(clause, maps, -1, [*worse, *(p for p in (clause.cue("agree", "overlap"),) if p is not None)])
+    if than is None and better and len(named) == 1 and (len(maps) > 1 or len(clause.findings.saliency) == 2):
         best = max(clause.findings.saliency, key=lambda s: s.dice_with_lesion or 0).method
         cues = [p for p in (clause.cue("agree", "overlap"),) if p is not None]
-        clause.state("comparison", clause.mentions[named[0]].value == best, *better, *maps, *cues)
+        along = [*cues, *clause.of("lesion")]
+        clause.state("comparison", clause.mentions[named[0]].value == best, *better, *maps, *along)
     if than is not None and better and len(maps) == 2 and maps[0] < than < maps[1]:
-        _dice_compared(clause, maps, 1, [*better, *(p for p in (clause.cue("agree", "overlap"),) if p is not None)])
+        dice_compared(clause, maps, 1, [*better, *(p for p in (clause.cue("agree", "overlap"),) if p is not None)])
 
 
 def _higher_dice(clause: Clause) -> None:
@@ -114,7 +111,10 @@ def _others(clause: Clause) -> None:
     if not cues or not fits:
         return
     sign, much = (1 if clause.mentions[cues[0]].value == ">" else -1), clause.of("much")
-    sign = -sign if named and named[0] < cues[0] < others[0] else sign  # "glioma is far higher than the other two"
+    much = much or [i for i in cues if clause.mentions[i].text.lower().startswith(("far", "well"))]
+    of_others = clause.mentions[cues[0]].text.lower() in ("higher", "lower", "the higher", "the lower")
+    after = cues[0] < others[0] and (named[0] < cues[0] if named else not of_others)
+    sign = -sign if after else sign  # "glioma is far higher than the other two", "far above the others"
     holds = all(sign * (s - scores[label]) > (MUCH if much else 0) for one, s in scores.items() if one != label)
     clause.state("comparison", holds, cues[0], others[0], *much)
 
@@ -145,44 +145,6 @@ def _scores_compared(clause: Clause, i: int, before: list[int], after: list[int]
         ]
         holds = bool(scores) and all((MUCH if much else 0) < d <= (0.1 if slight else 1) for d in differences)
         clause.state("comparison", holds, i, left, *group, *slight, *much, *everyone)
-
-
-def _masks_compared(clause: Clause, i: int, sign: int) -> None:
-    maps, lesions = clause.of("map"), clause.of("lesion")
-    of_dice = clause.context.last == "dice"
-    if len(maps) == 1 and maps[0] > i and clause.context.map:
-        clause.mentions.insert(0, Mention("map", clause.context.map, ""))
-        maps, i = clause.of("map"), i + 1
-    if len(maps) == 2 and maps[0] < i < maps[1]:
-        if of_dice or clause.has("dice", "overlap", "agree") or clause.of("segmentation"):
-            _dice_compared(clause, maps, sign, [i])
-        else:
-            sizes = [next((s.mask_voxels for s in clause.masks(m) or []), None) for m in maps]
-            known = None not in sizes
-            volume = clause.cue("volume")
-            much = clause.of("much")
-            places = [i, *maps, *([volume] if volume is not None else []), *much]
-            clause.state("comparison", larger(sizes, sign, bool(much)) if known else None, *places)
-        return
-    if len(lesions) == 2 and lesions[0] < i < lesions[1]:
-        sizes = [[lesion.voxels for lesion in clause.masks(m) or [] if isinstance(lesion, Lesion)] for m in lesions]
-        known = all(len(size) == 1 for size in sizes)
-        much = clause.of("much")
-        holds = larger([size[0] for size in sizes], sign, bool(much)) if known else None
-        clause.state("comparison", holds, i, *lesions, *much)
-
-
-def larger(sizes: list[float], sign: int, much: bool) -> bool:
-    """Whether the first is larger (sign 1) or smaller (-1) than the second, "much" by half of it or more."""
-    first, second = sizes if sign > 0 else sizes[::-1]
-    return first > second and (not much or first >= 1.5 * second)
-
-
-def _dice_compared(clause: Clause, maps: list[int], sign: int, places: list[int]) -> None:
-    values = [next((s.dice_with_lesion for s in clause.masks(m) or []), None) for m in maps]
-    holds = None if None in values else sign * (values[0] - values[1]) > 0
-    dice = clause.of("quantity", value="dice")
-    clause.state("comparison", holds, *maps, *places, *dice)
 
 
 def _ranks(clause: Clause) -> None:
@@ -236,11 +198,11 @@ def _trails(clause: Clause) -> None:
     """ "meningioma trails far behind": it is not the first, and how far it is from it."""
     named, order = clause.of("class"), ranked(clause)
     for i in clause.of("trails"):
-        if len(named) == 1 and len(order) > 1:
-            label = clause.mentions[named[0]].value
-            gap = clause.findings.prediction.scores[order[0]] - clause.findings.prediction.scores.get(label, 1.0)
+        if named and len(order) > 1:
+            scores = clause.findings.prediction.scores
+            gap = scores[order[0]] - max(scores.get(clause.mentions[c].value, 1.0) for c in named)
             holds = gap > (MUCH if clause.mentions[i].value == "far" else 0)
-            clause.state("comparison", holds, i, named[0])
+            clause.state("comparison", holds, i, *named)
 
 
 def _ranked(clause: Clause, i: int, label: str, place: int | None = None) -> None:
@@ -256,136 +218,12 @@ def _ranked(clause: Clause, i: int, label: str, place: int | None = None) -> Non
     clause.state("rank", holds, i, *much, *(closely if wanted == 1 else []), *([place] if place is not None else []))
 
 
-def _class_set(clause: Clause) -> None:
-    if clause.cue("aside") is not None and not clause.of("class", "lesion", "map") and clause.context.label:
-        clause.mentions.insert(0, Mention("class", clause.context.label, "", read=True))
-    aside = clause.cue("aside")
-    named = clause.of("class")
-    if aside is not None and clause.of("which", value="other") and clause.of("classes"):
-        _others_aside(clause, aside)
-        return
-    if aside is not None and not named and (two := clause.of("rank", value="two")) and len(ranked(clause)) > 1:
-        members = set(ranked(clause)[:2])
-        kept = set(clause.findings.prediction.class_set)
-        holds = False if members <= kept else True if not members & kept else None
-        clause.read(*(m for m in clause.of("modal") if 0 < aside - m <= 3))
-        clause.state("class set", holds, aside, *two, *clause.of("classes"))
-        return
-    if aside is None or not named:
-        return
-    if not clause.findings.prediction.class_set:
-        clause.state("class set", None, aside, *named)
-        return
-    members = set(clause.findings.prediction.class_set)
-    said = {clause.mentions[c].value for c in named}
-    if "aside" in clause.mentions[aside].text.lower():
-        clause.read(*(m for m in clause.of("modal") if 0 < aside - m <= 3))
-    setting = "set aside" in clause.mentions[aside].text.lower()
-    only = [*clause.of("only"), *clause.of("quantifier", value="all")]
-    exact = bool(only) or any(
-        m.text.lower() in ("are", "contains", "holds", "comprises", "is") and m.kind == "verb" for m in clause.mentions
-    )
-    exact = exact or any(m.text.lower() in ("comprises", "consists of") for m in clause.mentions)
-    if setting:
-        others = set(clause.findings.model.classes) - members
-        listed = any(m.kind == "classes" for m in clause.mentions)
-        denied = clause.negations(aside, *named) % 2 == 1  # "cannot be set aside"
-        same = (
-            (said == members if denied else said == others)
-            if only or listed
-            else (said <= members if denied else said <= others)
-        )
-        holds = same if not denied else not same
-        clause.state("class set", holds, aside, *named, *only)
-        return
-    everyone = [j for j in clause.of("which") if clause.mentions[j].value in ("all", "both")]
-    for other in clause.of("cue", value="aside"):
-        clause.read(other)
-    if "possible" in clause.mentions[aside].text.lower():
-        clause.state("class set", said <= members, aside, *named, *everyone)
-        return
-    before = ("in", "part of", "among", "within")
-    inside = max(named) < aside and (
-        any(m.text.lower() in before for m in clause.mentions[min(named) : aside])
-        or clause.mentions[aside].text.lower().startswith(("in ", "remain", "left in", "member"))
-    )
-    holds = said <= members if inside and not only else said == members if exact else None
-    if inside and not only and holds is False and said & members:
-        holds = None
-    clause.state("class set", holds, aside, *named, *only)
-
-
-def _nor_those(clause: Clause) -> None:
-    """ "(the class set holds meningioma) but neither glioma nor pituitary tumour"."""
-    named = clause.of("class", unread=True)
-    bare = [m.kind for m in clause.mentions if m.kind not in ("neutral", "mark", "sep")]
-    if clause.context.last == "class set" and "neg" in bare and named and set(bare) == {"neg", "class"}:
-        members = set(clause.findings.prediction.class_set)
-        clause.read(*clause.of("neg"), *named)
-        clause.claims.append(Claim("class set", "neither", not members & {clause.mentions[c].value for c in named}))
-
-
-def _can_or_not(clause: Clause) -> None:
-    """ "(glioma cannot be set aside), while pituitary tumour can"."""
-    named = clause.of("class", unread=True)
-    bare = [m.kind for m in clause.mentions if m.kind not in ("neutral", "mark")]
-    if (
-        not named
-        or clause.context.last != "class set"
-        or bare not in (["class", "modal"], ["class", "neg"])
-        or clause.negated
-    ):
-        return
-    last = clause.mentions[-1 if clause.mentions[-1].kind != "mark" else -2]
-    if last.text.lower() not in ("can", "cannot"):
-        return
-    kept = clause.mentions[named[0]].value in clause.findings.prediction.class_set
-    last.read = True
-    clause.read(*named)
-    clause.claims.append(Claim("class set", last.text, kept is (last.text.lower() == "cannot")))
-
-
-def _others_aside(clause: Clause, aside: int) -> None:
-    """ "the two other classes can be set aside", "classes other than glioma"."""
-    named = clause.of("class")
-    label, set_ = clause.context.label or clause.findings.prediction.label, clause.findings.prediction.class_set
-    label = clause.mentions[named[0]].value if len(named) == 1 else label
-    clause.read(*named[:1])
-    rest = [c for c in clause.findings.model.classes if c != label]
-    counted = [i for i in clause.of("number") if clause.mentions[i].value == "word"]
-    right = all(clause.mentions[i].number.value == len(rest) for i in counted)
-    holds = (
-        right and not set(rest) & set(set_)
-        if label is not None and set_ and "set aside" in clause.mentions[aside].text
-        else None
-    )
-    if "cannot" in clause.mentions[aside].text:
-        holds = None
-    clause.read(*(m for m in clause.of("modal") if 0 < aside - m <= 3))
-    clause.state("class set", holds, aside, *clause.of("which", value="other"), *counted)
-
-
-def _separated(clause: Clause) -> None:
-    cue = clause.cue("separate")
-    close = clause.cue("inseparable")
-    if close is not None and len(clause.of("class")) == 2:
-        members = {clause.mentions[c].value for c in clause.of("class")}
-        holds = members <= set(clause.findings.prediction.class_set)
-        clause.state("separation", holds, close, *clause.of("class"), process=True)
-        return
-    named = clause.of("class")
-    if cue is None or len(named) != 2:
-        return
-    members = set(clause.findings.prediction.class_set)
-    modal = [m for m in clause.of("modal") if 0 < cue - m <= 5]
-    clause.state(
-        "separation", not {clause.mentions[c].value for c in named} <= members, cue, *named, *modal, process=True
-    )
-
-
 def _suggested(clause: Clause) -> None:
     label = clause.findings.prediction.label
     why = clause.cue("why")
+    bare = [m for m in clause.mentions if m.kind not in ("neutral", "mark")]
+    if [m.kind for m in bare] == ["classes", "class"] and any(m.text in (":", "=") for m in clause.mentions):
+        clause.state("suggestion", bare[1].value == label, clause.mentions.index(bare[1]))  # "Class: glioma"
     for i in clause.of("suggest", unread=True):
         named = clause.of("class")
         if why is not None and why < i:  # "does not tell why the model suggests glioma": what it suggests is not denied

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .claims import Clause
-from .facts import ENTITIES, agrees, rows_of
+from itertools import pairwise
+
+from .claims import Claim, Clause
+from .facts import ENTITIES, agrees, joined, rows_of
 
 
 def count(clause: Clause, i: int) -> None:
@@ -32,9 +34,48 @@ def count(clause: Clause, i: int) -> None:
         and len(found.lesions) > 1
     ):
         holds = True  # "one larger lesion"
-    clause.state("count", holds, i)
-    if not (number.value == 1 and len(found.lesions) > 1):
-        mention.read = True
+    if [m.text.lower() for m in clause.mentions[max(0, i - 2) : i]] in (["none of", "the"], ["none", "of", "the"]):
+        clause.read(i)  # "none of the three": it is not the number that is denied
+        clause.claims.append(Claim("count", number.text, holds))
+    else:
+        clause.state("count", holds, i)
+    if not (number.value == 1 and len(found.lesions) > 1) and mention.value in ("one", "many", "both", "all", "any"):
+        mention.read = True  # "the smallest of the three lesions" is yet to be read
+
+
+def headed(clause: Clause) -> None:
+    """ "number of abnormalities: 2", "the voxel count of the lesion is 1680"."""
+    numbers = [i for i in clause.of("number", unread=True) if not clause.mentions[i].number.unit]
+    for i in clause.of("counted"):
+        if len(numbers) != 1 or numbers[0] < i or clause.of("map", "class"):
+            continue
+        number = clause.mentions[numbers[0]].number
+        if clause.mentions[i].value == "lesions":
+            others = clause.of("side", "region", "lobe", "lesion")
+            clause.state("count", None if others else agrees(number, clause.findings.lesion_total.count), i, numbers[0])
+            continue
+        place, right = clause.attached(i, ("lesion",)), "voxel" in clause.mentions[i].text.lower()
+        masks = clause.masks(place) if right == clause.findings.image.has_geometry else None
+        facts = [mask.voxels for mask in masks or []]
+        along = [place] if place is not None else []
+        holds = agrees(number, facts[0]) if len(facts) == 1 else None
+        clause.state("voxels", holds, i, numbers[0], *along, exact=not number.bound)
+
+
+def part_of(clause: Clause, i: int) -> bool:
+    """ "the right hemisphere contains two of the three abnormalities": as many as lie there, of all."""
+    target = next((j for j in clause.of("lesion") if j > i), i)
+    wholes = [j for j in range(i + 1, target) if clause.mentions[j].kind == "number"]
+    sides = [j for j in clause.of("side", unread=True) if clause.mentions[j].value in ("left", "right")]
+    words = [m.text.lower() for m in clause.mentions[i + 1 : wholes[0]]] if wholes else []
+    if len(wholes) != 1 or words != ["of", "the"] or len(sides) != 1 or clause.mentions[target].value != "many":
+        return False
+    lesions, side = clause.findings.lesions, clause.mentions[sides[0]].value
+    right = clause.mentions[wholes[0]].number.value == len(lesions)
+    holds = right and clause.mentions[i].number.value == sum(lesion.side == side for lesion in lesions)
+    only = [j for j in clause.of("only") if j == i - 1]
+    clause.state("count", holds, i, wholes[0], target, *sides, *only)
+    return True
 
 
 def _one_in_a_region(clause: Clause, i: int, target: int) -> bool:
@@ -85,7 +126,7 @@ def images(clause: Clause, i: int) -> bool:
         clause.mentions[i].number.unit
         or ahead is None
         or ahead.kind != "cue"
-        or ahead.value not in ("mr", "image", "slice")
+        or ahead.value not in ("mr", "ct", "modality", "image", "slice")
     ):
         return False
     clause.state("count", clause.mentions[i].number.value == 1, i, process=True)
@@ -151,7 +192,29 @@ def regions(clause: Clause, i: int) -> bool:
     named = None if mask is None else len([row for row in mask.regions if row.lobe != "other"])
     place = clause.attached(i, ENTITIES, prefer_before=True)
     holds = None if named is None else named == number.value
+    listed = [j for j in clause.of("region") if j > i]  # "two regions, A and B, hold most": as many as are listed
+    if listed and all(joined(clause, a, b) for a, b in pairwise(listed)):
+        holds = len(listed) == number.value and (
+            holds is True or (bool(clause.of("quantifier")) and place is not None and i < place)
+        )
+        clause.read(*clause.of("cue", value="regions")[:1], i)
+        clause.claims.append(Claim("region", number.text, holds))
+        return True
     clause.state("region", holds, i, *([place] if place is not None else []), *clause.of("cue", value="regions")[:1])
+    return True
+
+
+def of_all_classes(clause: Clause, i: int) -> bool:
+    """ "the lowest of the three": of as many classes as were scored."""
+    following = [m for m in clause.mentions[i + 1 : i + 3] if m.kind != "neutral"]
+    before = [m.text.lower() for m in clause.mentions[max(0, i - 2) : i]]
+    ranks = [j for j in clause.of("rank") if j < i]
+    alone = not following or following[0].kind in ("mark", "verb")
+    if before != ["of", "the"] or clause.mentions[i].number.unit or not ranks or not alone:
+        return False
+    if clause.of("map", "lesion") or not clause.of("class"):
+        return False
+    clause.state("count", clause.mentions[i].number.value == len(clause.findings.prediction.scores), i)
     return True
 
 
@@ -164,7 +227,9 @@ def class_count(clause: Clause, i: int) -> bool:
         and not clause.mentions[i].number.unit
         and clause.mentions[i].value == "word"
     ):
-        clause.state("count", clause.mentions[i].number.value == len(clause.findings.prediction.scores), i)
+        others = i > 0 and clause.mentions[i - 1].value == "other"
+        expected = len(clause.findings.prediction.scores) - others
+        clause.state("count", clause.mentions[i].number.value == expected, i)
         return True
     before = clause.mentions[i - 1] if i else None
     among = before is not None and before.value == "other" and bool(following) and following[0].kind == "classes"
@@ -199,7 +264,12 @@ def class_count(clause: Clause, i: int) -> bool:
 def sided(clause: Clause, i: int) -> bool:
     """ "two of them on the right and one on the left": how many lesions lie on a side."""
     number = clause.mentions[i].number
-    if number.unit or number.parts or clause.mentions[i].value != "word" or len(clause.findings.lesions) < 2:
+    if (
+        number.unit
+        or number.parts
+        or clause.mentions[i].value != "word"
+        or max(len(clause.findings.lesions), len(clause.findings.saliency)) < 2
+    ):
         return False
     side = next((j for j in range(i + 1, min(i + 9, len(clause.mentions))) if clause.mentions[j].kind == "side"), None)
     if side is None or clause.crosses(i, side):
@@ -210,7 +280,8 @@ def sided(clause: Clause, i: int) -> bool:
     if not kinds <= {"neutral", "verb", "lesion"} or ("lesion" in kinds and not several):
         return False
     clause.read(*several)
-    sides = [lesion.side for lesion in clause.findings.lesions]
+    of_maps = clause.context.subject == "map" and not several
+    sides = [mask.side for mask in (clause.findings.saliency if of_maps else clause.findings.lesions)]
     if clause.mentions[side].value == "each":
         clause.state("count", number.value == sides.count("left") == sides.count("right"), i, side)
         return True

@@ -24,6 +24,9 @@ def agrees(number: Number, fact: float) -> bool:
     value, slack = number.value, number.half_step * (1 + 1e-6) + 1e-9
     if math.isnan(value):
         return False
+    if number.span:  # "between 4 and 5 ml"; a wide span says nothing that would be said
+        low, high = number.parts
+        return low <= fact <= high and high - low <= 0.25 * fact
     if number.bound:
         far = number.unit in ("mm", "ml") and not value / 10 <= fact <= 10 * value
         holds = {">": fact > value, "<": fact < value, ">=": fact >= value, "<=": fact <= value}
@@ -124,6 +127,14 @@ def is_largest(mask: Lesion | Saliency, rows: Sequence[object]) -> bool:
         return False  # which holds most cannot be told
     most = max((share_of(row) for row in mask.regions if row.lobe != "other"), default=0.0)
     return sum(share_of(row) for row in rows) >= most > 0
+
+
+def largest(mask: Lesion | Saliency, kind: str) -> list[float]:
+    """The shares of all named regions or lobes of a mask."""
+    rows = [row for row in mask.regions if row.lobe != "other"]
+    if kind != "lobe":
+        return [share_of(row) for row in rows]
+    return [sum(share_of(row) for row in rows if row.lobe == lobe) for lobe in {row.lobe for row in rows}]
 
 
 def joined(clause: Clause, a: int, b: int) -> bool:

@@ -11,6 +11,9 @@ from .facts import cue_at, joined
 def maps(clause: Clause) -> None:
     """Whether heat maps were computed, and what an empty one shows."""
     computed, empty, above = (cue_at(clause, word) for word in ("computed", "empty", "above threshold"))
+    if (no_place := cue_at(clause, "no place")) is not None:  # "shows no place above the threshold"
+        clause.read(above)
+        empty, above = no_place, None
     maps = clause.of("map")
     found = clause.findings
     if empty is not None or above is not None:
@@ -40,6 +43,10 @@ def maps(clause: Clause) -> None:
 def overlaps(clause: Clause) -> None:
     overlap = cue_at(clause, "overlap")
     maps = clause.of("map")
+    _none_within(clause, maps)
+    if len(maps) > 1 and clause.mentions[maps[0]].value == "many" and clause.mentions[0].text.lower() == "of":
+        clause.read(maps[0])  # "of the heat maps, only A overlaps"
+        maps = maps[1:]
     if _elliptic(clause, maps) or overlap is None or _only_without(clause, maps, overlap):
         return
     if not maps and clause.context.map and clause.of("segmentation", "lesion"):
@@ -86,6 +93,41 @@ def overlaps(clause: Clause) -> None:
         values = {(s.dice_with_lesion or 0) > 0 for s in clause.masks(rest[-1]) or []}
         clause.read(rest[-1], rest[-1] + 2)
         clause.claims.append(Claim("overlap", f"{last[0].text} does not", values == {False}))
+
+
+def _none_within(clause: Clause, maps: list[int]) -> None:
+    """ "none of the Grad-CAM mask lies within the lesion"."""
+    none = [i for i in clause.of("neg", "quantifier", unread=True) if clause.mentions[i].text.lower() in _NO_PART]
+    lesions = clause.of("lesion", "segmentation", unread=True)
+    inside = any(m.text.lower() in ("within", "in", "inside", "on", "over") for m in clause.mentions)
+    denied = [i for i in clause.of("neg") if i not in none]
+    if len(none) != 1 or len(maps) != 1 or len(lesions) != 1 or not inside or denied or clause.negated:
+        return
+    if none[0] < maps[0] < lesions[0] and not clause.of("number", "side", "region", "lobe", "outside", "class"):
+        values = {s.dice_with_lesion for s in clause.masks(maps[0]) or []}
+        clause.read(*none, *maps, *lesions)
+        holds = None if not values or None in values else values == {0.0}
+        clause.claims.append(Claim("overlap", "no part within", holds))
+
+
+def overlapping(clause: Clause) -> None:
+    """ "only one of the two heat maps overlaps with the abnormality"."""
+    overlap, maps = cue_at(clause, "overlap"), clause.of("map")
+    numbers = clause.of("number", unread=True)
+    counts = [clause.mentions[i].number.value for i in numbers if clause.mentions[i].number.unit == ""]
+    found = clause.findings.saliency
+    many = len(maps) == 1 and clause.mentions[maps[0]].value == "many" and clause.of("lesion", "segmentation")
+    if overlap is None or not many or len(counts) != len(numbers) or len(numbers) != 2 or clause.of("neg"):
+        return
+    words = [m.text.lower() for m in clause.mentions[numbers[0] + 1 : numbers[1]]]
+    if words != ["of", "the"] or not numbers[1] < maps[0] < overlap or any(s.dice_with_lesion is None for s in found):
+        return
+    holds = counts == [sum(bool(s.dice_with_lesion) for s in found), len(found)]
+    only = [i for i in clause.of("only") if i == numbers[0] - 1]
+    clause.state("overlap", holds, *only, *numbers, *maps, overlap, *clause.of("lesion", "segmentation"))
+
+
+_NO_PART = ("none of", "no part of", "no part", "nothing of")
 
 
 def _elliptic(clause: Clause, maps: list[int]) -> bool:
@@ -137,7 +179,7 @@ def graded(clause: Clause) -> None:
         *(i for i in clause.of("much") if clause.mentions[i].text == "well"),
     ]
     for i in grades:
-        near = any(m.value in ("overlap", "agree", "dice") for m in clause.mentions[max(0, i - 2) : i + 3])
+        near = any(m.value in ("overlap", "agree", "dice") for m in clause.mentions[max(0, i - 4) : i + 3])
         low, high = _GRADES[clause.mentions[i].value or "good"]
         if not clause.mentions[i].read and near and len(dice) == 1 and len(numbers) == 1 and low <= numbers[0] <= high:
             clause.read(i)

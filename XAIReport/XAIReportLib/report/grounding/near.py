@@ -35,6 +35,13 @@ def read(clause: Clause) -> None:
         _state(clause, mark, way, own, along)
     closer = clause.of("closer", unread=True)
     than = any(m.text.lower() == "than" for m in clause.mentions)
+    compared = [j for j in clause.of("bound", "compare", unread=True) if len(marks) == 2 and marks[0] < j < marks[1]]
+    if len(compared) == 1 and any(_distance(clause, j) for j in along):  # "the distance to A is smaller than to B"
+        first, second = (ways.get(clause.mentions[m].value) for m in marks)
+        sign = 1 if clause.mentions[compared[0]].value == ">" else -1
+        known = first is not None and second is not None
+        holds = sign * (first.distance_mm - second.distance_mm) > 0 if known else None
+        clause.state("comparison", holds, compared[0], *marks, *along)
     if closer and len(marks) == 2 and than:
         first, second = (ways.get(clause.mentions[m].value) for m in marks)
         holds = None if first is None or second is None else first.distance_mm < second.distance_mm

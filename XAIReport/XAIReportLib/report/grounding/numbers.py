@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .claims import Claim, Clause
-from .counts import class_count, count, images, planes, regions, sided
+from .counts import class_count, count, headed, images, of_all_classes, part_of, planes, regions, sided
 from .facts import compare
+from .maps import overlapping
 from .scores import bare
 from .shares import share
 from .sizes import length, product, volume, voxels
@@ -13,15 +14,19 @@ from .sizes import length, product, volume, voxels
 def read(clause: Clause) -> None:
     """All numbers of a clause."""
     _absent(clause)
+    headed(clause)
+    overlapping(clause)
     _zipped(clause)
     _volumes_of_maps(clause)
     for i in clause.of("number"):
         mention = clause.mentions[i]
         if mention.read or mention.number is None:
             continue
+        if part_of(clause, i) or of_all_classes(clause, i):
+            continue
         if mention.value == "count":
             count(clause, i)
-        elif mention.number.parts:
+        elif mention.number.parts and not _inside(clause, i):
             product(clause, i)
         elif images(clause, i) or planes(clause, i) or class_count(clause, i) or sided(clause, i) or regions(clause, i):
             continue
@@ -35,6 +40,18 @@ def read(clause: Clause) -> None:
             share(clause, i)
         elif mention.number.unit == "":
             bare(clause, i)
+
+
+def _inside(clause: Clause, i: int) -> bool:
+    """ "between 4 and 5 ml": read as any number; a span of lengths is an interval of the registration."""
+    before = clause.mentions[i - 1] if i else None
+    between = before is not None and before.text.lower().endswith("between")
+    if not between or not clause.mentions[i].number.span or clause.mentions[i].number.unit not in ("ml", "%", ""):
+        return False
+    if clause.mentions[i].number.unit == "%" and not clause.of("region", "lobe", "side", "outside"):
+        return False
+    before.read = True
+    return True
 
 
 def _absent(clause: Clause) -> None:
@@ -76,7 +93,9 @@ def _volumes_of_maps(clause: Clause) -> None:
 def _zipped(clause: Clause) -> None:
     """ "glioma and meningioma scored 0.8 and 0.1": as many numbers as classes, lesions or maps, in the same order."""
     numbers = [
-        i for i in clause.of("number") if clause.mentions[i].value != "count" and not clause.mentions[i].number.parts
+        i
+        for i in clause.of("number")
+        if clause.mentions[i].value not in ("count", "word") and not clause.mentions[i].number.parts
     ]
     for kind, unit in (("class", ""), ("lesion", "ml"), ("map", "")):
         named = clause.of(kind)

@@ -8,8 +8,10 @@ from .mentions import Mention, Number
 
 ONE = ("single", "sole", "solitary")
 CARDINALS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_TENTHS = ("two", "three", "four", "five", "six", "seven", "eight", "nine")
 FRACTIONS = {
     "half": 50.0,
+    **{f"{word}{joint}tenths": 10.0 * n for n, word in enumerate(_TENTHS, 2) for joint in (" ", "-")},
     "one half": 50.0,
     **{f"{one} third": 100 / 3 for one in ("a", "one")},
     **{f"{one} quarter": 25.0 for one in ("a", "one")},
@@ -28,7 +30,25 @@ FRACTIONS = {
 }
 _TO_ML = {"ml": 1.0, "mm3": 0.001, "l": 1000.0, "dl": 100.0}
 _TO_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
+_UNDER_OVER = {"under half": "<", "less than half": "<", "over half": ">", "more than half": ">"}
 _TO = ("to", "-", "up to", "through")
+
+
+def halves(mentions: list[Mention]) -> list[Mention]:
+    """ "four and a half" is 4.5."""
+    result: list[Mention] = []
+    index = 0
+    while index < len(mentions):
+        m, ahead = mentions[index], mentions[index + 1 : index + 4]
+        words = [a.text.lower() for a in ahead]
+        if m.kind == "number" and m.value == "word" and words == ["and", "a", "half"]:
+            whole = 1 if m.text.lower() in ONE else CARDINALS.index(m.text.lower())
+            result.append(Mention("number", "", f"{whole}.5", m.depth))
+            index += 4
+            continue
+        result.append(m)
+        index += 1
+    return result
 
 
 def shared_units(mentions: list[Mention]) -> list[Mention]:
@@ -77,6 +97,21 @@ def numbers(mentions: list[Mention]) -> list[Mention]:
                 result.append(mention)
                 index += 3
                 continue
+        if mention.kind == "multiple":
+            mention.kind, value = "number", float(mention.value)
+            mention.number = Number(value, 0.05 * value, "times", mention.text)
+            _qualify(mention, result)
+            result.append(mention)
+            index += 1
+            continue
+        if mention.kind == "quantifier" and mention.text.lower() in _UNDER_OVER and half[:1] == ["a"]:
+            unit = mentions[index + 2].value if mentions[index + 2 : index + 3] else ""
+            if unit in _TO_ML and mentions[index + 2].kind == "unit":  # "under half a millilitre"
+                bound, text = _UNDER_OVER[mention.text.lower()], f"{mention.text} a {mentions[index + 2].text}"
+                number = Number(0.5 * _TO_ML[unit], 0.05 * _TO_ML[unit], "ml", text, bound=bound)
+                result.append(Mention("number", "", text, mention.depth, number=number))
+                index += 3
+                continue
         if mention.kind == "fraction":
             value = FRACTIONS[mention.value]
             mention.kind, mention.number = "number", Number(value, 0.5, "fraction", mention.text)
@@ -122,20 +157,29 @@ def _measure(mentions: list[Mention], index: int) -> tuple[Number, int]:
     kind = "ml" if unit in _TO_ML else "mm" if unit in _TO_MM else unit
     text = " ".join(m.text for m in mentions[index : last + 1])
     value, half_step = values[0][0], max(step for _, step in values)
+    if unit == "times" and mentions[index].value == "word":
+        half_step = 0.05 * value
     parts = tuple(v * scale for v, _ in values) if how else ()
     return Number(value * scale, half_step * scale, kind, text, parts=parts, span=how == "to"), last
 
 
 def _between(mentions: list[Mention], index: int) -> bool:
-    return index > 0 and mentions[index - 1].text.lower() == "between"
+    return index > 0 and mentions[index - 1].text.lower().endswith("between")
+
+
+def _close_to(mention: Mention, number: Number) -> bool:
+    return mention.text.lower() == "close to" and number.unit != "mm"
 
 
 def _qualify(mention: Mention, before: list[Mention]) -> None:
     """Takes the words "about", "only" and "more than" before a number into it."""
     number = mention.number
     approx = bound = ""
-    while before and before[-1].kind in ("approx", "bound", "only"):
+    while before and (before[-1].kind in ("approx", "bound", "only") or _close_to(before[-1], number)):
         word = before.pop()
+        if word.kind == "quantity":
+            approx = "about"
+            continue
         if word.kind == "bound":
             bound = f"{bound}{word.value}"  # two bounds are none that can be read
         elif word.kind == "approx":

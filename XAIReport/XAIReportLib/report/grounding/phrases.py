@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .mentions import Mention
-from .numerals import numbers, shared_units
+from .numerals import halves, numbers, shared_units
 
 
 def phrases(mentions: list[Mention]) -> list[Mention]:
-    counted = _unbracketed(numbers(shared_units(_maps(mentions))))
+    counted = _unbracketed(numbers(shared_units(halves(_maps(mentions)))))
     return _places(_lesions(_sized(_compared_maps(counted))))
 
 
@@ -18,6 +18,8 @@ def _maps(mentions: list[Mention]) -> list[Mention]:
         if mention.kind == "map":
             last = [m.kind for m in result[-3:]]
             named = mention.value not in ("any", "many")
+            if last[-1:] == ["map"] and mention.value == "any" and result[-1].text.lower().endswith("'s"):
+                continue  # "ScoreCAM's mask"
             if last[-2:] == ["map", "neutral"] and result[-1].text.lower() in ("of", "for", "by") and named:
                 del result[-2:]
             elif last == ["map", "neutral", "neutral"] and result[-2].text.lower() in ("of", "for", "by") and named:
@@ -51,7 +53,8 @@ def _compared_maps(mentions: list[Mention]) -> list[Mention]:
         m = mentions[index]
         ahead = mentions[index + 1 : index + 3]
         said = [(a.kind, a.text.lower()) for a in ahead]
-        than = len(said) == 2 and said[0][0] == "map" and ahead[0].value == "any" and said[1] == ("sep", "than")
+        noun = bool(ahead) and ahead[0].value in ("any", "volume")
+        than = len(said) == 2 and said[0][0] in ("map", "quantity") and noun and said[1] == ("sep", "than")
         if than and m.kind == "which" and m.value in ("smaller", "larger"):
             result.append(Mention("compare", "<" if m.value == "smaller" else ">", f"{m.text} than", m.depth))
             index += 3
@@ -117,8 +120,19 @@ def _sized(mentions: list[Mention]) -> list[Mention]:
                 result += [*(m for m in window[2:step] if m.kind == "number"), mention, window[step]]
                 index += step + 2
                 continue
+            last = next((m.kind for m in reversed(mentions[:index]) if m.kind in ("lesion", "map")), "lesion")
+            if (
+                last == "map"
+                and words[:3] == ["of", "the", "three"]
+                and not any(m.kind == "lesion" for m in window[3:5])
+            ):
+                result += [window[2], mention, Mention("map", "many", "of the", mention.depth)]
+                window[2].value = "count"
+                index += 4
+                continue
             if words[:3] == ["of", "the", "two"] and not any(m.kind == "lesion" for m in window[3:5]):
-                result += [mention, Mention("lesion", "one", "of the two", mention.depth)]
+                kind, value = ("map", "any") if last == "map" else ("lesion", "one")
+                result += [mention, Mention(kind, value, "of the two", mention.depth)]
                 index += 4
                 continue
             if words and words[0] in ("one", "of them") and (window[0].kind == "number" or window[0].kind == "neutral"):

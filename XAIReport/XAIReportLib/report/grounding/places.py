@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from ..schema import Lesion, Saliency
 from .claims import Clause
-from .facts import is_largest, is_named, joined, largest_is_told, rows_of, share_of
+from .facts import is_largest, is_named, joined, largest, largest_is_told, rows_of, share_of
 
 ENTITIES = ("lesion", "map")
 _IMAGE = ("image left", "image right", "image midline")
@@ -53,11 +53,13 @@ def _quantifier(clause: Clause, i: int) -> tuple[str, list[int]]:
     almost = [j for j in clause.of("approx", unread=True) if clause.mentions[j].value == "almost"]
     if chosen:
         value = clause.mentions[chosen[-1]].value
+        if value in ("small", "minor", "part") and clause.mentions[chosen[-1] - 1].kind == "only":
+            chosen = [*chosen, chosen[-1] - 1] if chosen[-1] else chosen
         return ("almost all", [*chosen, *almost]) if almost and value == "all" else (value, chosen)
     return ("all", only) if only else ("", [])
 
 
-def _enough(share: float, quantifier: str) -> bool:
+def enough(share: float, quantifier: str) -> bool:
     return {
         "all": share >= 99.95,
         "almost all": share >= 95,
@@ -99,8 +101,8 @@ def _side(clause: Clause, i: int) -> None:
             least = [min(mask.left_percent, mask.right_percent) for mask in masks]
             slight = [j for j in clause.of("slight") if clause.mentions[j].text.lower() in ("slightly", "marginally")]
             known = {m.measures.crosses_midline for m in masks if isinstance(m, Lesion) and m.measures}
-            enough = 1 if slight or known == {True} else 10
-            holds = True if min(least) >= enough else False if max(least) < 0.05 else None
+            extent = 1 if slight or known == {True} else 10
+            holds = True if min(least) >= extent else False if max(least) < 0.05 else None
             clause.state("side", holds, *places, *cross, *slight)
         else:
             clause.state("side", all(mask.side == "midline" for mask in masks) if not words else None, *places)
@@ -109,7 +111,7 @@ def _side(clause: Clause, i: int) -> None:
         shares = [mask.left_percent if value == "left" else mask.right_percent for mask in masks]
         for word in words:
             clause.mentions[word].read = True
-        clause.state("side", all(_enough(share, quantifier) for share in shares), *places, *words)
+        clause.state("side", all(enough(share, quantifier) for share in shares), *places, *words)
         return
     if clause.negations(*places) % 2:  # "not on the right" is false of a mask that lies there in part
         shares = [mask.left_percent if value == "left" else mask.right_percent for mask in masks]
@@ -147,7 +149,15 @@ def _together(clause: Clause) -> None:
         return
     share = sum(share_of(row) for i in regions for row in rows_of(masks, clause, i))
     places = [*regions, *most, *([place] if place is not None else [])]
-    clause.state("region", _enough(share, clause.mentions[most[-1]].value), *places)
+    clause.state("region", enough(share, clause.mentions[most[-1]].value), *places)
+
+
+def _least(clause: Clause, places: list[int], masks: list[Lesion | Saliency], least: list[int]) -> None:
+    """ "the insula holds the smallest share"."""
+    told = len(masks) == 1 and largest_is_told(masks[0])
+    own = [share_of(row) for row in rows_of(masks, clause, places[0])] if told else []
+    holds = sum(own) <= min(largest(masks[0], "region")) if own else None
+    clause.state("region", holds, *places, *least)
 
 
 def _region(clause: Clause, i: int) -> None:
@@ -162,11 +172,10 @@ def _region(clause: Clause, i: int) -> None:
     places = [i, *([place] if place is not None else [])]
     approximate = [j for j in clause.of("approx", unread=True) if clause.mentions[j].value == "about"]
     clause.read(*approximate)
-    if clause.findings.anatomy.registration.verdict in ("failed", "not_possible"):
-        clause.state("region", False if not clause.negations(*places) % 2 else None, *places)
-        return
-    if masks is None:
-        clause.state("region", None, *places)
+    failed = clause.findings.anatomy.registration.verdict in ("failed", "not_possible")
+    if failed or masks is None:
+        denied = not failed or clause.negations(*places) % 2
+        clause.state("region", None if denied else False, *places)
         return
     distance = clause.cue("distance")
     near = [
@@ -181,6 +190,9 @@ def _region(clause: Clause, i: int) -> None:
     results = []
     quantifier, words = _quantifier(clause, i)
     share_cue = clause.of("quantity", value="share")
+    if (least := clause.of("quantity", value="least", unread=True)) and mention.kind == "region":
+        _least(clause, places, masks, least)
+        return
     untold = any(isinstance(mask, Lesion) and len(mask.largest_regions) > 1 for mask in masks)
     if untold and mention.kind == "region" and (share_cue or quantifier in ("mainly", "most")):
         clause.state("region", None, *places, *share_cue, *words)  # which holds most cannot be told
@@ -189,20 +201,13 @@ def _region(clause: Clause, i: int) -> None:
         share = sum(share_of(row) for row in rows_of([mask], clause, i))
         if share_cue:
             told = mention.kind != "region" or largest_is_told(mask)
-            results.append(told and share >= max((_largest(mask, mention.kind)), default=0) > 0)
+            results.append(told and share >= max((largest(mask, mention.kind)), default=0) > 0)
         elif quantifier:
             main = quantifier == "mainly" and is_largest(mask, rows_of([mask], clause, i))
-            results.append(main or _enough(share, quantifier))
+            results.append(main or enough(share, quantifier))
         else:
             least = 50 if mention.kind == "outside" and not clause.negations(*places) % 2 else 0
             results.append(share > least)
     for word in words:
         clause.mentions[word].read = True
     clause.state("region", _all_or_none(results) if results else False, *places, *share_cue, *words)
-
-
-def _largest(mask: Lesion | Saliency, kind: str) -> list[float]:
-    rows = [row for row in mask.regions if row.lobe != "other"]
-    if kind != "lobe":
-        return [share_of(row) for row in rows]
-    return [sum(share_of(row) for row in rows if row.lobe == lobe) for lobe in {row.lobe for row in rows}]

@@ -81,6 +81,10 @@ def bare(clause: Clause, i: int) -> None:
             place,
             cue,
         )
+    elif clause.context.last == "dice" and clause.of("map") and not clause.of("class", "score"):
+        place = clause.attached(i, ("map",), prefer_before=True)  # "Dice: A 0.64; B 0.00"
+        masks = clause.masks(place)
+        each(clause, "dice", i, [s.dice_with_lesion for s in masks or []], place)
     else:
         _score(clause, i)
 
@@ -125,9 +129,12 @@ def _is_margin(clause: Clause, i: int) -> bool:
     if not scores:
         return False
     if len(classes) == 2:
+        _wide(clause, cue, [scores[clause.mentions[c].value] for c in classes])
         first, second = (scores[clause.mentions[c].value] for c in classes)
         leads = cue is not None and clause.mentions[cue].text.lower().startswith(("lead", "advantage"))
-        sign = first - second if leads else abs(first - second)
+        between = {m.text.lower() for m in clause.mentions[classes[0] : classes[1]]}
+        over = leads or bool(between & {"over", "margin over", "lead over", "ahead of"})
+        sign = first - second if over else abs(first - second)
         if relations and cue is None:
             way = clause.mentions[relations[0]].value
             sign = first - second if way.startswith((">", "1")) else second - first
@@ -137,6 +144,11 @@ def _is_margin(clause: Clause, i: int) -> bool:
         return True
     order = ranked(clause)
     ahead = scores[order[0]] - scores[order[1]] if len(order) > 1 else 0.0
+    apart = clause.mentions[cue : classes[0]] if cue is not None and len(classes) == 1 else []
+    if any(m.text.lower() in _TO_NEXT for m in apart):
+        runner_up = len(order) > 1 and clause.mentions[classes[0]].value == order[1]
+        compare(clause, "margin", i, ahead if runner_up else -1.0, classes[0], cue)
+        return True  # "the margin over the next class, meningioma, is 0.93"
     alone = cue is not None and [clause.mentions[c].value for c in classes] == order[:1] and not relations
     if alone:  # "glioma is favoured by a margin of 0.81"
         much = [j for j in clause.of("much") if j == cue - 1 and ahead >= 0.2]
@@ -144,6 +156,22 @@ def _is_margin(clause: Clause, i: int) -> bool:
     elif top and not classes:
         compare(clause, "margin", i, ahead, *top, cue)
     return alone or (bool(top) and not classes)
+
+
+_TO_NEXT = ("to the next class", "over the next class", "over the runner-up", "to the runner-up")
+
+
+def _wide(clause: Clause, cue: int | None, pair: list[float]) -> None:
+    """ "the small difference", "the wide margin": read where the two scores bear it out."""
+    gap = abs(pair[0] - pair[1])
+    for j in clause.of("narrow", "grade", unread=True):
+        narrow = clause.mentions[j].kind == "narrow"
+        if (
+            cue is not None
+            and j == cue - 1
+            and (gap <= 0.1 if narrow else gap >= 0.2 and clause.mentions[j].value == "good")
+        ):
+            clause.read(j)
 
 
 def _score(clause: Clause, i: int) -> None:
@@ -154,9 +182,13 @@ def _score(clause: Clause, i: int) -> None:
     place = clause.attached(i, ("class",))
     if place is None:
         rank = [r for r in clause.of("rank") if clause.mentions[r].value in ("1", "2", "-1")]
-        others = [j for j in clause.of("which", value="other") if clause.of("classes")]
+        others = [j for j in clause.of("which", value="other") if clause.of("classes", "score")]
         if others and clause.mentions[i].number.bound and clause.findings.prediction.label:
             rest = [score for label, score in scores.items() if label != clause.findings.prediction.label]
+            together = clause.of("quantity", value="total")
+            if together:  # "the other two classes together scored less than 0.05"
+                clause.state("score", agrees(clause.mentions[i].number, sum(rest)), i, *others, *together)
+                return
             results = {agrees(clause.mentions[i].number, score) for score in rest}
             clause.state("score", results.pop() if len(results) == 1 else None, i, *others)
             return

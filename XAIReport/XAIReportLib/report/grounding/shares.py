@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from ..schema import Lesion, Saliency
 from .claims import Clause
-from .facts import ENTITIES, PLACES, compare, first_that_agrees, is_largest, rows_of, share_of, unreadable
+from .facts import (
+    ENTITIES,
+    PLACES,
+    compare,
+    first_that_agrees,
+    is_largest,
+    joined,
+    largest,
+    rows_of,
+    share_of,
+    unreadable,
+)
 from .mentions import Number
 from .scores import bare
 
@@ -31,6 +45,8 @@ def share(clause: Clause, i: int) -> None:
     if masks is None or len(masks) != 1:
         clause.state("share", None, i, place, *([entity] if entity is not None else []))
         return
+    if _together(clause, i, place, masks, entity):
+        return
     places = [place, *([entity] if entity is not None else []), *_quantifier(clause, i, masks[0], place)]
     between = [m.text.lower() for m in clause.mentions[i + 1 : place]]
     if mention.kind == "side":
@@ -41,15 +57,39 @@ def share(clause: Clause, i: int) -> None:
         first_that_agrees(clause, "share of region", i, of_region, *places)
     elif mention.kind == "region":
         rows = rows_of(masks, clause, place)
-        if is_largest(masks[0], rows):
-            places += clause.of("quantity", value="share")
-        if rows and share_of(rows[0]) <= min(share_of(r) for r in masks[0].regions if r.lobe != "other"):
-            places += clause.of("quantity", value="least")
-        first_that_agrees(clause, "region share", i, [share_of(r) for r in rows_of(masks, clause, place)], *places)
+        places += _superlatives(clause, masks[0], rows, "region")
+        first_that_agrees(clause, "region share", i, [share_of(r) for r in rows], *places)
     else:
         rows = [share_of(r) for r in rows_of(masks, clause, place)]
+        if mention.kind == "lobe":
+            places += _superlatives(clause, masks[0], rows_of(masks, clause, place), "lobe")
         facts = [sum(rows), *(rows if mention.kind == "outside" else [])] if rows else []
         first_that_agrees(clause, f"{mention.kind} share", i, facts, *places)
+
+
+def _superlatives(clause: Clause, mask: Lesion | Saliency, rows: Sequence[Any], kind: str) -> list[int]:
+    """ "the largest share", "the smallest share", "the main lobe": read with the number where they agree."""
+    if kind == "lobe":
+        most = sum(map(share_of, rows)) >= max(largest(mask, "lobe"), default=0.0)
+        return clause.of("quantity", value="main lobe") if most else []
+    places = clause.of("quantity", value="share") if is_largest(mask, rows) else []
+    if rows and share_of(rows[0]) <= min(share_of(r) for r in mask.regions if r.lobe != "other"):
+        places += clause.of("quantity", value="least")
+    return places
+
+
+def _together(clause: Clause, i: int, place: int, masks: list[Lesion | Saliency], entity: int | None) -> bool:
+    """ "A and B together account for 83.9 %"."""
+    kind, group = clause.mentions[place].kind, [place]
+    while before := [j for j in clause.of(kind) if j < group[0] and joined(clause, j, group[0])]:
+        group.insert(0, before[-1])
+    total = clause.cue("total")
+    if kind not in ("region", "lobe") or len(group) < 2 or total is None:
+        return False
+    rows = [rows_of(masks, clause, j) for j in group]
+    share = sum(share_of(row) for found in rows for row in found) if all(rows) else None
+    compare(clause, "region share", i, share, *group, total, entity)
+    return True
 
 
 def _quantifier(clause: Clause, i: int, mask: Lesion | Saliency, place: int) -> list[int]:

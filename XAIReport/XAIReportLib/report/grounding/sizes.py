@@ -11,7 +11,8 @@ def volume(clause: Clause, i: int) -> None:
     place, masks = entity(clause, i)
     volume = clause.cue("volume")
     behind = [m.kind for m in clause.mentions[(volume or 0) + 1 :][:3] if m.kind != "neutral"]
-    if place is None and (clause.of("class") or (volume is not None and behind[:1] == ["side"])):
+    by = i > 0 and clause.mentions[i - 1].text.lower() == "by"  # "smaller by 0.47 ml": how far apart, not how large
+    if by or (place is None and (clause.of("class") or (volume is not None and behind[:1] == ["side"]))):
         unreadable(clause, i)  # a class has no size, and the size of a hemisphere is not known
         return
     total = clause.cue("total")

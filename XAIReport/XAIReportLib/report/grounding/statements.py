@@ -9,7 +9,7 @@ from itertools import pairwise
 from ..schema import Findings
 from . import maps
 from .claims import Clause, which_lesions
-from .classes import larger
+from .compared import larger
 from .facts import cue_at
 
 _FOUND = (
@@ -117,11 +117,11 @@ STATEMENTS = (
     Statement(("sides", "unknown"), _side_unknown, ("of the patient", "lengths")),
     Statement(("sides", "known"), _side_known, ("of the patient",)),
     Statement(("registered",), _verdict("good", "limited"), ("template", "atlas", "image")),
+    Statement(("volume", "given", "sides"), _measurable, ("of the patient",)),
     Statement(("sides", "given"), _side_known, ("of the patient",)),
     Statement(("sides", "determined"), _side_known, ("of the patient",)),
     Statement(("sides", "of the patient"), lambda f: f.image.has_geometry),
     Statement(("midline found",), _side_known),
-    Statement(("volume", "given", "sides"), _measurable, ("of the patient",)),
     Statement(("volume", "unknown"), lambda f: not f.image.has_geometry, ("lengths", "sides")),
     Statement(("volume", "given"), lambda f: f.image.has_geometry),
     Statement(("volume", "given", "no geometry"), lambda f: f.image.has_geometry),
@@ -149,9 +149,12 @@ STATEMENTS = (
     Statement(("exclude",), _never),
     Statement(("average",), _always, ("regions", "where", "atlas")),
     Statement(("compare",), lambda f: bool(f.lesions)),
-    Statement(("no place",), lambda f: any(s.mask_voxels == 0 for s in f.saliency)),
+    Statement(("volume", "determined"), lambda f: f.image.has_geometry),
     Statement(("slice",), lambda f: f.image.shape[2] == 1, ("image",)),
     Statement(("mr",), lambda f: f.image.modality == "MR", ("image", "volume")),
+    Statement(("modality",), _always, ("image", "volume")),
+    Statement(("3d",), lambda f: f.image.shape[2] > 1, ("image", "volume")),
+    Statement(("ct",), lambda f: f.image.modality == "CT", ("image", "volume")),
 )  # fmt: skip
 
 
@@ -204,7 +207,7 @@ def _read_along(clause: Clause) -> None:
                 and clause.has("unknown")
                 and not clause.findings.image.has_geometry
             )
-            or (m.kind == "map" and clause.has("no place"))
+            or (m.kind == "only" and clause.has("research") and "statement" in kinds)
             or (m.kind == "quantity" and m.value == "total" and kinds & _SHARES)
             or (
                 m.kind == "cue"
@@ -212,6 +215,8 @@ def _read_along(clause: Clause) -> None:
                 and any(clause.mentions[j].read for j in clause.of("cue", value="registration"))
             )
             or (m.kind == "lesion" and clause.has("compare"))
+            or (m.kind == "lesion" and m.value in ("many", "both") and clause.has("different sides"))
+            or (m.kind == "quantity" and m.text.lower() in ("in total", "in all") and "count" in kinds)
             or (m.kind == "lesion" and clause.has("sides") and "statement" in kinds)
             or (m.kind == "cue" and m.value == "of the patient" and clause.has("sides"))
             or (m.kind == "cue" and m.value == "regions" and kinds & {"region", "region share", "lobe share"})
@@ -240,7 +245,8 @@ def _read_along(clause: Clause) -> None:
                 and "side share" in kinds
                 and m.text.lower() in ("slightly", "marginally")
             )
-            or (m.kind == "lesion" and kinds & _ABOUT_MASKS)
+            or (m.kind == "lesion" and kinds & _ABOUT_MASKS and _told(clause, i))
+            or (m.kind == "order" and _descending(clause))
             or (m.kind == "rank" and m.text.lower() == "followed by" and _descending(clause))
             or (m.kind == "cue" and m.value == "kind" and m.text.lower() == clause.findings.image.kind)
         )
@@ -279,6 +285,13 @@ _ABOUT_MASKS = {
     "dice",
     "outside share",
 }
+
+
+def _told(clause: Clause, i: int) -> bool:
+    """Whether what was said of lesions was said of this one, too."""
+    read = [clause.lesions_at(j) for j in clause.of("lesion") if clause.mentions[j].read]
+    which = clause.lesions_at(i)
+    return len(clause.findings.lesions) < 2 or not read or not which or any(set(which) <= set(r or ()) for r in read)
 
 
 def _descending(clause: Clause) -> bool:

@@ -100,36 +100,7 @@ class Vocabulary:
     def __init__(self, findings: Findings) -> None:
         self._entries = dict(entries())
         self._special = {name: entries(_HERE / f"words.{name}.en.txt") for name in SUBJECTS}
-        own: list[Entry] = []
-        for label in findings.model.classes:
-            for name in _class_forms(label):
-                own.append((tuple(name.split()), "class", label))
-        for region in _regions(findings):
-            own += [(tuple(form.split()), "region", region) for form in region_forms(region)]
-            main, _, division = (piece.strip() for piece in region.lower().partition(","))
-            for side in ("left", "right") if division else ():
-                own.append((tuple(f"{division} of the {side} {main}".split()), "region", f"{region}|{side}"))
-        for saliency in findings.saliency:
-            for name in dict.fromkeys((saliency.method, method_name(saliency.method))):
-                own.append((tuple(t.text for t in tokens(plain(name))), "map", saliency.method))
-        for lesion in findings.lesions:
-            for way in lesion.measures.distances if lesion.measures else ():
-                own.append((tuple(t.text for t in tokens(plain(way.position))), "landmark", way.position))
-        for name in findings.prediction.uncertainty:
-            words = tuple(t.text for t in tokens(plain(name.replace("_", " "))))
-            own.append((words, "quantity", "planes" if name == "plane_agreement" else name))
-        named = (
-            ("model", findings.model.name),
-            ("atlas", findings.anatomy.atlas),
-            ("data set", findings.model.data_set),
-            ("layer", findings.model.saliency_layer),
-            ("calibration", findings.model.calibration),
-        )
-        for value, name in named:
-            words = tuple(t.text.lower() for t in tokens(plain(name)))
-            if words:
-                own.append((words, "name", value))
-        own += [((w,), "name", "data set word") for w in re.findall(r"[A-Z]\w+", findings.model.data_set)]
+        own = [*_of_masks(findings), *_of_the_model(findings)]
         own = [(tuple(word.lower() for word in words), kind, value) for words, kind, value in own]
         for words, kind, value in own:
             rows = [(words, kind, value), *self._entries.get(words[0], ())]
@@ -165,6 +136,8 @@ class Vocabulary:
                 yield Mention("side", "right", token.text, token.depth)
             elif token.text.lower() in (*CARDINALS, *ONE):
                 yield Mention("number", "word", token.text, token.depth)
+            elif token.text == "|":  # of a table's row
+                yield Mention("mark", ",", ",", token.depth)
             elif token.kind == "mark":
                 yield Mention("mark", token.text, token.text, token.depth)
             else:
@@ -187,6 +160,51 @@ class Vocabulary:
                     break
                 return entry
         return (tuple(fraction.split()), "fraction", fraction) if fraction else None
+
+
+def _of_masks(findings: Findings) -> list[Entry]:
+    """Regions, heat maps and atlas positions of one case."""
+    own: list[Entry] = []
+    for region in _regions(findings):
+        for form in region_forms(region):
+            own += [(tuple(f"{form}{end}".split()), "region", region) for end in ("", "'s")]
+        main, _, division = (piece.strip() for piece in region.lower().partition(","))
+        for side in ("left", "right") if division else ():
+            own.append((tuple(f"{division} of the {side} {main}".split()), "region", f"{region}|{side}"))
+    for saliency in findings.saliency:
+        for name in dict.fromkeys((saliency.method, method_name(saliency.method))):
+            own.append((tuple(t.text for t in tokens(plain(name))), "map", saliency.method))
+    for lesion in findings.lesions:
+        for way in lesion.measures.distances if lesion.measures else ():
+            own.append((tuple(t.text for t in tokens(plain(way.position))), "landmark", way.position))
+    return own
+
+
+def _of_the_model(findings: Findings) -> list[Entry]:
+    """Classes, measures of uncertainty and names of the model, the atlas and the data set."""
+    own: list[Entry] = []
+    for label in findings.model.classes:
+        for name in _class_forms(label):
+            own.append((tuple(name.split()), "class", label))
+    for name in findings.prediction.uncertainty:
+        words = tuple(t.text for t in tokens(plain(name.replace("_", " "))))
+        own.append((words, "quantity", "planes" if name == "plane_agreement" else name))
+    modality = (findings.image.modality or "").lower()
+    if modality not in ("", "mr", "ct"):
+        own += [((modality, *noun), "cue", "modality") for noun in ((), ("volume",), ("image",), ("scan",))]
+    named = (
+        ("model", findings.model.name),
+        ("atlas", findings.anatomy.atlas),
+        ("data set", findings.model.data_set),
+        ("layer", findings.model.saliency_layer),
+        ("calibration", findings.model.calibration),
+    )
+    for value, name in named:
+        words = tuple(t.text.lower() for t in tokens(plain(name)))
+        if words:
+            own.append((words, "name", value))
+    own += [((w,), "name", "data set word") for w in re.findall(r"[A-Z]\w+", findings.model.data_set)]
+    return own
 
 
 def _class_forms(label: str) -> list[str]:
@@ -212,6 +230,17 @@ def _regions(findings: Findings) -> Iterable[str]:
     return dict.fromkeys((*names, *near))
 
 
+_ADJECTIVES = {
+    "thalamus": "thalamic",
+    "hippocampus": "hippocampal",
+    "amygdala": "amygdalar",
+    "putamen": "putaminal",
+    "caudate": "caudate nucleus",
+    "pallidum": "globus pallidus",
+    "accumbens": "nucleus accumbens",
+}
+
+
 def region_forms(name: str) -> list[str]:
     """How a region may be called: its atlas name, without what brackets hold, a division before or after."""
     whole = " ".join(t.text for t in tokens(plain(name.replace("_", " ").lower())))
@@ -221,6 +250,12 @@ def region_forms(name: str) -> list[str]:
     forms = [whole, short, main]
     if division:
         forms += [f"{division} of the {main}", f"{main} {division}"]
+        kind = division.removesuffix(" division")
+        forms += [f"{kind} {main}", f"{kind} division of {main}"] if kind != division else [division]
+    if main in _ADJECTIVES:
+        forms.append(_ADJECTIVES[main])
+    if main in ("precuneus cortex", "cuneal cortex", "supracalcarine cortex", "intracalcarine cortex"):
+        forms.append({"cuneal cortex": "cuneus"}.get(main, main.removesuffix(" cortex")))
     if main.endswith(" region"):
         forms += [main.removesuffix(" region"), main.removesuffix("r region")] if main.startswith("sella") else []
     if main == "insular cortex":
