@@ -28,6 +28,11 @@ def _known(clause: Clause) -> None:
     named = clause.of("class")
     if know is None and clause.has("other lesions"):
         return
+    counted = [c for c in clause.claims if c.kind == "count"]
+    if know is not None and not named and clause.of("classes") and counted and not clause.of("lesion", "map"):
+        clause.read(*clause.of("only"))
+        clause.state("classes", True, know, process=True)  # "knows three classes only"
+        return
     if know is None or not named:
         return
     only = clause.of("only")
@@ -156,6 +161,14 @@ def _ranks(clause: Clause) -> None:
     for i in clause.of("rank"):
         mention = clause.mentions[i]
         if mention.value == "two":
+            named = clause.of("class")
+            if (
+                len(named) == 2
+                and not clause.of("number", unread=True)
+                and not clause.has("margin", "aside", "separate")
+            ):
+                same = {clause.mentions[c].value for c in named} == set(ranked(clause)[:2])
+                clause.state("rank", same if clause.findings.prediction.scores else None, i, *named)
             continue
         if mention.text.lower() == "followed by" and _falling(clause, i):
             continue
@@ -167,7 +180,8 @@ def _ranks(clause: Clause) -> None:
             if named and dice is not None and mention.value in ("1", "-1") and clause.findings.saliency:
                 values = sorted((s.dice_with_lesion or 0, s.method) for s in clause.findings.saliency)
                 best = values[-1 if mention.value == "1" else 0][1]
-                clause.state("rank", clause.mentions[named[0]].value == best, i, *maps, dice)
+                nearest = clause.attached(i, ("map",), prefer_before=True) if len(named) > 1 else named[0]
+                clause.state("rank", clause.mentions[nearest].value == best, i, *maps, dice)
             elif clause.context.label and not mention.read:
                 _ranked(clause, i, clause.context.label)
             continue
@@ -231,6 +245,14 @@ def _suggested(clause: Clause) -> None:
             same = all(clause.mentions[c].value == label for c in named) and label is not None
             clause.claims.append(Claim("suggestion", "as suggested", same and not clause.negated))
             continue
+        if (
+            not named
+            and [m.text.lower() for m in bare[-1:]] == ["none"]
+            and [m.kind for m in bare] == ["suggest", "neg"]
+        ):
+            clause.read(i, *clause.of("neg"))  # "Suggested class: none"
+            clause.claims.append(Claim("suggestion", "none", label is None and not clause.negated))
+            continue
         if not named:
             if clause.of("number") and any(c.kind == "score" for c in clause.claims) and not clause.of("neg"):
                 clause.read(i)  # "the suggested class scored 0.9"
@@ -247,7 +269,9 @@ def _suggested(clause: Clause) -> None:
                 between is not None
                 and between
                 and all(
-                    m.kind in ("sep", "neg", "neutral", "verb", "boundary") or m.text in (",", "(", ")")
+                    m.kind in ("sep", "neg", "neutral", "verb", "boundary")
+                    or m.text in (",", "(", ")")
+                    or (m.kind == "number" and m.read and any(n.value == "next" for n in between))
                     for m in between
                 )
             ):

@@ -32,6 +32,7 @@ def read(clause: Clause) -> None:
         for i in [*clause.of("bound", unread=True), *clause.of("compare", unread=True)]:
             _masks(clause, i, 1 if clause.mentions[i].value.startswith(">") else -1)
         _which_map(clause)
+        _differ(clause)
         _shares(clause)
         _of_total(clause)
 
@@ -67,15 +68,21 @@ def _factor(clause: Clause, i: int) -> Number | None:
         ahead = [a.text.lower() for a in clause.mentions[i + 1 : i + 3]]
         sized = ahead[:1] in (["as large as"], ["as big as"], ["as high as"]) or ahead in _OF_SIZE
         return Number(0.5, 0.025, "times", m.text, approx, bound) if bound is not None and sized else None
-    if m.number is not None and m.number.unit == "fraction":
+    if m.number is not None and m.number.unit in ("fraction", "%"):
         ahead = [a.text.lower() for a in clause.mentions[i + 1 : i + 3]]
+        sized = len(clause.of(*_SIZED)) == 2 and clause.has("volume") and not clause.of("side", "outside", *_PLACED)
+        if sized and ahead[:1] == ["of"]:  # "45 % of the volume of the Grad-CAM++ mask"
+            half = 0.025 if m.number.unit == "fraction" else m.number.half_step / 100
+            return replace(m.number, value=m.number.value / 100, half_step=half, unit="times")
+        if m.number.unit == "%":
+            return None
         if ahead[:1] in (["as large as"], ["as big as"], ["as high as"]) or ahead in _OF_SIZE:
             return replace(m.number, value=m.number.value / 100, half_step=0.025, unit="times")
         return None
     return m.number if m.number is not None and m.number.unit == "times" and not m.number.parts else None
 
 
-_OF_SIZE = (["the", "size"], ["the", "volume"], ["the", "score"])
+_OF_SIZE = (["the", "size"], ["the", "volume"], ["the", "score"], ["of", "that of"])
 
 
 def _facts(
@@ -162,6 +169,23 @@ def _masks(clause: Clause, i: int, sign: int) -> None:
     _difference(clause, i, first, second)
     volume = clause.of("quantity", value="volume")
     clause.state("comparison", holds, i, *first, *second, *much, *slight, *volume, *counted)
+
+
+def _differ(clause: Clause) -> None:
+    """ "the lesions differ in volume by 3.56 ml"."""
+    lesions, margin = clause.of("lesion"), clause.cue("margin")
+    by = [j for j in clause.of("number", unread=True) if j and clause.mentions[j - 1].text.lower() == "by"]
+    if (
+        margin is None
+        or len(lesions) != 1
+        or len(by) != 1
+        or not clause.mentions[margin].text.lower().startswith("differ")
+    ):
+        return
+    volumes = [lesion.volume_ml for lesion in clause.masks(lesions[0]) or []]
+    known = len(volumes) == 2 and None not in volumes and clause.mentions[by[0]].number.unit == "ml"
+    holds = agrees(clause.mentions[by[0]].number, abs(volumes[0] - volumes[1])) if known else None
+    clause.state("difference", holds, by[0], margin, *lesions, *clause.of("quantity", value="volume"), exact=True)
 
 
 def _bracketed(clause: Clause, i: int) -> bool:

@@ -62,6 +62,18 @@ def headed(clause: Clause) -> None:
         clause.state("voxels", holds, i, numbers[0], *along, exact=not number.bound)
 
 
+def each_side(clause: Clause, i: int) -> bool:
+    """ "each hemisphere contains one lesion"."""
+    sides = [j for j in clause.of("side", value="each", unread=True) if j < i]
+    lesions = [j for j in clause.of("lesion") if j > i]
+    if len(sides) != 1 or clause.mentions[i].value != "count" or len(lesions) != 1 or len(clause.of("number")) > 1:
+        return False
+    on = [lesion.side for lesion in clause.findings.lesions]
+    number = clause.mentions[i].number.value
+    clause.state("count", on.count("left") == on.count("right") == number, i, *sides, *lesions)
+    return True
+
+
 def part_of(clause: Clause, i: int) -> bool:
     """ "the right hemisphere contains two of the three abnormalities": as many as lie there, of all."""
     target = next((j for j in clause.of("lesion") if j > i), i)
@@ -72,7 +84,11 @@ def part_of(clause: Clause, i: int) -> bool:
         return False
     lesions, side = clause.findings.lesions, clause.mentions[sides[0]].value
     right = clause.mentions[wholes[0]].number.value == len(lesions)
-    holds = right and clause.mentions[i].number.value == sum(lesion.side == side for lesion in lesions)
+    holds = (
+        None
+        if clause.of("neg")
+        else right and clause.mentions[i].number.value == sum(lesion.side == side for lesion in lesions)
+    )
     only = [j for j in clause.of("only") if j == i - 1]
     clause.state("count", holds, i, wholes[0], target, *sides, *only)
     return True

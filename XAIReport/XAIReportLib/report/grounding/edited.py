@@ -11,6 +11,10 @@ def read(clause: Clause) -> None:
     edit = clause.findings.reader_edit
     acts = clause.of("edit")
     if not acts:
+        words = ("own", "original", "model's")
+        own = [i for i in clause.of("segmentation") if any(w in clause.mentions[i].text.lower() for w in words)]
+        if edit is not None and own:  # "the model's own outlines totalled 5.04 ml"
+            _before(clause, [])
         return
     before = [i for i in acts if clause.mentions[i].value == "before"]
     after = [i for i in acts if clause.mentions[i].value == "after"]

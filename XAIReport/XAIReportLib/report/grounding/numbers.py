@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .claims import Claim, Clause
-from .counts import class_count, count, headed, images, of_all_classes, part_of, planes, regions, sided
+from .counts import class_count, count, each_side, headed, images, of_all_classes, part_of, planes, regions, sided
 from .facts import compare
 from .maps import overlapping
 from .scores import bare
@@ -22,7 +22,7 @@ def read(clause: Clause) -> None:
         mention = clause.mentions[i]
         if mention.read or mention.number is None:
             continue
-        if part_of(clause, i) or of_all_classes(clause, i):
+        if part_of(clause, i) or each_side(clause, i) or of_all_classes(clause, i):
             continue
         if mention.value == "count":
             count(clause, i)

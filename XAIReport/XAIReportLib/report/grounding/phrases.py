@@ -8,7 +8,7 @@ from .numerals import halves, numbers, shared_units
 
 def phrases(mentions: list[Mention]) -> list[Mention]:
     counted = _unbracketed(numbers(shared_units(halves(_maps(mentions)))))
-    return _places(_lesions(_sized(_compared_maps(counted))))
+    return _places(_lesions(_numbered(_sized(_compared_maps(counted)))))
 
 
 def _maps(mentions: list[Mention]) -> list[Mention]:
@@ -146,6 +146,7 @@ def _sized(mentions: list[Mention]) -> list[Mention]:
                 or words[0] in ("on", "in", "with")
                 or (words[0] == "of" and len(window) > 1 and window[1].kind == "number" and window[1].number.unit != "")
                 or window[0].kind in ("mark", "verb", "sep", "boundary", "number", "neg", "do", "cross")
+                or (window[0].kind == "quantifier" and mention.value in ("1", "2", "3"))
             )
             if (
                 determined
@@ -156,6 +157,25 @@ def _sized(mentions: list[Mention]) -> list[Mention]:
                 index += 1
                 continue
         result.append(mention)
+        index += 1
+    return result
+
+
+def _numbered(mentions: list[Mention]) -> list[Mention]:
+    """ "lesions 1 and 2" is "lesion 1 and lesion 2"."""
+    result: list[Mention] = []
+    index = 0
+    while index < len(mentions):
+        m, ahead = mentions[index], mentions[index + 1 : index + 4]
+        numbers = [a for a in ahead if a.kind == "number" and a.text.isdigit() and a.number.unit == ""]
+        listed = [a.kind for a in ahead] == ["number", "sep", "number"] and len(numbers) == 2
+        if m.kind == "lesion" and m.value == "many" and listed:
+            first, joint, second = ahead
+            result += [Mention("lesion", first.text, f"{m.text} {first.text}", m.depth), joint]
+            result.append(Mention("lesion", second.text, second.text, m.depth))
+            index += 4
+            continue
+        result.append(m)
         index += 1
     return result
 
@@ -178,6 +198,8 @@ def _lesions(mentions: list[Mention]) -> list[Mention]:
                         else f"{result[-1].value} {mention.value}"
                     )
                 result.pop()
+            if mention.value == "one" and [m.text.lower() for m in result[-1:]] == ["neither"]:
+                mention.value = "both"  # "neither lesion lies there"
             if mention.value == "one" and [m.text.lower() for m in result[-2:]] == ["none of", "the"]:
                 result[-2:] = [Mention("quantifier", "nothing", "none of", mention.depth)]
             if mention.value == "many" and [m.text.lower() for m in result[-2:]] in (

@@ -182,7 +182,11 @@ def _score(clause: Clause, i: int) -> None:
     place = clause.attached(i, ("class",))
     if place is None:
         rank = [r for r in clause.of("rank") if clause.mentions[r].value in ("1", "2", "-1")]
-        others = [j for j in clause.of("which", value="other") if clause.of("classes", "score")]
+        others = [
+            j
+            for j in clause.of("which", value="other")
+            if clause.of("classes", "score") and not clause.of("lesion", "map")
+        ]
         if others and clause.mentions[i].number.bound and clause.findings.prediction.label:
             rest = [score for label, score in scores.items() if label != clause.findings.prediction.label]
             together = clause.of("quantity", value="total")

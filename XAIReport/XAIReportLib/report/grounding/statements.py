@@ -317,10 +317,11 @@ def _sizes_compared(clause: Clause) -> None:
             said = clause.lesions_at(before[-1])
             known = bool(said) and bool(meant)
             holds = said == meant if known else None
-            much = [j for j in clause.of("much") if j == i - 1]
+            much = [j for j in clause.of("much") if j in (i - 1, i - 2)]
             if holds and much:
                 sizes = sorted((lesion.voxels for lesion in clause.findings.lesions), reverse=True)
-                holds = len(sizes) == 2 and larger(sizes, 1, True)
+                two = len(sizes) == 2 or (len(sizes) > 2 and clause.mentions[i].value == "largest")
+                holds = two and larger(sizes[:2], 1, True)
             clause.state("comparison", holds, i, before[-1], *much)
 
 

@@ -116,6 +116,12 @@ class Vocabulary:
         lowered = [token.text.lower() for token in tokens]
         while index < len(tokens):
             token = tokens[index]
+            if [t.text for t in tokens[index : index + 3]] in (["(", "L", ")"], ["(", "R", ")"]):
+                yield Mention("neutral", "", "on the", token.depth)  # "frontal pole (L)"
+                side = "left" if tokens[index + 1].text == "L" else "right"
+                yield Mention("side", side, tokens[index + 1].text, token.depth)
+                index += 3
+                continue
             found = None if token.kind == "number" else self._longest(lowered, index, special)
             if (
                 token.kind == "number"
