@@ -73,7 +73,13 @@ def _compared(clause: Clause) -> None:
         clause.state("comparison", clause.mentions[named[0]].value == least, *worse, named[0], *well)
     if than is not None and worse and len(maps) == 2 and maps[0] < than < maps[1]:
         dice_compared(clause, maps, -1, [*worse, *(p for p in (clause.cue("agree", "overlap"),) if p is not None)])
-    if than is None and better and len(named) == 1 and (len(maps) > 1 or len(clause.findings.saliency) == 2):
+    if (
+        than is None
+        and better
+        and len(named) == 1
+        and clause.findings.saliency
+        and (len(maps) > 1 or len(clause.findings.saliency) == 2)
+    ):
         best = max(clause.findings.saliency, key=lambda s: s.dice_with_lesion or 0).method
         cues = [p for p in (clause.cue("agree", "overlap"),) if p is not None]
         along = [*cues, *clause.of("lesion")]
