@@ -10,6 +10,7 @@ from phantom_case import CLASSES, Analysed
 from PIL import Image
 from XAIReportLib.report import changes, narrative
 from XAIReportLib.report.change_figure import draw_changes
+from XAIReportLib.report.languages import language
 from XAIReportLib.results import Answer, Counterfactual
 
 GLIOMA = Answer("class_suggested", "glioma", {"meningioma": 0.1, "glioma": 0.85, "pituitary": 0.05})
@@ -64,7 +65,7 @@ def test_nothing_is_said_where_nothing_was_computed(analysed: Analysed) -> None:
 
 @pytest.mark.parametrize("count", [1, 5])
 def test_the_picture_shows_every_change(tmp_path: Path, count: int) -> None:
-    path = draw_changes(ALL[:count], CLASSES, tmp_path / "changes.png")
+    path = draw_changes(ALL[:count], CLASSES, tmp_path / "changes.png", language("en"))
     with Image.open(path) as picture:
         width, height = picture.size
     assert width == 1600 and height > (400 if count == 1 else 800)

@@ -16,7 +16,11 @@ SLICER = """
 import os, sys, types
 slicer = types.ModuleType("slicer")
 slicer.__path__ = []
-slicer.app = object()
+class Settings(dict):
+    def value(self, key, otherwise=None): return self.get(key, otherwise)
+    setValue = dict.__setitem__
+settings = Settings()
+slicer.app = types.SimpleNamespace(revisionUserSettings=lambda: settings)
 slicer.util = types.SimpleNamespace(exit=lambda code: print("LEAVES WITH", code), startupEnvironment=lambda: dict(os.environ))
 packaging = types.ModuleType("slicer.packaging")
 packaging.load_requirements = lambda path: ["nibabel>=5"]
@@ -24,7 +28,10 @@ packaging.pip_check = lambda requirement: eval(CHECK)
 def pip_ensure(requirements, prompt_install=True, prompt_restart=True, show_progress=True, **_):
     print("INSTALLS", requirements, prompt_install, prompt_restart, show_progress)
 packaging.pip_ensure = pip_ensure
-sys.modules.update({"slicer": slicer, "slicer.packaging": packaging})
+i18n = types.ModuleType("slicer.i18n")
+i18n.tr = lambda text: text
+i18n.translate = lambda context, text: text
+sys.modules.update({"slicer": slicer, "slicer.packaging": packaging, "slicer.i18n": i18n})
 sys.argv = [SCRIPT, *ARGUMENTS]
 exec(open(SCRIPT).read(), {"__name__": "__main__", "__file__": SCRIPT})
 print("SLICER GOES ON")
