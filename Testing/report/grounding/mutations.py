@@ -186,7 +186,7 @@ def unit() -> Iterator[Said]:
         for old, others in _UNITS.items():
             for place in re.finditer(old, _outside_names(text)):
                 for other in others:
-                    if not (text[: place.start()].endswith(" 0.00") and other == " %"):  # nothing is nothing
+                    if not (re.search(r"(?<!\d)0\.00$", text[: place.start()]) and other == " %"):  # nothing is nothing
                         yield case, text[: place.start()] + other + text[place.end() :]
 
 
@@ -211,7 +211,7 @@ def class_() -> Iterator[Said]:
                     yield case, _renamed(text, {named[0]: other})
         if len(named) == 2 and not re.search(
             r"\bnot\b|Neither|neither|between|differ|slightly|set aside|class set|separated|"
-            r"both scored|both below|similar|equal|close",
+            r"both scored|both below|similar|equal|close|two leading",
             text,
         ):
             yield case, _renamed(text, {named[0]: named[1], named[1]: named[0]})
