@@ -222,7 +222,10 @@ def _appearance(
     tissue = ndimage.map_coordinates(source, np.moveaxis(mni - template.affine[:3, 3], -1, 0), order=1)
     q = truth.centre
     away = np.linalg.norm(mni - q, axis=-1) / truth.seed_radius  # 1 on the border, before and after the push
-    wave = ndimage.map_coordinates(texture, np.moveaxis(points / 9.0, -1, 0) % 28, order=1)
-    filling = np.where(away > 0.6, 1.1, 0.42) * (1 + 0.08 * wave)
     swollen = tissue * (1 - 0.22 * np.clip(1.5 - away, 0, 0.5) / 0.5)
-    return np.where(away < 1, filling, np.where(tissue > 0.02, swollen, tissue)).astype(np.float32)
+    values = np.where(tissue > 0.02, swollen, tissue).astype(np.float32)
+    inside = away < 1
+    if inside.any():
+        wave = ndimage.map_coordinates(texture, (points[inside] / 9.0).T % 28, order=1)
+        values[inside] = np.where(away[inside] > 0.6, 1.1, 0.42) * (1 + 0.08 * wave)
+    return values

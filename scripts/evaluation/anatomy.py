@@ -2,10 +2,12 @@
 
     python scripts/evaluate.py anatomy --cases 200
 
-Seeds below 100 were used while the method was written; measured are seeds from 100 on. Every case is kept as it is done
-(build/anatomy), so that a run goes on where an earlier one ended, and several can share the cases:
+Seeds below 100 were used while the method was written; measured are seeds from 100 on. A run goes on where earlier ones
+ended: cases that docs/measurements/anatomy.json holds are done, and so is every one that is kept in build/anatomy. Where the
+method has changed, remove both. Several runs can share the cases, and what is done can be put together meanwhile:
 
     python scripts/evaluate.py anatomy --every 2 --offset 1
+    python scripts/evaluate.py anatomy --gather
 """
 
 from __future__ import annotations
@@ -19,14 +21,15 @@ import numpy as np
 from scipy import ndimage
 from XAIReportLib.anatomy import locate
 from XAIReportLib.anatomy.atlas import load_atlas
-from XAIReportLib.anatomy.descriptors import distances
+from XAIReportLib.anatomy.descriptors import border_mm, distances
+from XAIReportLib.anatomy.intervals import LEAST_SHARE, touching
 from XAIReportLib.anatomy.midline import FALX, SEPTUM, signed_distance_mm
 from XAIReportLib.anatomy.regions import OTHER
 from XAIReportLib.anatomy.transform import Transform, pull
 from XAIReportLib.case import Case
 from XAIReportLib.results import Anatomy, MaskGeometry
 
-from evaluation import ROOT, keep, machine
+from evaluation import MEASUREMENTS, ROOT, keep, machine
 from evaluation._head_phantoms import Phantom, anatomy_2009c, make_phantom
 
 FIRST_SEED = 100
@@ -120,8 +123,16 @@ def _places(phantom: Phantom, anatomy: Anatomy, geometry: MaskGeometry, mni: np.
             "ventricle_found_mm": round(way.distance_mm, 1),
             "ventricle_interval": [round(way.low_mm, 1), round(way.high_mm, 1)],
             "ventricle_claim": way.contact,
+            "ventricle_touching": round(_touching(phantom, anatomy, way.distance_mm), 2),
         }
     return row
+
+
+def _touching(phantom: Phantom, anatomy: Anatomy, way_mm: float) -> float:
+    """Share of the expected registrations under which the lesion touches the ventricles."""
+    lesion, case, name = phantom.lesion, phantom.case, "lateral ventricles"
+    border = anatomy.to_mni(border_mm(lesion, case.affine))
+    return touching(border, {name: way_mm}, float(lesion.sum() * case.voxel_ml))[name]
 
 
 def _true_ventricle_gap(phantom: Phantom) -> float | None:
@@ -147,23 +158,32 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--cases", type=int, default=200, help="how many cases the measurement holds in the end")
     parser.add_argument("--every", type=int, default=1, help="take every n-th case only, so that n runs share the work")
     parser.add_argument("--offset", type=int, default=0, help="the first of these")
+    parser.add_argument("--gather", action="store_true", help="measure nothing, put together what is done")
     options = parser.parse_args(argv)
     KEPT.mkdir(parents=True, exist_ok=True)
-    for seed in range(FIRST_SEED + options.offset, FIRST_SEED + options.cases, options.every):
+    seeds = range(FIRST_SEED, FIRST_SEED + options.cases)
+    for seed in () if options.gather else seeds[options.offset :: options.every]:
         path = KEPT / f"{seed}.json"
-        if path.exists():
+        if seed in _done():
             continue
         row = {"seed": seed, **evaluate(make_phantom(seed))}
         partial = path.with_suffix(".partial")
         partial.write_text(json.dumps(row) + "\n", encoding="utf-8")
         partial.replace(path)
         print(json.dumps(row), flush=True)
-    done = [KEPT / f"{seed}.json" for seed in range(FIRST_SEED, FIRST_SEED + options.cases)]
-    rows = [json.loads(path.read_text(encoding="utf-8")) for path in done if path.exists()]
-    measured = {"machine": machine(), "cases": rows}
+    done = _done()
+    measured = {"machine": machine(), "cases": [done[seed] for seed in seeds if seed in done]}
     keep("anatomy", measured)
     print("\n".join(section(measured)))
     return 0
+
+
+def _done() -> dict[int, dict[str, Any]]:
+    """Cases that earlier runs have measured, by seed."""
+    stored = MEASUREMENTS / "anatomy.json"
+    rows = json.loads(stored.read_text(encoding="utf-8"))["cases"] if stored.exists() else []
+    rows += [json.loads(path.read_text(encoding="utf-8")) for path in KEPT.glob("*.json")]
+    return {row["seed"]: row for row in rows}
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:

@@ -96,22 +96,32 @@ def share_intervals(points: np.ndarray, reach: float, atlas: Atlas) -> dict[int,
 def contacts(border: np.ndarray, ways: Mapping[str, float], volume_ml: float) -> dict[str, str]:
     """By position, whether a mask touches it under the expected registrations: "touches", "apart" or "not told".
 
+    Args: as of ``touching``.
+    """
+    verdicts = {}
+    for name, share in touching(border, ways, volume_ml).items():
+        verdicts[name] = "touches" if ways[name] == 0 and share >= MOSTLY else "not told"
+        if ways[name] > 0 and share <= SELDOM:
+            verdicts[name] = "apart"
+    return verdicts
+
+
+def touching(border: np.ndarray, ways: Mapping[str, float], volume_ml: float) -> dict[str, float]:
+    """By position, the share (0 to 1) of the expected registrations under which a mask touches it.
+
     Args:
         border: of the mask in MNI152, (n, 3) mm. ways: the distances that are stated, mm.
     """
     border = border[:: max(1, len(border) // CLAIM_POINTS)].astype(np.float32)
     placed = list(expected(border, volume_ml))
-    verdicts = {}
+    shares = {}
     for name, way in ways.items():
         distance, affine = _distance_maps()[name]
         gaps = np.array(
             [ndimage.map_coordinates(distance, index_of(p.T, affine), order=1, mode="nearest").min() for p in placed]
         )
-        touching = float((way + gaps - gaps[0] <= CONTACT_MM).mean())
-        verdicts[name] = "touches" if way == 0 and touching >= MOSTLY else "not told"
-        if way > 0 and touching <= SELDOM:
-            verdicts[name] = "apart"
-    return verdicts
+        shares[name] = float((way + gaps - gaps[0] <= CONTACT_MM).mean())
+    return shares
 
 
 def distance_intervals(border: np.ndarray, reach: float) -> dict[str, tuple[float, float]]:
