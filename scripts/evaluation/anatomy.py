@@ -36,6 +36,8 @@ FIRST_SEED = 100
 POINTS = 4000
 CONTACT_MM = 0.0
 KEPT = ROOT / "build" / "anatomy"
+# Cases whose outcome was known when it was decided how a forced answer is given.
+SEEN = (*range(100, 137), 138, 140, 142, 144, 146, 148, 150)
 FAR_MM = 50.0  # ventricles farther from the lesion are not looked for
 
 
@@ -218,13 +220,16 @@ def section(measured: dict[str, Any]) -> list[str]:
     one_sided = [c for c in placed if c["side"] != "midline"]
     shifted = [c for c in placed if c["shift_found_mm"] is not None]
     near = [c for c in placed if "ventricle_mm" in c]
+    weighed = [c for c in near if "ventricle_touching" in c]
     claimed = [c for c in placed if c["claimed"]]
+    told = [c for c in placed if c["top_share"] >= 100 * LEAST_SHARE]
     lines = [
         f"## Anatomy: {len(cases)} heads with a known answer ({measured['machine']})",
         "",
         "ICBM 2009c heads with a random affine transform, a smooth deformation and a lesion that displaces tissue, registered to",
         "FSL's MNI152; five grids, with and without skull. What the two templates differ by counts as error. Intervals of shares",
-        "are Wilson's, those of means bootstrap over cases, 95 %.",
+        "are Wilson's, those of means bootstrap over cases, 95 %. As placed: by the registration as it is. Regions that may hold",
+        "the largest share are named, the most probable first; that this order is the better forced answer was seen on 44 cases.",
         "",
         "| figure | value | interval |",
         "| --- | --- | --- |",
@@ -236,7 +241,10 @@ def section(measured: dict[str, Any]) -> list[str]:
         _share("mean error at most 2 mm", [c["error_mm"] <= 2 for c in placed]),
         _share("side right (lesions with 90 % on one side)", [c["side"] == c["side_found"] for c in one_sided]),
         _share("opposite side named", [{c["side"], c["side_found"]} == {"left", "right"} for c in placed]),
-        _share("region with the largest share right, when one is forced", [c["top"] == c["top_found"] for c in placed]),
+        _share("region with the largest share right, as placed", [c["top"] == c["top_found"] for c in placed]),
+        _share("the same, the most probable of those named", [c["top"] == _first(c) for c in placed]),
+        _share("the same, where a region holds 5 % in truth", [c["top"] == _first(c) for c in told]),
+        _share("the same, cases after the first 44", [c["top"] == _first(c) for c in told if c["seed"] not in SEEN]),
         _share(
             "the largest share is claimed to lie on one region or one of several", [bool(c["claimed"]) for c in placed]
         ),
@@ -247,8 +255,12 @@ def section(measured: dict[str, Any]) -> list[str]:
         _mean("error of the midline shift", [abs(c["shift_mm"] - c["shift_found_mm"]) for c in shifted]),
         _share("midline shift within 1.5 mm", [abs(c["shift_mm"] - c["shift_found_mm"]) <= 1.5 for c in shifted]),
         _share(
-            "contact with the ventricles right, when forced (ventricles within 50 mm)",
+            "contact with the ventricles right, as placed (ventricles within 50 mm)",
             [(c["ventricle_mm"] <= CONTACT_MM) == (c["ventricle_found_mm"] <= CONTACT_MM) for c in near],
+        ),
+        _share(
+            "the same, by what most of the expected registrations give",
+            [(c["ventricle_mm"] <= CONTACT_MM) == (c["ventricle_touching"] > 0.5) for c in weighed],
         ),
         _share("contact is told (touches or apart)", [c["ventricle_claim"] != "not told" for c in near]),
         _share("of these, right", [_contact_right(c) for c in near if c["ventricle_claim"] != "not told"]),
@@ -278,6 +290,11 @@ def section(measured: dict[str, Any]) -> list[str]:
             head = f"{c['grid']}, {'with' if c['skull'] else 'without'} skull, lesion {c['lesion_ml']} ml"
             lines.append(f"- {c['seed']} ({head}): {'; '.join(wrong)}")
     return lines
+
+
+def _first(c: dict[str, Any]) -> str:
+    """The region that is said to be the most probable one to hold the largest share; as placed where none is said."""
+    return c["claimed"][0] if c["claimed"] else c["top_found"]
 
 
 def _contact_right(c: dict[str, Any]) -> bool:
