@@ -21,6 +21,7 @@ from training.slices import CLASSES, Slices
 
 SIZE = 224
 PLANES = ("axial", "coronal", "sagittal")
+TEXTURED = 0.7  # share of painted places that get tissue's texture; the rest stay as smooth as other tools leave them
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class TrainingSlices(torch.utils.data.Dataset):
     acquired, ``moved`` lesion pasted into another patient's painted-out slice of the plane, ``empty`` painted out, ``template``.
     """
 
-    shares: ClassVar[dict[str, float]] = {"plain": 0.50, "moved": 0.20, "empty": 0.18, "template": 0.12}
+    shares: ClassVar[dict[str, float]] = {"plain": 0.46, "moved": 0.22, "empty": 0.22, "template": 0.10}
 
     def __init__(self, slices: Slices, length: int, seed: int) -> None:
         self.slices, self.length, self.seed, self.epoch = slices, length, seed, 0
@@ -103,7 +104,7 @@ class TrainingSlices(torch.utils.data.Dataset):
         else:
             image, head = s.images[row], s.heads[row]
             if kind != "plain":
-                image = paint_out(image, s.lesions[row], head, rng)
+                image = paint_out(image, s.lesions[row], head, rng, textured=rng.random() < TEXTURED)
         lesion = s.lesions[row] if kind == "plain" else np.zeros_like(s.lesions[row])
         target = 1 + CLASSES.index(s.table["label_name"].iloc[row]) if kind == "plain" else 0
         if rng.random() < 0.25:
@@ -122,7 +123,11 @@ class TrainingSlices(torch.utils.data.Dataset):
         shift = np.float32([[1, 0, rng.integers(-60, 61)], [0, 1, rng.integers(-60, 61)]])
         place = cv2.warpAffine(self.slices.lesions[donor], shift, image.shape[::-1]) & head
         apart = cv2.dilate(lesion, np.ones((25, 25), np.uint8))
-        return paint_out(image, place, head, rng) if place.any() and not (place & apart).any() else image
+        return (
+            paint_out(image, place, head, rng, textured=rng.random() < TEXTURED)
+            if place.any() and not (place & apart).any()
+            else image
+        )
 
     def _strip_skull(
         self, image: np.ndarray, lesion: np.ndarray, head: np.ndarray, plane: str, rng: np.random.Generator
@@ -152,7 +157,7 @@ class TrainingSlices(torch.utils.data.Dataset):
 def _place(
     image: np.ndarray, lesion: np.ndarray, head: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Random pose of the head in the network's field of view: scale, shift, rotation, mirror, thick slices."""
+    """Random pose of the head in the network's field of view: scale, shift, rotation, mirror, and a smooth deformation."""
     rows, columns = np.flatnonzero(head.any(axis=1)), np.flatnonzero(head.any(axis=0))
     if len(rows) == 0:
         rows, columns = np.array([0, 255]), np.array([0, 255])
@@ -167,9 +172,16 @@ def _place(
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     linear = rotation @ np.array([[mirror * stretch[0], shear], [0, stretch[1]]]) * scale
     shift = np.array([SIZE / 2, SIZE / 2]) + rng.normal(0, 7, 2) - linear @ centre
-    move = np.column_stack([linear, shift])
+    back = np.linalg.inv(linear)
+    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
+    if rng.random() < 0.5:  # the head's and the lesion's shape
+        bend = rng.normal(0, rng.uniform(1, 7), (2, 5, 5)).astype(np.float32)
+        x, y = (
+            a + cv2.resize(b, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC) for a, b in zip((x, y), bend, strict=True)
+        )
+    source = [(back[k, 0] * (x - shift[0]) + back[k, 1] * (y - shift[1])).astype(np.float32) for k in range(2)]
     warp = [
-        cv2.warpAffine(a, move, (SIZE, SIZE), flags=flag)
+        cv2.remap(a, *source, flag)
         for a, flag in (
             (image.astype(np.float32), cv2.INTER_LINEAR),
             (lesion.astype(np.float32), cv2.INTER_LINEAR),

@@ -11,18 +11,23 @@ import cv2
 import numpy as np
 
 
-def paint_out(image: np.ndarray, region: np.ndarray, head: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """``image`` uint8 (row, column), ``region`` and ``head`` 0/1 masks: the image with the region filled by tissue."""
+def paint_out(
+    image: np.ndarray, region: np.ndarray, head: np.ndarray, rng: np.random.Generator, textured: bool = True
+) -> np.ndarray:
+    """``image`` uint8 (row, column), ``region`` and ``head`` 0/1 masks: the image with the region filled by tissue.
+
+    ``textured``: false leaves the fill smooth, as inpainting alone does.
+    """
     grown = cv2.dilate(region, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * int(rng.integers(4, 8)) + 1,) * 2))
     half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     hole = cv2.resize(grown, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_NEAREST)
     filled = cv2.resize(cv2.inpaint(half, hole, 4, cv2.INPAINT_TELEA), image.shape[::-1]).astype(np.float32)
     filled = cv2.GaussianBlur(filled, (0, 0), 2.0)
-    source = _texture_source(image, grown, head, rng)
-    sigma = rng.uniform(3.0, 8.0)
-    texture = source - cv2.GaussianBlur(source, (0, 0), sigma)
+    if textured:
+        source = _texture_source(image, grown, head, rng)
+        filled += source - cv2.GaussianBlur(source, (0, 0), rng.uniform(3.0, 8.0))
     weight = cv2.GaussianBlur(grown.astype(np.float32), (0, 0), rng.uniform(1.0, 2.5))
-    result = image * (1 - weight) + (filled + texture) * weight
+    result = image * (1 - weight) + filled * weight
     return np.clip(result, 0, 255).astype(np.uint8)
 
 
