@@ -26,7 +26,7 @@ from evaluation.audit import figures as painted_figures  # noqa: E402
 from training.card import model_card  # noqa: E402
 from training.slices import CLASSES, Slices, as_picture, load_slices, nested_split  # noqa: E402
 from XAIReportLib.evaluate import answer, read_index  # noqa: E402
-from XAIReportLib.models.bundle import Bundle, load_bundle, save_bundle  # noqa: E402
+from XAIReportLib.models.bundle import METADATA, Bundle, load_bundle, save_bundle  # noqa: E402
 from XAIReportLib.models.calibration import calibrated, conformal_quantile, fit_temperature  # noqa: E402
 from XAIReportLib.models.encoders import ARCHITECTURES  # noqa: E402
 from XAIReportLib.models.inference import look  # noqa: E402
@@ -100,9 +100,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--architecture", choices=sorted(ARCHITECTURES), default="efficientnet_lite0")
     parser.add_argument("--fold", type=int, default=0)
     parser.add_argument("--name", default="brain_tumor_mri")
+    parser.add_argument("--run", help="name of the folder in training/; default <architecture>-fold<k>")
     parser.add_argument("--version", default="0.2.0")
+    parser.add_argument("--change", default="trained anew", help="what is new in this version, for the changelog")
     options = parser.parse_args(argv)
-    run = ROOT / "training" / f"{options.architecture}-fold{options.fold}"
+    folder = ROOT / "Resources" / "Models" / options.name
+    earlier = json.loads((folder / METADATA).read_text(encoding="utf-8"))["changelog"] if folder.exists() else {}
+    run = ROOT / "training" / (options.run or f"{options.architecture}-fold{options.fold}")
     curve = json.loads((run / "curve.json").read_text())
     slices = load_slices(options.data, ROOT / "training" / "slices.npz")
     split = nested_split(slices.table, options.fold)
@@ -125,7 +129,7 @@ def main(argv: list[str] | None = None) -> int:
         "schema": "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20220324.json",
         "name": options.name,
         "version": options.version,
-        "changelog": {options.version: "first trained model"},
+        "changelog": {**earlier, options.version: options.change},
         "pytorch_version": torch.__version__.split("+")[0],
         "numpy_version": np.__version__,
         "task": "Lesion outline and class suggestion on contrast-enhanced T1 head MRI",
@@ -196,7 +200,6 @@ def main(argv: list[str] | None = None) -> int:
         },
     }
     training = {"date": date.today().isoformat(), "python": platform.python_version(), "curve": curve}
-    folder = ROOT / "Resources" / "Models" / options.name
     print("test groups: metrics", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         save_bundle(Path(scratch) / options.name, network, metadata, "")

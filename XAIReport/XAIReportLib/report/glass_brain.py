@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,9 +53,11 @@ def draw_glass_brain(
         shown = plot_glass_brain(
             None, display_mode="lyrz", figure=figure, black_bg=True, annotate=False, axes=(0.0, 0.1, 1.0, 0.9)
         )
-        shown.add_contours(
-            nib.Nifti1Image(values, affine), levels=[0.5], filled=True, colors=[drawing.LESION], transparency=0.75
-        )
+        with warnings.catch_warnings():  # of a hemisphere that the mask does not touch
+            warnings.filterwarnings("ignore", "Warning: converting a masked element to nan")
+            shown.add_contours(
+                nib.Nifti1Image(values, affine), levels=[0.5], filled=True, colors=[drawing.LESION], transparency=0.75
+            )
         shown.annotate(size=12, positions=False)
         note = "segmented abnormality in MNI152; L and R are the patient's left and right"
         figure.text(0.988, 0.03, words.label(note), color=drawing.INK, fontsize=10, ha="right", va="bottom")
