@@ -98,7 +98,7 @@ class ScoreCam:
         half = self._may_use_half(passes)
         scores = passes.score(passes.varied, half)
         if half:
-            heavy = np.unique(np.argsort(-scores, axis=0, kind="stable")[:SAMPLE])
+            heavy = _heaviest(scores)
             again = passes.score(passes.varied[heavy], half=False)
             if _disagreement(scores[heavy], again) <= DISAGREEMENT:
                 scores[heavy] = again
@@ -158,6 +158,16 @@ class ScoreCam:
             self._half = agree and seconds[True] < GAIN * seconds[False]
             passes.forwards = 0
         return self._half
+
+
+def _heaviest(scores: np.ndarray) -> np.ndarray:
+    """Rows with the SAMPLE highest scores of each column; a column that is the same in all rows weighs none above another."""
+    differing = np.ptp(scores, axis=0) > 0
+    return (
+        np.unique(np.argsort(-scores[:, differing], axis=0, kind="stable")[:SAMPLE])
+        if differing.any()
+        else np.arange(1)
+    )
 
 
 def _disagreement(scores: np.ndarray, others: np.ndarray) -> float:
