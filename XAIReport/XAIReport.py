@@ -83,6 +83,7 @@ class XAIReportParameterNode:
     language: Annotated[str, Choice(["English", "French", "German", "Spanish"])] = "English"
     narratorModel: str = ""
     narratorEndpoint: str = ""
+    narratorPictures: bool = False
     resultVolume: slicer.vtkMRMLScalarVolumeNode
     heatMap: str = ""
     opacity: Annotated[float, WithinRange(0, 1)] = 0.5
@@ -199,7 +200,9 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
         self._run = AnalysisRun(makeClient or makeWorkerClient)
         # Corrections and checks of a shown case never wait for the analysis of another one.
         self._desk = AnalysisRun(makeClient or makeWorkerClient)
-        self._narration = Narration(makeClient or makeWorkerClient)
+        # Nor does a report that is being written, or a question that is being answered.
+        self.narration = Narration(makeClient or makeWorkerClient, "narrate")
+        self.answering = Narration(makeClient or makeWorkerClient, "ask")
         self._opening = None
 
     def getParameterNode(self):
@@ -274,22 +277,6 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
         """Ask a worker for something short; ``answer`` is called with the last event (worker.protocol.Event)."""
         self._desk.ask(type, parameters, answer)
 
-    @property
-    def isNarrating(self):
-        return self._narration.isRunning
-
-    def startNarration(self, parameters, heard):
-        """Have a report's text written, in a worker of its own; ``heard`` is called with its events."""
-        self._narration.start(parameters, heard)
-
-    def cancelNarration(self):
-        """Stop the text that is being written."""
-        self._narration.cancel()
-
-    def closeNarration(self):
-        """The same with its worker, at once; nothing more is heard."""
-        self._narration.close()
-
     def loadResult(self, folder, replace=False):
         """Put a finished result folder into the scene; returns its nodes (scene.cases.LoadedResult).
 
@@ -320,7 +307,8 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
             self._opening.abandon()
         self._run.close()
         self._desk.close()
-        self._narration.close()
+        self.narration.close()
+        self.answering.close()
 
 
 class XAIReportTest(ScriptedLoadableModuleTest):

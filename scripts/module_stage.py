@@ -23,10 +23,6 @@ class Stage:
     widget: Any = None
     pids: list[int] = field(default_factory=list)
 
-    def scene_nodes(self) -> set[str]:
-        scene = self.host.scene
-        return {scene.GetNthNode(index).GetID() for index in range(scene.GetNumberOfNodes())}
-
     def volume(self, image: Any, affine: Any, name: str) -> Any:
         """A volume node of an array with axes (i, j, k), chosen as input and in the slice views, as Slicer loads one."""
         import numpy as np
@@ -48,20 +44,16 @@ class Stage:
 def module_stage(command: Callable[[Path], list[str]] | None = None) -> Iterator[Stage]:
     """The module's widget; ``command`` gives the worker's command line, the usual one unless given, from an empty folder."""
     from host import install
-    from XAIReportLib.worker.client import WorkerClient
-
-    class Watched(WorkerClient):
-        def poll(self) -> list[Any]:
-            events = super().poll()
-            stage.pids += [event.data["pid"] for event in events if event.type == "ready"]
-            return events
+    from killed_worker import watched_client
 
     with tempfile.TemporaryDirectory() as folder, install(Path(folder)) as host:
         import XAIReport
 
         stage = Stage(host, Path(folder))
         line = command(Path(folder)) if command is not None else None
-        stage.widget = XAIReport.XAIReportWidget(logic=XAIReport.XAIReportLogic(lambda: Watched(command=line)))
+        stage.widget = XAIReport.XAIReportWidget(
+            logic=XAIReport.XAIReportLogic(lambda: watched_client(stage.pids, line))
+        )
         try:
             yield stage
         finally:

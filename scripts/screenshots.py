@@ -58,6 +58,7 @@ def _walk(stage: Stage, output: Path, result: Path | None) -> None:
     walk.region()
     walk.sentence("Segmented abnormality 1:")
     walk.reword(f"The volume of segmented abnormality 1 is {walk.correct():.2f} ml.")
+    walk.question("How sure are you?")
     walk.sign_and_export()
 
 

@@ -87,6 +87,8 @@ def install(folder: Path) -> Iterator[Host]:
     from . import parameter_nodes, qt_names, scripted_modules, widgets
 
     QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
+    # PySide parses its signatures for a tenth of a second when a first one is wanted, which no widget of Slicer's does.
+    _ = QtWidgets.QScrollBar.setValue.__doc__
     packaging = scripted_modules.Packaging()
     modules = {
         "qt": qt_names.QtNames(widgets.UiLoader),

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 TESTING = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTING), str(TESTING / "scene"), str(TESTING / "report"), str(TESTING / "panel")]
+FOLDERS = ("", "scene", "report", "report/language", "panel")
+sys.path[:0] = [str(TESTING / folder) for folder in FOLDERS]
 
 
 @pytest.fixture
@@ -121,6 +122,49 @@ def warm_workers() -> Iterator[WarmWorkers]:
     workers = WarmWorkers()
     yield workers
     workers.end()
+
+
+@pytest.fixture
+def a_case(tmp_path: Path) -> Path:
+    """The finished result of the phantom."""
+    from engine_results import write_engine_result
+
+    return write_engine_result(tmp_path / "results" / "phantom-7f3a")
+
+
+@pytest.fixture
+def review(
+    open_panel: Callable[..., Any], choose_folder: Callable[[Path], None], wait_until: Callable[..., None]
+) -> Callable[..., Any]:
+    """Opens the panel, and a result folder in it with the button."""
+
+    def open_(folder: Path, make_client: Any = None) -> Any:
+        widget = open_panel(make_client)
+        choose_folder(folder)
+        widget.ui.loadResultButton.click()
+        wait_until(lambda: not widget.logic.isOpening)
+        return widget
+
+    return open_
+
+
+@pytest.fixture
+def a_review(
+    review: Callable[..., Any], a_case: Path, warm_workers: WarmWorkers, wait_until: Callable[..., None]
+) -> Any:
+    """The panel with the phantom's result and real workers."""
+    widget = review(a_case, warm_workers)
+    wait_until(widget.ui.percentileSlider.isEnabled)
+    return widget
+
+
+@pytest.fixture(scope="session")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A server of language models that does what its address says (running_server.Scripted)."""
+    from running_server import running
+
+    with running(tmp_path_factory.mktemp("server")) as server:
+        yield server
 
 
 @pytest.fixture

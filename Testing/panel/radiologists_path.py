@@ -1,5 +1,6 @@
 """The way of a radiologist through the module, with real clicks: load, Analyze, percentile, region, sentence, correction,
-a sentence in other words, review and export. Walked by a test, and by ``scripts/screenshots.py`` for the pictures of the README."""
+a sentence in other words, a question, review and export. Walked by a test, and by ``scripts/screenshots.py`` for the pictures
+of the README."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PySide6 import QtCore, QtTest
+from hands import click_row, click_sentence, edit_outline
 from scipy import ndimage
 
 
@@ -76,45 +77,24 @@ class Walk:
             if table.item(line, 0).text() == "Abnormality 1" and "white matter" not in table.item(line, 1).text()
         ]
         line = max(lines, key=lambda n: float(table.item(n, 3).text()))
-        self._click_row(line)
+        click_row(table, line)
         self.picture("5-region", self.widget.ui.regionsButton)
         return table.item(line, 1).text()
 
-    def _click_row(self, line: int) -> None:
-        table = self.widget.ui.regionsTable
-        table.scrollToItem(table.item(line, 0))
-        place = table.visualItemRect(table.item(line, 1)).center()
-        QtTest.QTest.mouseClick(table.viewport(), QtCore.Qt.LeftButton, pos=place)
-
     def sentence(self, words: str) -> None:
-        self._click_sentence(words)
+        click_sentence(self.widget.ui.narrativeText, words)
         assert self.widget.ui.restsOnLabel.text().startswith("Rests on: ")
         self.picture("6-sentence", self.widget.ui.reportButton)
 
-    def _click_sentence(self, words: str) -> None:
-        browser = self.widget.ui.narrativeText
-        cursor = browser.document().find(words)
-        assert not cursor.isNull(), words
-        cursor.setPosition(cursor.selectionStart() + 2)
-        browser.setTextCursor(cursor)
-        browser.ensureCursorVisible()
-        QtTest.QTest.mouseClick(browser.viewport(), QtCore.Qt.LeftButton, pos=browser.cursorRect().center())
-
     def correct(self) -> float:
         """Grow the first outline by two voxels, as with the Segment Editor; returns its volume in millilitres."""
-        import slicer
-        from XAIReportLib.scene.nodes import fill_image, vtk_matrix
-        from XAIReportLib.scene.reveal import ijk_to_ras, voxel_ml
+        from XAIReportLib.scene.reveal import voxel_ml
         from XAIReportLib.scene.segments import segment_voxels
 
         ui, case = self.widget.ui, self.widget.panel.shown.case
         ui.correctButton.click()
         voxels = ndimage.binary_dilation(segment_voxels(case.segmentation, "lesion-1", case.volume), iterations=2)
-        labelmap = slicer.vtkOrientedImageData()
-        fill_image(labelmap, voxels.astype(np.uint8))
-        labelmap.SetImageToWorldMatrix(vtk_matrix(ijk_to_ras(case.volume)))
-        logic = slicer.vtkSlicerSegmentationsModuleLogic
-        logic.SetBinaryLabelmapToSegment(labelmap, case.segmentation, "lesion-1", logic.MODE_REPLACE)
+        edit_outline(self.widget, "lesion-1", np.transpose(voxels))
         self.wait(lambda: "(edited by the reader)" in ui.narrativeText.toPlainText(), 150)
         self.picture("7-correction", ui.reportButton)
         return float(voxels.sum() * voxel_ml(case.volume))
@@ -122,7 +102,7 @@ class Walk:
     def reword(self, words: str) -> None:
         """Write the chosen sentence anew, and wait for the check."""
         ui = self.widget.ui
-        self._click_sentence("Segmented abnormality 1 (edited by the reader):")
+        click_sentence(self.widget.ui.narrativeText, "Segmented abnormality 1 (edited by the reader):")
         ui.sentenceEdit.setPlainText(words)
         ui.keepWordingButton.click()
         self.wait(lambda: f"{words} ✓ edited by the reader" in ui.narrativeText.toPlainText(), 150)
@@ -132,6 +112,18 @@ class Walk:
         ui.narrativeText.ensureCursorVisible()
         self.picture("8-wording", ui.reportButton)
 
+    def question(self, words: str) -> str:
+        """Ask, and click the first sentence of the answer; returns the answer."""
+        ui = self.widget.ui
+        ui.questionEdit.setText(words)
+        ui.askButton.click()
+        self.wait(lambda: words in ui.answersText.toPlainText(), 150)
+        answer = ui.answersText.toPlainText()
+        click_sentence(ui.answersText, answer.splitlines()[1][:20])
+        assert ui.answerRestsOnLabel.text().startswith("Rests on: ")
+        self.picture("9-question", ui.reviewLabel)
+        return answer
+
     def sign_and_export(self) -> Path:
         ui = self.widget.ui
         ui.reviewerEdit.setText("Example Reader")
@@ -140,6 +132,6 @@ class Walk:
         self.choose_folder(self.export_to)
         ui.exportButton.click()
         self.wait(lambda: ui.folderLabel.text().startswith("Exported to"), 150)
-        self.picture("9-export", ui.reviewLabel)
+        self.picture("10-export", ui.reviewLabel)
         (exported,) = self.export_to.iterdir()
         return exported

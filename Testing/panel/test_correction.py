@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from engine_results import write_engine_result
+from hands import edit_outline
 from phantom_case import analysed_phantom
 from PySide6 import QtWidgets
 from scipy import ndimage
@@ -16,36 +13,8 @@ from scipy import ndimage
 pytestmark = pytest.mark.usefixtures("a_host")
 
 
-@pytest.fixture
-def a_case(tmp_path: Path) -> Path:
-    return write_engine_result(tmp_path / "results" / "phantom-7f3a")
-
-
-@pytest.fixture
-def a_review(open_panel, a_case, wait_until, warm_workers) -> Any:
-    widget = open_panel(warm_workers)
-    widget.logic.openResult(a_case, widget.panel)
-    wait_until(lambda: not widget.logic.isOpening)
-    return widget
-
-
 def labels_of(table: QtWidgets.QTableWidget, column: int) -> list[str]:
     return [table.item(line, column).text() for line in range(table.rowCount())]
-
-
-def edit(widget: Any, identifier: str, voxels: np.ndarray) -> None:
-    """``voxels``: bool, axes (i, j, k)."""
-    import slicer
-    from XAIReportLib.scene.nodes import fill_image, vtk_matrix
-    from XAIReportLib.scene.reveal import ijk_to_ras
-
-    case = widget.panel.shown.case
-    labelmap = slicer.vtkOrientedImageData()
-    fill_image(labelmap, np.ascontiguousarray(np.transpose(voxels)).astype(np.uint8))
-    labelmap.SetImageToWorldMatrix(vtk_matrix(ijk_to_ras(case.volume)))
-    # What every effect of the Segment Editor ends in.
-    logic = slicer.vtkSlicerSegmentationsModuleLogic
-    assert logic.SetBinaryLabelmapToSegment(labelmap, case.segmentation, identifier, logic.MODE_REPLACE)
 
 
 def test_everything_that_rests_on_the_outline_follows_the_edit(a_review, a_case, wait_until, a_host):
@@ -58,7 +27,7 @@ def test_everything_that_rests_on_the_outline_follows_the_edit(a_review, a_case,
     editor = a_host.scene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode")
     assert editor.GetSegmentationNode() is case.segmentation
     assert editor.GetSelectedSegmentID() == "lesion-1"
-    edit(a_review, "lesion-1", bigger)
+    edit_outline(a_review, "lesion-1", bigger)
     wait_until(lambda: "edited by the reader" in ui.narrativeText.toPlainText(), 150)
     volume = bigger.sum() * analysed.case.voxel_ml
     assert f"Segmented abnormality 1 (edited by the reader): {volume:.2f} ml" in ui.narrativeText.toPlainText()
@@ -80,7 +49,7 @@ def test_everything_that_rests_on_the_outline_follows_the_edit(a_review, a_case,
 
 def test_the_corrected_report_is_signed_and_exported(a_review, a_case, wait_until, choose_folder, tmp_path):
     ui, analysed = a_review.ui, analysed_phantom()
-    edit(a_review, "lesion-1", ndimage.binary_dilation(analysed.prediction.lesion_labels == 1))
+    edit_outline(a_review, "lesion-1", ndimage.binary_dilation(analysed.prediction.lesion_labels == 1))
     wait_until(lambda: "edited by the reader" in ui.narrativeText.toPlainText(), 150)
     ui.reviewerEdit.setText("Ada Reader")
     ui.reviewButton.click()
@@ -104,16 +73,12 @@ def test_the_live_percentile_is_no_edit_of_the_outline(a_review, wait_until):
     assert not a_review.panel.shown.correction.isPending
 
 
-def test_an_edit_that_cannot_be_measured_is_an_error_and_is_said_to_be_missing(
-    open_panel, a_case, a_worker, wait_until
-):
-    widget = open_panel(
-        a_worker('tell("error", id, message="The disk is full.", details="", kind="internal")\nask()\n')
+def test_an_edit_that_cannot_be_measured_is_an_error_and_is_said_to_be_missing(review, a_case, a_worker, wait_until):
+    widget = review(
+        a_case, a_worker('tell("error", id, message="The disk is full.", details="", kind="internal")\nask()\n')
     )
-    widget.logic.openResult(a_case, widget.panel)
-    wait_until(lambda: not widget.logic.isOpening)
     before = widget.ui.narrativeText.toPlainText()
-    edit(widget, "lesion-1", analysed_phantom().prediction.lesion_labels == 2)
+    edit_outline(widget, "lesion-1", analysed_phantom().prediction.lesion_labels == 2)
     wait_until(widget.ui.errorFrame.isVisible)
     assert widget.ui.errorLabel.text() == "The disk is full."
     assert widget.ui.correctionLabel.text() == "The edit is not in the findings."

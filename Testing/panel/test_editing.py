@@ -7,29 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_results import write_engine_result
+from hands import click_sentence, edit_outline
 from phantom_case import analysed_phantom
 from PySide6 import QtCore  # noqa: F401 - a module that names PySide keeps its own names of properties, here methods
 from scipy import ndimage
-from test_correction import edit as edit_outline
-from test_review_room import click_sentence
 
 pytestmark = pytest.mark.usefixtures("a_host")
 
 ORIGINAL = "Segmented abnormality 2:"
-
-
-@pytest.fixture
-def a_case(tmp_path: Path) -> Path:
-    return write_engine_result(tmp_path / "results" / "phantom-7f3a")
-
-
-@pytest.fixture
-def a_review(open_panel, a_case, wait_until, warm_workers) -> Any:
-    widget = open_panel(warm_workers)
-    widget.logic.openResult(a_case, widget.panel)
-    wait_until(lambda: not widget.logic.isOpening)
-    return widget
 
 
 def sentence_of(case: Path, start: str) -> str:
@@ -48,7 +33,7 @@ def typed(ui: Any) -> str:
 
 def write(ui: Any, start: str, words: str, wait_until: Any) -> None:
     """Choose a sentence, type, keep."""
-    click_sentence(ui, start)
+    click_sentence(ui.narrativeText, start)
     ui.sentenceEdit.setPlainText(words)
     ui.keepWordingButton.click()
     wait_until(lambda: words in ui.narrativeText.toPlainText(), 60)
@@ -67,7 +52,7 @@ def true_and_false(case: Path) -> tuple[str, str]:
 def test_what_is_typed_is_checked_at_once_and_before_it_is_kept(a_review, a_case, wait_until):
     ui = a_review.ui
     true, false = true_and_false(a_case)
-    click_sentence(ui, ORIGINAL)
+    click_sentence(ui.narrativeText, ORIGINAL)
     assert typed(ui) == sentence_of(a_case, ORIGINAL)
     assert ui.verdictLabel.text() == "✓ Supported by the findings."
     assert not ui.keepWordingButton.isEnabled()
@@ -171,12 +156,10 @@ def test_a_wording_is_checked_again_when_the_outline_is_corrected(a_review, a_ca
     assert len(kept(a_case)) == 2
 
 
-def test_without_the_check_nothing_is_kept_and_what_was_typed_stays(open_panel, a_case, a_worker, wait_until):
-    widget = open_panel(a_worker('tell("error", id, message="No memory.", details="", kind="internal")\nask()\n'))
-    widget.logic.openResult(a_case, widget.panel)
-    wait_until(lambda: not widget.logic.isOpening)
-    ui = widget.ui
-    click_sentence(ui, ORIGINAL)
+def test_without_the_check_nothing_is_kept_and_what_was_typed_stays(review, a_case, a_worker, wait_until):
+    failing = a_worker('tell("error", id, message="No memory.", details="", kind="internal")\nask()\n')
+    ui = review(a_case, failing).ui
+    click_sentence(ui.narrativeText, ORIGINAL)
     ui.sentenceEdit.setPlainText("In my words.")
     ui.keepWordingButton.click()
     wait_until(lambda: ui.verdictLabel.text() == "Not checked, and not kept: No memory.")
@@ -185,19 +168,17 @@ def test_without_the_check_nothing_is_kept_and_what_was_typed_stays(open_panel, 
     assert ui.keepWordingButton.isEnabled()
 
 
-def test_a_sentence_is_checked_while_another_case_is_analyzed(open_panel, a_case, a_volume, a_worker, wait_until):
+def test_a_sentence_is_checked_while_another_case_is_analyzed(review, a_case, a_volume, a_worker, wait_until):
     body = """
 if request["type"] == "check":
     tell("result", id, checked=[{"outcome": "unsupported", "why": "It is about the weather."}])
 ask()
 """
-    widget = open_panel(a_worker(body))
-    widget.logic.openResult(a_case, widget.panel)
-    wait_until(lambda: not widget.logic.isOpening)
+    widget = review(a_case, a_worker(body))
     ui = widget.ui
     ui.volumeSelector.setCurrentNode(a_volume)
     ui.analyzeButton.click()
-    click_sentence(ui, ORIGINAL)
+    click_sentence(ui.narrativeText, ORIGINAL)
     ui.sentenceEdit.setPlainText("The weather is fine.")
     wait_until(lambda: ui.verdictLabel.text() == "? Not in the findings. It is about the weather.")
     assert widget.logic.isRunning

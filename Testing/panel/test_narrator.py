@@ -3,52 +3,26 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from engine_results import write_engine_result
+from hands import choose
+from PIL import Image
 from PySide6 import QtCore  # noqa: F401 - a module that names PySide keeps its own names of properties, here methods
 
 pytestmark = pytest.mark.usefixtures("a_host")
-SERVER = Path(__file__).resolve().parents[1] / "report" / "language" / "scripted_server.py"
 SUGGESTION = "The model suggests glioma with a score of 0.89."
 
 
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    log = tmp_path_factory.mktemp("server") / "log.jsonl"
-    process = subprocess.Popen([sys.executable, str(SERVER), str(log)], stdout=subprocess.PIPE, text=True)
-    yield int(process.stdout.readline())
-    process.kill()
-    process.wait()
-
-
 @pytest.fixture
-def a_case(tmp_path: Path) -> Path:
-    return write_engine_result(tmp_path / "results" / "phantom-7f3a")
-
-
-@pytest.fixture
-def a_review(open_panel, a_case, wait_until, warm_workers) -> Any:
-    widget = open_panel(warm_workers)
-    widget.logic.openResult(a_case, widget.panel)
-    wait_until(lambda: not widget.logic.isOpening)
-    return widget
-
-
-@pytest.fixture
-def ask_for(a_review, port) -> Callable[[str], None]:
+def ask_for(a_review, scripted) -> Callable[[str], None]:
     """Chooses the server that behaves in a way, and presses Write."""
 
     def ask(behaviour: str) -> None:
         ui = a_review.ui
-        ui.narratorSelector.setCurrentIndex(ui.narratorSelector.findText("openai"))
+        choose(ui.narratorSelector, "openai")
         ui.modelEdit.setText("m")
-        ui.endpointEdit.setText(f"http://127.0.0.1:{port}/{behaviour}/v1")
+        ui.endpointEdit.setText(scripted.url(behaviour))
         ui.writeButton.click()
 
     return ask
@@ -58,7 +32,7 @@ def test_without_a_model_nothing_can_be_written_and_the_template_needs_none(a_re
     ui = a_review.ui
     assert not ui.modelEdit.isVisible()
     assert ui.writeButton.isEnabled()
-    ui.narratorSelector.setCurrentIndex(ui.narratorSelector.findText("xai"))
+    choose(ui.narratorSelector, "xai")
     assert ui.modelEdit.isVisible()
     assert ui.endpointEdit.placeholderText() == "https://api.x.ai/v1"
     assert "XAI_API_KEY" in ui.endpointEdit.toolTip()
@@ -68,8 +42,8 @@ def test_without_a_model_nothing_can_be_written_and_the_template_needs_none(a_re
 
 def test_findings_leave_the_machine_only_after_consent_that_names_the_host(a_review, a_host, monkeypatch):
     ui, started = a_review.ui, []
-    monkeypatch.setattr(a_review.logic, "startNarration", lambda request, _heard: started.append(request))
-    ui.narratorSelector.setCurrentIndex(ui.narratorSelector.findText("xai"))
+    monkeypatch.setattr(a_review.logic.narration, "start", lambda _case, request, _heard: started.append(request))
+    choose(ui.narratorSelector, "xai")
     ui.modelEdit.setText("grok")
     a_host.consents = False
     ui.writeButton.click()
@@ -111,10 +85,74 @@ def test_checked_sentences_arrive_one_by_one_and_what_the_findings_do_not_hold_i
     assert "4.45" not in (exported / "report.html").read_text("utf-8")
     assert json.loads((exported / "narrative.json").read_text("utf-8"))["narrator"] == "openai"
     assert json.loads((a_case / "narrative.json").read_text("utf-8"))["narrator"] == "template"
-    ui.narratorSelector.setCurrentIndex(ui.narratorSelector.findText("template"))
+    choose(ui.narratorSelector, "template")
     ui.writeButton.click()
     wait_until(lambda: ui.narrativeText.toPlainText() == template, 60)
     assert not ui.narratorLabel.isVisible()
+
+
+def pictures_in(body: dict) -> int:
+    content = body["messages"][1]["content"]
+    return 0 if isinstance(content, str) else sum("image_url" in part for part in content)
+
+
+@pytest.fixture
+def a_figure(a_case) -> None:
+    (a_case / "figures").mkdir(exist_ok=True)
+    Image.new("RGB", (90, 60)).save(a_case / "figures" / "lesion.png")
+
+
+@pytest.mark.usefixtures("a_figure")
+def test_pictures_go_with_the_findings_only_when_they_are_chosen(a_review, ask_for, scripted, wait_until):
+    ui, sent = a_review.ui, []
+    assert not ui.picturesCheckBox.isVisible()
+    for _ in range(2):
+        ask_for("seeing")
+        wait_until(lambda: not a_review.logic.narration.isRunning, 60)
+        sent.append(pictures_in(scripted.sent("seeing")["body"]))
+        ui.picturesCheckBox.click()
+    assert sent == [0, 1]
+    assert not ui.errorFrame.isVisible()
+
+
+@pytest.mark.usefixtures("a_figure")
+def test_pictures_leave_the_machine_only_after_a_consent_of_their_own(a_review, a_host, monkeypatch):
+    ui, started = a_review.ui, []
+    monkeypatch.setattr(a_review.logic.narration, "start", lambda _case, request, _heard: started.append(request))
+    choose(ui.narratorSelector, "xai")
+    ui.modelEdit.setText("grok")
+    ui.writeButton.click()
+    assert started.pop()["allow_pictures"] == []
+    ui.picturesCheckBox.click()
+    a_host.consents = False
+    ui.writeButton.click()
+    assert "pictures of this case to api.x.ai" in a_host.questions[-1]
+    assert started == []
+    a_host.consents = True
+    ui.writeButton.click()
+    assert started.pop()["allow_pictures"] == ["api.x.ai"]
+    assert len(a_host.questions) == 3
+
+
+@pytest.mark.usefixtures("a_figure")
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"reader_edit": {"changed": ["lesion-1"]}}, "The pictures show the model's outline"),
+        ({"image": {"has_geometry": False}}, "may have a name written into it"),
+        (None, "The pictures of this case are not at hand"),
+    ],
+)
+def test_pictures_that_may_not_be_sent_are_not(a_review, a_case, ask_for, scripted, change, reason):
+    node = a_review.panel.shown.case.texts["findings.json"]
+    if change is None:
+        (a_case / "figures").rename(a_case / "elsewhere")
+    else:
+        node.SetText(json.dumps(json.loads(node.GetText()) | change))
+    a_review.ui.picturesCheckBox.click()
+    ask_for("not-seeing")
+    assert reason in a_review.ui.errorLabel.text()
+    assert scripted.all_sent("not-seeing") == []
 
 
 def test_a_silent_server_is_stopped_and_the_text_is_as_it_was(a_review, ask_for, wait_until):
@@ -132,7 +170,7 @@ def test_a_silent_server_is_stopped_and_the_text_is_as_it_was(a_review, ask_for,
 def test_a_server_that_is_not_there_leaves_the_template_and_says_why(a_review, wait_until):
     ui = a_review.ui
     before = ui.narrativeText.toPlainText()
-    ui.narratorSelector.setCurrentIndex(ui.narratorSelector.findText("openai"))
+    choose(ui.narratorSelector, "openai")
     ui.modelEdit.setText("m")
     ui.endpointEdit.setText("http://127.0.0.1:9/v1")
     ui.writeButton.click()
@@ -150,7 +188,7 @@ SIDES = {
 def test_the_template_speaks_other_languages_checked_as_well_and_so_are_the_readers_words(a_review, wait_until):
     ui = a_review.ui
     for name, said in SIDES.items():
-        ui.languageSelector.setCurrentIndex(ui.languageSelector.findText(name))
+        choose(ui.languageSelector, name)
         ui.writeButton.click()
         wait_until(lambda words=said: f"{words} ✓" in ui.narrativeText.toPlainText(), 60)
         assert "Sides are those of the patient." not in ui.narrativeText.toPlainText()

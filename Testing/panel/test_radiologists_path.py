@@ -47,8 +47,9 @@ def test_load_analyze_percentile_region_sentence_correction_export(
     assert f"(edited by the reader): {volume_ml:.2f} ml" in widget.ui.narrativeText.toPlainText()
     words = f"The volume of segmented abnormality 1 is {volume_ml:.2f} ml."
     walk.reword(words)
+    assert "✓" in walk.question("How sure are you?")
     exported = walk.sign_and_export()
     text = " ".join((exported / "report.txt").read_text("utf-8").replace("\u00a0", " ").split())
     assert f"{words} (edited by the reader)" in text
-    assert [path.stem[0] for path in pictures] == list("123456789")
+    assert [int(path.stem.split("-")[0]) for path in pictures] == list(range(1, 11))
     assert all(path.stat().st_size > 20_000 for path in pictures)

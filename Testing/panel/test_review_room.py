@@ -3,60 +3,26 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from engine_results import centre_ras, write_engine_result
+from hands import choose, click_row, click_sentence
 from phantom_case import analysed_phantom
 from PySide6 import QtCore, QtGui, QtTest, QtWidgets
 
 pytestmark = pytest.mark.usefixtures("a_host")
 
 
-@pytest.fixture
-def a_case(tmp_path: Path) -> Path:
-    return write_engine_result(tmp_path / "results" / "phantom-7f3a")
-
-
-@pytest.fixture
-def a_review(open_panel, a_case, wait_until, choose_folder) -> Any:
-    """The panel with the phantom's result, opened by the button."""
-    widget = open_panel()
-    choose_folder(a_case)
-    widget.ui.loadResultButton.click()
-    wait_until(lambda: not widget.logic.isOpening)
-    wait_until(widget.ui.percentileSlider.isEnabled)
-    return widget
-
-
 def case_of(widget: Any) -> Any:
     return widget.panel.shown.case
 
 
-def click_sentence(ui: Any, words: str) -> None:
-    """A mouse click on a sentence of the report."""
-    browser = ui.narrativeText
-    cursor = browser.document().find(words)
-    assert not cursor.isNull(), words
-    cursor.setPosition(cursor.selectionStart() + 2)
-    browser.setTextCursor(cursor)
-    browser.ensureCursorVisible()
-    place = browser.cursorRect().center()
-    assert browser.anchorAt(place).startswith("sentence:")
-    QtTest.QTest.mouseClick(browser.viewport(), QtCore.Qt.LeftButton, pos=place)
-
-
-def click_row(table: Any, *texts: str) -> None:
-    for line in range(table.rowCount()):
-        if all(any(text == table.item(line, c).text() for c in range(table.columnCount())) for text in texts):
-            table.scrollToItem(table.item(line, 0))
-            QtTest.QTest.mouseClick(
-                table.viewport(), QtCore.Qt.LeftButton, pos=table.visualItemRect(table.item(line, 1)).center()
-            )
-            return
-    raise AssertionError(texts)
+def line_of(table: QtWidgets.QTableWidget, *texts: str) -> int:
+    """The row that has all of these cells."""
+    rows = [[table.item(line, c).text() for c in range(table.columnCount())] for line in range(table.rowCount())]
+    return next(line for line, cells in enumerate(rows) if set(texts) <= set(cells))
 
 
 def slices_at(scene: Any) -> np.ndarray:
@@ -103,7 +69,7 @@ def test_another_heat_map_lies_over_the_image_with_its_legend_and_its_mask(a_rev
     import slicer
 
     ui, case = a_review.ui, case_of(a_review)
-    ui.heatMapSelector.setCurrentIndex(ui.heatMapSelector.findText("ScoreCAM for glioma"))
+    choose(ui.heatMapSelector, "ScoreCAM for glioma")
     assert layers(a_host.scene).GetForegroundVolumeID() == case.heatmaps["scorecam"].GetID()
     legends = {m: slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(node) for m, node in case.heatmaps.items()}
     assert {method: bool(legend.GetVisibility()) for method, legend in legends.items()} == {
@@ -114,7 +80,7 @@ def test_another_heat_map_lies_over_the_image_with_its_legend_and_its_mask(a_rev
     assert display.GetSegmentVisibility("scorecam")
     assert not display.GetSegmentVisibility("gradcam++")
     assert "ScoreCAM for glioma" in ui.evidenceLabel.text()
-    ui.heatMapSelector.setCurrentIndex(ui.heatMapSelector.findText("none"))
+    choose(ui.heatMapSelector, "none")
     assert layers(a_host.scene).GetForegroundVolumeID() is None
 
 
@@ -168,7 +134,8 @@ def test_the_region_under_the_cursor_is_named(a_review, a_host):
 
 def test_a_click_on_a_region_leads_all_views_there_and_marks_it(a_review, a_host):
     ui, case, analysed = a_review.ui, case_of(a_review), analysed_phantom()
-    click_row(ui.regionsTable, "Abnormality 2", "right Inferior Temporal Gyrus, temporooccipital part")
+    region = "right Inferior Temporal Gyrus, temporooccipital part"
+    click_row(ui.regionsTable, line_of(ui.regionsTable, "Abnormality 2", region))
     there = (analysed.prediction.lesion_labels == 2) & (analysed.anatomy.labels == 3)
     np.testing.assert_allclose(slices_at(a_host.scene), centre_ras(analysed, there), atol=3.0)
     i, j, k = np.rint(np.linalg.inv(analysed.case.affine) @ [*slices_at(a_host.scene), 1])[:3].astype(int)
@@ -193,19 +160,19 @@ def test_the_table_sorts_by_number_when_its_header_is_clicked(a_review):
 
 def test_a_click_on_a_sentence_shows_its_evidence(a_review, a_host):
     ui, case, analysed = a_review.ui, case_of(a_review), analysed_phantom()
-    click_sentence(ui, "Segmented abnormality 2:")
+    click_sentence(ui.narrativeText, "Segmented abnormality 2:")
     np.testing.assert_allclose(
         slices_at(a_host.scene), centre_ras(analysed, analysed.prediction.lesion_labels == 2), atol=2.0
     )
     assert "lesions/1/volume_ml = " in ui.restsOnLabel.text()
-    click_sentence(ui, "ScoreCAM for glioma")
+    click_sentence(ui.narrativeText, "ScoreCAM for glioma")
     assert layers(a_host.scene).GetForegroundVolumeID() == case.heatmaps["scorecam"].GetID()
     np.testing.assert_allclose(slices_at(a_host.scene), (-22, 15, 8), atol=3.0)
-    click_sentence(ui, "Segmented abnormality 1 projects onto")
+    click_sentence(ui.narrativeText, "Segmented abnormality 1 projects onto")
     (row,) = {item.row() for item in ui.regionsTable.selectedItems()}
     assert ui.regionsTable.item(row, 0).text() == "Abnormality 1"
     assert layers(a_host.scene).GetLabelVolumeID() == case.atlas.GetID()
-    click_sentence(ui, "The image was registered")
+    click_sentence(ui.narrativeText, "The image was registered")
     assert ui.showAtlasCheckBox.isChecked()
 
 
@@ -245,7 +212,7 @@ def test_an_opened_scene_fills_the_panel_again(a_review, a_host, tmp_path, wait_
     ui = a_review.ui
     ui.percentileSlider.setValue(92.0)
     ui.opacitySlider.setValue(0.3)
-    ui.heatMapSelector.setCurrentIndex(ui.heatMapSelector.findText("ScoreCAM for glioma"))
+    choose(ui.heatMapSelector, "ScoreCAM for glioma")
     sentences = ui.narrativeText.toPlainText()
     bundle = tmp_path / "saved.mrb"
     assert a_host.scene.WriteToMRB(str(bundle), None, None)
@@ -258,7 +225,7 @@ def test_an_opened_scene_fills_the_panel_again(a_review, a_host, tmp_path, wait_
     assert ui.heatMapSelector.currentText() == "ScoreCAM for glioma"
     assert ui.opacitySlider.value == pytest.approx(0.3)
     assert ui.regionsTable.rowCount() > 0
-    ui.heatMapSelector.setCurrentIndex(ui.heatMapSelector.findText("Grad-CAM++ for glioma"))
+    choose(ui.heatMapSelector, "Grad-CAM++ for glioma")
     wait_until(ui.percentileSlider.isEnabled)
     assert ui.percentileSlider.value == pytest.approx(92.0)
     assert not ui.errorFrame.isVisible()
@@ -279,7 +246,7 @@ def test_a_result_that_is_opened_again_replaces_the_earlier_one_or_stands_beside
         assert a_host.scene.GetNumberOfNodes() == count
 
 
-def test_what_a_later_version_adds_or_leaves_out_does_no_harm(open_panel, a_case, wait_until):
+def test_what_a_later_version_adds_or_leaves_out_does_no_harm(review, a_case):
     for name, change in (("findings.json", {"later": {"deep": [1, {"x": None}]}}), ("narrative.json", {"later": 1})):
         document = json.loads((a_case / name).read_text("utf-8")) | change
         if name == "narrative.json":
@@ -290,26 +257,22 @@ def test_what_a_later_version_adds_or_leaves_out_does_no_harm(open_panel, a_case
             document["saliency"][0].pop("percentile")
             document["prediction"].pop("class_set")
         (a_case / name).write_text(json.dumps(document), "utf-8")
-    widget = open_panel()
-    widget.logic.openResult(a_case, widget.panel)
-    wait_until(lambda: not widget.logic.isOpening)
+    widget = review(a_case)
     ui = widget.ui
     assert not ui.errorFrame.isVisible()
     assert "Later section" in ui.narrativeText.toPlainText()
-    click_sentence(ui, "Something new.")
+    click_sentence(ui.narrativeText, "Something new.")
     assert not ui.percentileSlider.isEnabled()
 
 
-def test_a_clinical_record_of_the_result_is_in_the_scene_with_its_provenance(open_panel, a_case, wait_until):
+def test_a_clinical_record_of_the_result_is_in_the_scene_with_its_provenance(review, a_case):
     from XAIReportLib.clinical import csv_text, provenance
 
     record = {"age_years": "61", "sex": "F"}
     (a_case / "clinical.csv").write_text(csv_text(record), "utf-8")
     run = json.loads((a_case / "run.json").read_text("utf-8")) | {"clinical": provenance(record)}
     (a_case / "run.json").write_text(json.dumps(run), "utf-8")
-    widget = open_panel()
-    widget.logic.openResult(a_case, widget.panel)
-    wait_until(lambda: not widget.logic.isOpening)
+    widget = review(a_case)
     node = case_of(widget).clinical
     assert [node.GetCellText(0, column) for column in range(2)] == ["61", "F"]
     assert "not used by the model" in node.GetName()
@@ -317,9 +280,7 @@ def test_a_clinical_record_of_the_result_is_in_the_scene_with_its_provenance(ope
     assert node.GetAttribute("XAIReport.clinical.sha256") == provenance(record)["sha256"]
 
 
-def test_that_heat_maps_failed_their_checks_is_said_with_every_check_and_every_changed_image(
-    open_panel, tmp_path, wait_until
-):
+def test_that_heat_maps_failed_their_checks_is_said_with_every_check_and_every_changed_image(review, tmp_path):
     from XAIReportLib.results import Answer, Counterfactual, SaliencyCheck
 
     glioma = Answer("class_suggested", "glioma", {"meningioma": 0.1, "glioma": 0.85, "pituitary": 0.05})
@@ -333,9 +294,7 @@ def test_that_heat_maps_failed_their_checks_is_said_with_every_check_and_every_c
             Counterfactual("background_zero", None, 60.0, 9, 53, glioma, glioma, (), picture),
         ),
     )
-    widget = open_panel()
-    widget.logic.openResult(folder, widget.panel)
-    wait_until(lambda: not widget.logic.isOpening)
+    widget = review(folder)
     ui = widget.ui
     assert ui.reliedOnLabel.text().startswith("The heat maps of this case should not be relied on")
     assert "The heat maps of this case should not be relied on" in ui.warningsLabel.text()
@@ -374,6 +333,6 @@ def test_nothing_is_cut_off_at_the_right_where_the_panel_is_as_narrow_as_it_can_
     needed = ui.contentsWidget.minimumSizeHint().width()
     assert needed <= ui.scrollArea.viewport().width()
     for narrator in ("template", "xai"):
-        ui.narratorSelector.setCurrentIndex(ui.narratorSelector.findText(narrator))
+        choose(ui.narratorSelector, narrator)
         QtCore.QCoreApplication.processEvents()
         assert ui.contentsWidget.minimumSizeHint().width() <= ui.scrollArea.viewport().width()

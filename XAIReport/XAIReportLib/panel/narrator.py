@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import slicer
 from slicer.i18n import tr as _
 
-from XAIReportLib.report.servers import SERVERS, remote_host
+from XAIReportLib.panel.consent import TEMPLATE, Consent, whyNot
+from XAIReportLib.panel.narration import Narration
+from XAIReportLib.report.servers import SERVERS
 from XAIReportLib.scene.cases import LoadedResult
 
-TEMPLATE = "template"
 LANGUAGES = {"English": "en", "French": "fr", "German": "de", "Spanish": "es"}  # as the parameter node names them
 
 
 class NarratorSection:
     """The row above the report.
 
-    :param logic: XAIReportLogic; writes in a worker of its own.
+    :param narration: has the text written.
+    :param consent: what may leave this machine for it.
     :param prepare: called before a text is asked for; may ask, install, and raise with the reason.
     :param onSentences: called with the sentences heard so far.
     :param onWritten: called with the case and the narrative (narrative.json) when it is written.
@@ -33,20 +31,19 @@ class NarratorSection:
     def __init__(
         self,
         ui: Any,
-        logic: Any,
+        narration: Narration,
+        consent: Consent,
         prepare: Callable[[], None],
         onSentences: Callable[[list[dict[str, Any]]], None],
         onWritten: Callable[[LoadedResult, dict[str, Any]], None],
         onEnd: Callable[[], None],
         onError: Callable[[BaseException], None],
     ) -> None:
-        self._ui, self._logic, self._prepare = ui, logic, prepare
+        self._ui, self._narration, self._consent, self._prepare = ui, narration, consent, prepare
         self._onSentences, self._onWritten, self._onEnd, self._onError = onSentences, onWritten, onEnd, onError
         self._parameters: Any = None
         self._case: LoadedResult | None = None
-        self._consented: set[str] = set()
         self._sentences: list[dict[str, Any]] = []
-        self._workspace: Path | None = None
         ui.writeButton.clicked.connect(self._onWriteOrStop)
 
     def setParameters(self, parameters: Any) -> None:
@@ -55,8 +52,8 @@ class NarratorSection:
 
     def show(self, case: LoadedResult | None, narrative: dict[str, Any]) -> None:
         """Say who has written the text of a case; a text that is being written for another one is stopped."""
-        if self._logic.isNarrating and (case is None or self._case is None or case.volume is not self._case.volume):
-            self._stop()
+        if self._narration.isRunning and (case is None or self._case is None or case.volume is not self._case.volume):
+            self._narration.close()
         self._case = case
         self._ui.narratorLabel.text = _told(narrative)
         self._ui.narratorLabel.visible = bool(self._ui.narratorLabel.text)
@@ -66,7 +63,7 @@ class NarratorSection:
         """Follow the choice of the narrator."""
         narrator = self._parameters.narrator if self._parameters is not None else TEMPLATE
         asks = narrator != TEMPLATE
-        for widget in ("modelEdit", "endpointEdit", "serverLabel"):
+        for widget in ("modelEdit", "endpointEdit", "serverLabel", "picturesCheckBox"):
             getattr(self._ui, widget).visible = asks
         for widget in ("languageLabel", "languageSelector"):
             getattr(self._ui, widget).visible = not asks  # a language model writes English
@@ -80,69 +77,37 @@ class NarratorSection:
                 if preset.key
                 else _("No key is used.")
             )
-        self._ui.writeButton.text = _("Stop") if self._logic.isNarrating else _("Write")
-        model = self._parameters.narratorModel.strip() if self._parameters is not None else ""
-        self._ui.writeButton.enabled = self._logic.isNarrating or (self._case is not None and (bool(model) or not asks))
-        self._ui.writeButton.toolTip = (
-            _("Name the model first.")
-            if asks and not model
-            else _("Have the report written anew; every sentence is checked.")
-        )
+        self._ui.writeButton.text = _("Stop") if self._narration.isRunning else _("Write")
+        reason = whyNot(self._parameters)
+        self._ui.writeButton.enabled = self._narration.isRunning or (self._case is not None and not reason)
+        self._ui.writeButton.toolTip = reason or _("Have the report written anew; every sentence is checked.")
 
     def close(self) -> None:
-        self._stop()
+        self._narration.close()
         self._case = None
 
     def _onWriteOrStop(self, *_args: Any) -> None:
-        if self._logic.isNarrating:
+        if self._narration.isRunning:
             self._ui.writeButton.enabled = False
-            self._logic.cancelNarration()
+            self._narration.cancel()
             return
         try:
             self._start()
         except Exception as error:  # said in the panel
-            self._removeWorkspace()
             self._onError(error)
         self.update()
 
     def _start(self) -> None:
         assert self._case is not None
-        chosen, case = self._parameters, self._case
-        request: dict[str, Any] = {"narrator": chosen.narrator}
-        if chosen.narrator == TEMPLATE:
-            request["language"] = LANGUAGES[chosen.language]
-        if chosen.narrator != TEMPLATE:
-            endpoint = chosen.narratorEndpoint.strip() or None
-            host = remote_host(chosen.narrator, endpoint)
-            if host is not None and not self._consents(host):
-                return
-            request |= {
-                "model": chosen.narratorModel.strip(),
-                "endpoint": endpoint,
-                "allow_remote": [host] if host else [],
-            }
+        case, request = self._case, self._consent.request(self._parameters, self._case)
+        if request is None:
+            return
+        if request["narrator"] == TEMPLATE:
+            request["language"] = LANGUAGES[self._parameters.language]
         self._prepare()
-        # The findings as they are shown, after a correction too, and never the folder: nothing else is read.
-        self._workspace = Path(tempfile.mkdtemp(prefix="xaireport-"))
-        findings = self._workspace / "findings.json"
-        findings.write_text(case.texts["findings.json"].GetText(), encoding="utf-8")
         self._sentences = []
-        self._logic.startNarration({"findings": str(findings), **request}, lambda event: self._heard(case, event))
+        self._narration.start(case, request, lambda event: self._heard(case, event))
         self._say(_("Writing…"))
-
-    def _consents(self, host: str) -> bool:
-        """Asked once for each host while Slicer runs."""
-        if host not in self._consented:
-            text = _(
-                "Send the findings of this case to {host}?\n\nNumbers, sides and the names of classes, methods and atlas regions "
-                "go out. No image, name, date, identifier or free text does. The host may keep what it is sent."
-            )
-            if not slicer.util.confirmOkCancelDisplay(
-                text.format(host=host), _("Send findings to {host}").format(host=host)
-            ):
-                return False
-            self._consented.add(host)
-        return True
 
     def _heard(self, case: LoadedResult, event: Any) -> None:
         if event.type == "progress":
@@ -155,7 +120,6 @@ class NarratorSection:
             self._end(case, event)
 
     def _end(self, case: LoadedResult, event: Any) -> None:
-        self._removeWorkspace()
         self._say("")
         if event.type == "result":
             self._onWritten(case, event.data["narrative"])
@@ -167,15 +131,6 @@ class NarratorSection:
 
     def _say(self, text: str) -> None:
         self._ui.narratorLabel.text, self._ui.narratorLabel.visible = text, bool(text)
-
-    def _stop(self) -> None:
-        self._logic.closeNarration()
-        self._removeWorkspace()
-
-    def _removeWorkspace(self) -> None:
-        if self._workspace is not None:
-            shutil.rmtree(self._workspace, ignore_errors=True)
-            self._workspace = None
 
 
 def _told(narrative: dict[str, Any]) -> str:

@@ -51,7 +51,7 @@ class Opening:
         self._takeAway()
 
     def _contents(self) -> Contents:
-        load_dictionaries()
+        load_libraries()
         return read_contents(self._folder)
 
     def _read(self, contents: Contents | None, error: BaseException | None) -> None:
@@ -97,6 +97,14 @@ class Opening:
     def _end(self) -> None:
         self.isRunning = False
         self._timer.stop()
+
+
+def load_libraries() -> None:
+    """Import what an opening needs, which takes a second: in a thread, before it is wanted."""
+    import SimpleITK  # noqa: F401
+    from scipy import ndimage  # noqa: F401
+
+    load_dictionaries()
 
 
 def keep_folder(loaded: LoadedResult, folder: str | Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,17 +9,9 @@ import qt
 from slicer.i18n import tr as _
 
 from XAIReportLib.panel.editing import Editing
+from XAIReportLib.panel.sentences import Inks, heading, leftOut, linked
 from XAIReportLib.panel.statements import Target, resting_on, target_of
 from XAIReportLib.reviews import Edit
-
-SIGNS = {"supported": "✓", "contradicted": "✗", "unsupported": "?"}
-# Dark on light and light on dark, told apart in every kind of colour vision by their signs and lightness.
-COLORS = {
-    "supported": ("#00684f", "#4fd0ae"),
-    "contradicted": ("#b02a00", "#ff9d6e"),
-    "unsupported": ("#7a5b00", "#e8c04a"),
-}
-DARK_BELOW = 128
 
 
 class ReportSection:
@@ -70,34 +61,15 @@ class ReportSection:
         self._editing.choose(self._sentences[index] if index is not None else None)
 
     def _html(self) -> str:
-        palette = self._ui.narrativeText.palette
-        text, base = palette.color(qt.QPalette.Text).name(), palette.color(qt.QPalette.Highlight).name()
-        chosen = palette.color(qt.QPalette.HighlightedText).name()
-        dark = palette.color(qt.QPalette.Base).lightness() < DARK_BELOW
+        inks = Inks.of(self._ui.narrativeText)
         parts, section = [], None
         for index, sentence in enumerate(self._sentences):
             if sentence.get("section") != section:
                 section = sentence.get("section")
-                parts.append(f"<p style='margin:8px 0 2px 0'><b>{html.escape(_title(section))}</b></p>")
-            style = f"color:{chosen};background-color:{base}" if index == self._chosen else f"color:{text}"
+                parts.append(heading(_title(section)))
             edit = self._editing.of(sentence)
-            words = html.escape(edit.text if edit else sentence["text"])
-            parts.append(
-                f"<p style='margin:1px 0 1px 6px'><a href='sentence:{index}' style='text-decoration:none;{style}'>"
-                f"{words}</a>{_badge(sentence, edit, dark)}</p>"
-            )
-        return "".join(parts) + self._htmlOfLeftOut(text, dark)
-
-    def _htmlOfLeftOut(self, text: str, dark: bool) -> str:
-        """What a language model has written and the findings do not hold: seen as such, copied and exported never."""
-        if not self._leftOut:
-            return ""
-        title = html.escape(_("Left out of the language model's text"))
-        lines = [
-            f"<p style='margin:1px 0 1px 6px;color:{text}'><s>{html.escape(one['text'])}</s>{_badge(one, None, dark)}</p>"
-            for one in self._leftOut
-        ]
-        return f"<p style='margin:8px 0 2px 0'><b>{title}</b></p>" + "".join(lines)
+            parts.append(linked(sentence, f"sentence:{index}", inks, index == self._chosen, edit))
+        return "".join(parts) + leftOut(self._leftOut, inks)
 
     def _onAnchor(self, url: Any) -> None:
         index = int(url.toString().split(":")[1])
@@ -106,23 +78,6 @@ class ReportSection:
 
     def _onCopy(self, *_args: Any) -> None:
         qt.QApplication.clipboard().setText(self.plainText())
-
-
-def _badge(sentence: dict[str, Any], edit: Edit | None, dark: bool) -> str:
-    """The check's word behind a sentence: a sign, and words where the reader has written or the findings do not hold it."""
-    outcome = edit.outcome if edit else sentence.get("outcome", "")
-    words = {
-        "supported": "",
-        "contradicted": _("contradicted by the findings"),
-        "unsupported": _("not in the findings"),
-    }.get(outcome, _("not checked yet"))
-    if edit is not None:
-        words = _("edited by the reader, {outcome}").format(outcome=words or _("supported"))
-    elif outcome not in SIGNS:
-        return ""
-    color = COLORS.get(outcome, COLORS["unsupported"])[dark]
-    shown = f"{SIGNS.get(outcome, '')} {html.escape(words)}".strip()
-    return f" <span style='color:{color}'><small>{shown}</small></span>"
 
 
 def narrativeText(

@@ -10,8 +10,10 @@ from slicer.i18n import tr as _
 
 from XAIReportLib.case import InputError
 from XAIReportLib.panel import stages
+from XAIReportLib.panel.background import Background
 from XAIReportLib.panel.installation import InstallationSection
 from XAIReportLib.panel.narrator import LANGUAGES
+from XAIReportLib.panel.opening import load_libraries
 from XAIReportLib.panel.shown_case import ShownCase
 from XAIReportLib.scene.cases import IMAGE, ROLE, LoadedResult, cases_in
 
@@ -42,6 +44,8 @@ class ReviewPanel:
         ui.bundleSelector.currentIndexChanged.connect(self._onBundle)
         self._hideError()
         self._showIdle()
+        # A library that is missing is told by the section Installation.
+        self._loading = Background(load_libraries, lambda _nothing, _error: None)
 
     def setParameters(self, parameters: Any) -> None:
         """Show the parameter node's values and its result; None while there is no scene."""
@@ -76,6 +80,7 @@ class ReviewPanel:
 
     def close(self) -> None:
         """Follow nothing any more."""
+        self._loading.abandon()
         self._clock.stop()
         self.shown.close()
 

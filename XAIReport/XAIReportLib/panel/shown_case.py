@@ -8,12 +8,14 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from XAIReportLib.panel.checks import ChecksSection
+from XAIReportLib.panel.consent import Consent
 from XAIReportLib.panel.correction import Correction
 from XAIReportLib.panel.editing import Editing
 from XAIReportLib.panel.evidence import EvidenceSection
 from XAIReportLib.panel.narrator import NarratorSection, put_narrative
 from XAIReportLib.panel.opening import folder_of
 from XAIReportLib.panel.prediction import PredictionSection
+from XAIReportLib.panel.questions import QuestionsSection
 from XAIReportLib.panel.regions import RegionsSection
 from XAIReportLib.panel.report import ReportSection
 from XAIReportLib.panel.signing import Signing
@@ -48,9 +50,18 @@ class ShownCase:
         self.regions = RegionsSection(ui, self.goToRegion)
         self.editing = Editing(ui, ask, prepare, self._onReworded, onError)
         self.report = ReportSection(ui, self.editing, self.goTo)
+        consent = Consent()
         self.narrator = NarratorSection(
-            ui, logic, prepare, self.report.preview, self._onWritten, lambda: self.show(self.case), onError
+            ui,
+            logic.narration,
+            consent,
+            prepare,
+            self.report.preview,
+            self._onWritten,
+            lambda: self.show(self.case),
+            onError,
         )
+        self.questions = QuestionsSection(ui, logic.answering, consent, prepare, self.goTo, onError)
         self.correction = Correction(ui, ask, prepare, lambda: self.show(self.case), onError)
         self.signing = Signing(ui, ask, self.correction, self.editing, onError)
         self.show(None)
@@ -58,6 +69,7 @@ class ShownCase:
     def setParameters(self, parameters: Any) -> None:
         self.evidence.setParameters(parameters)
         self.narrator.setParameters(parameters)
+        self.questions.setParameters(parameters)
         self.follow(parameters)
 
     def follow(self, parameters: Any) -> None:
@@ -68,6 +80,7 @@ class ShownCase:
         else:
             self.evidence.apply()
             self.narrator.update()
+            self.questions.update()
 
     def show(self, case: LoadedResult | None) -> None:
         """Fill all sections; None empties them."""
@@ -87,6 +100,7 @@ class ShownCase:
             self.editing.show(case)
             self.report.show(findings, narrative)
             self.narrator.show(case, narrative)
+            self.questions.show(case)
 
         def last() -> None:
             self.correction.show(case)
@@ -115,6 +129,7 @@ class ShownCase:
         self.case = None
         self.editing.show(None)
         self.narrator.close()
+        self.questions.close()
         self.evidence.close()
         self.correction.show(None)
 

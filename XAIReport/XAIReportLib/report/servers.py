@@ -117,8 +117,17 @@ def remote_host(name: str, url: str | None = None) -> str | None:
     Raises:
         InputError: no such server, or no usable address.
     """
-    host = urlsplit(_address(name, url)).hostname or ""
+    host = host_of(name, url)
     return None if host in _LOCAL else host
+
+
+def host_of(name: str, url: str | None = None) -> str:
+    """The host that would be asked.
+
+    Raises:
+        InputError: no such server, or no usable address.
+    """
+    return urlsplit(_address(name, url)).hostname or ""
 
 
 def _address(name: str, url: str | None) -> str:

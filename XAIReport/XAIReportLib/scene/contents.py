@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,10 @@ from XAIReportLib.folder import ResultFolder, read_result
 
 Table = tuple[list[str], list[list[str]]]
 TEXT_FILES = ("report.txt", "findings.json", "narrative.json")
+READERS = 4  # files of a folder that are unpacked at the same time
 # Window from the head's own values: the lowest percent is air left at its edge, the highest half percent vessels.
 _WINDOW_PERCENTILES = (1.0, 99.5)
-_LONG_AXIS = 128
+_WINDOW_SAMPLES = 128  # at most, along an axis
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -49,6 +52,7 @@ class Contents:
 
     Attributes:
         heatmaps: float32 by method.  saliency_masks: uint8 by method.
+        cuts: the value by method from which a heat map is shown.  peaks: where it is highest, RAS millimetres.
         lesions: int16 component labels, None without a lesion mask.
         lesion_numbers: the labels that are there.
         regions, clinical: header and rows of ``regions.csv`` and of the clinical record; without rows where there is none.
@@ -61,6 +65,8 @@ class Contents:
     image: GridImage
     heatmaps: dict[str, GridImage]
     saliency_masks: dict[str, GridImage]
+    cuts: dict[str, float]
+    peaks: dict[str, tuple[float, float, float]]
     lesions: GridImage | None
     lesion_numbers: tuple[int, ...]
     atlas: GridImage | None
@@ -81,33 +87,66 @@ def read_contents(folder: str | Path) -> Contents:
         InputError: it is not a finished result folder, or a file of it cannot be read.
     """
     result = read_result(folder)
-    image = read_grid(result.image, None)
-    lesions = read_grid(result.lesion, np.int16) if result.lesion else None
+    grids = _grids(result)
+    heatmaps = {method: grids[path] for method, path in result.heatmaps.items()}
+    masks = {method: grids[path] for method, path in result.masks.items()}
+    lesions = grids[result.lesion] if result.lesion else None
     contents = Contents(
         folder=result.path,
         case_id=str(result.findings.get("case_id") or result.path.name),
-        image=image,
-        heatmaps={method: read_grid(path, np.float32) for method, path in result.heatmaps.items()},
-        saliency_masks={method: read_grid(path, np.uint8) for method, path in result.masks.items()},
+        image=grids[result.image],
+        heatmaps=heatmaps,
+        saliency_masks=masks,
+        cuts={method: _cut(grid, masks.get(method)) for method, grid in heatmaps.items()},
+        peaks={method: _peak(grid) for method, grid in heatmaps.items()},
         lesions=lesions,
-        lesion_numbers=tuple(int(v) for v in np.unique(lesions.voxels) if v > 0) if lesions else (),
-        atlas=read_grid(result.atlas, np.int16) if result.atlas else None,
+        lesion_numbers=_numbers(lesions.voxels) if lesions else (),
+        atlas=grids[result.atlas] if result.atlas else None,
         atlas_colors=_color_table(result.atlas_colours) if result.atlas_colours else (),
         regions=read_table(result.reports["csv"]),
         clinical=read_table(result.clinical) if result.clinical else ([], []),
         findings=result.findings,
         texts={name: (result.path / name).read_text(encoding="utf-8") for name in TEXT_FILES},
         run=result.run,
-        window=_window(image.voxels),
+        window=_window(grids[result.image].voxels),
         has_geometry=_has_geometry(result),
     )
     _same_grid(contents)
     return contents
 
 
+def _grids(result: ResultFolder) -> dict[Path, GridImage]:
+    """Every image of the folder, by its file."""
+    kinds: dict[Path, type | None] = {result.image: None}
+    kinds |= dict.fromkeys(result.heatmaps.values(), np.float32) | dict.fromkeys(result.masks.values(), np.uint8)
+    kinds |= {path: np.int16 for path in (result.lesion, result.atlas) if path}
+    with _sheared_grids_allowed(), ThreadPoolExecutor(READERS) as pool:
+        return dict(zip(kinds, pool.map(_read_grid, kinds, kinds.values()), strict=True))
+
+
+def _cut(heatmap: GridImage, mask: GridImage | None) -> float:
+    """The lowest heat inside the method's mask, so that map and mask end at the same place; 0.5 without a mask.
+
+    Never 0: a map that is shown everywhere hides the image.
+    """
+    inside = heatmap.voxels[mask.voxels > 0] if mask is not None else np.empty(0)
+    lowest = float(inside.min()) if inside.size else 0.5
+    return max(lowest, 1e-3)
+
+
+def _peak(grid: GridImage) -> tuple[float, float, float]:
+    """Where a map is highest, RAS millimetres; the first of several equal voxels."""
+    kji = np.unravel_index(int(grid.voxels.argmax()), grid.voxels.shape)
+    return tuple(float(v) for v in (grid.ijk_to_ras @ [*kji[::-1], 1.0])[:3])
+
+
+def _numbers(labels: np.ndarray) -> tuple[int, ...]:
+    return tuple(number for number in range(1, int(labels.max()) + 1) if (labels == number).any())
+
+
 def _window(values: np.ndarray) -> tuple[float, float]:
-    # Every second voxel of a long axis: the percentiles stay, and the head is found in a fraction of the time.
-    values = values[tuple(slice(None, None, 2 if length > _LONG_AXIS else 1) for length in values.shape)]
+    # Some voxels of a long axis: the percentiles stay, and the head is found in a fraction of the time.
+    values = values[tuple(slice(None, None, ceil(length / _WINDOW_SAMPLES)) for length in values.shape)]
     low, high = np.percentile(_inside_of_head(values), _WINDOW_PERCENTILES)
     return float(low), float(max(high, low + 1e-6))
 
@@ -128,7 +167,7 @@ def _has_geometry(result: ResultFolder) -> bool:
     return bool(image.get("has_geometry", result.run.get("geometry", "stated") is not None))
 
 
-def read_grid(path: Path, dtype: type | None) -> GridImage:
+def _read_grid(path: Path, dtype: type | None) -> GridImage:
     """Read one image of a result folder, as ``dtype`` or as stored; sheared grids keep their shear.
 
     Raises:
@@ -137,8 +176,7 @@ def read_grid(path: Path, dtype: type | None) -> GridImage:
     import SimpleITK as sitk
 
     try:
-        with _sheared_grids_allowed():
-            image = sitk.ReadImage(str(path))
+        image = sitk.ReadImage(str(path))
     except RuntimeError as error:
         raise InputError(f"{path} cannot be read as an image; analyse the case again. ({_last_line(error)})") from error
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
@@ -150,7 +188,7 @@ def read_grid(path: Path, dtype: type | None) -> GridImage:
     if image.HasMetaDataKey("ITK_sform_corrected") and image.GetMetaData("ITK_sform_corrected") == "YES":
         matrix[:3] = [[float(v) for v in image.GetMetaData(f"srow_{row}").split()] for row in "xyz"]
     voxels = sitk.GetArrayFromImage(image)
-    return _right_handed(GridImage(voxels if dtype is None else voxels.astype(dtype), matrix))
+    return _right_handed(GridImage(voxels if dtype is None else voxels.astype(dtype, copy=False), matrix))
 
 
 def _right_handed(grid: GridImage) -> GridImage:

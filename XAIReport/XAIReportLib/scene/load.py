@@ -90,8 +90,8 @@ def _steps(scene: Any, contents: Contents, loaded: LoadedResult) -> Iterator[Cal
 
     def heat_map(method: str) -> None:
         grid, first = contents.heatmaps[method], not loaded.heatmaps
-        cut = nodes.heat_map_cut(grid, contents.saliency_masks.get(method))
-        loaded.heatmaps[method] = nodes.heat_map_volume(scene, grid, f"{case} heat map {method}", cut, first)
+        cut, name = contents.cuts[method], f"{case} heat map {method}"
+        loaded.heatmaps[method] = nodes.heat_map_volume(scene, grid, name, cut, first)
 
     def keep(segmentation: Any) -> None:
         loaded.segmentation = segmentation

@@ -37,16 +37,6 @@ def heat_map_volume(scene: Any, heatmap: GridImage, name: str, cut: float, legen
     return node
 
 
-def heat_map_cut(heatmap: GridImage, mask: GridImage | None) -> float:
-    """The lowest heat inside the method's mask, so that map and mask end at the same place; 0.5 without a mask.
-
-    Never 0: a map that is shown everywhere hides the image.
-    """
-    inside = heatmap.voxels[mask.voxels > 0] if mask is not None else np.empty(0)
-    lowest = float(inside.min()) if inside.size else 0.5
-    return max(lowest, 1e-3)
-
-
 def atlas_volume(scene: Any, atlas: GridImage, name: str, entries: tuple[AtlasColor, ...]) -> Any:
     """The atlas in the patient's space, each value with its region's name and colour."""
     node = _volume(scene, "vtkMRMLLabelMapVolumeNode", name, atlas)

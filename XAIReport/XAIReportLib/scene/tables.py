@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .contents import Contents, GridImage, Table
+from .contents import Contents, Table
 
 
 def table(scene: Any, content: Table, name: str) -> Any:
@@ -69,19 +69,11 @@ def lesion_points(scene: Any, contents: Contents, name: str) -> Any:
 
 def peak_points(scene: Any, contents: Contents, name: str) -> Any:
     """A labelled point at the highest value of each heat map; None without one. Hidden at first: they lie close together."""
-    peaks = {
-        f"Peak {method}": peak(grid) for method, grid in contents.heatmaps.items() if method in contents.saliency_masks
-    }
+    peaks = {f"Peak {method}": at for method, at in contents.peaks.items() if method in contents.saliency_masks}
     node = _points(scene, name, peaks, (0.90, 0.62, 0.00))
     if node is not None:
         node.GetDisplayNode().SetVisibility(False)
     return node
-
-
-def peak(grid: GridImage) -> tuple[float, float, float]:
-    """Where a map is highest, RAS millimetres; the first of several equal voxels."""
-    kji = np.unravel_index(int(grid.voxels.argmax()), grid.voxels.shape)
-    return tuple(float(v) for v in (grid.ijk_to_ras @ [*kji[::-1], 1.0])[:3])
 
 
 def _points(scene: Any, name: str, points: dict[str, Any], color: tuple[float, float, float]) -> Any:
