@@ -76,6 +76,23 @@ class XAIReportParameterNode:
     gradcam: bool = True
     scorecam: bool = True
     device: Annotated[str, Choice(["auto", "cpu", "cuda"])] = "auto"
+    atlas: Annotated[
+        str,
+        Choice(
+            [
+                "Harvard-Oxford",
+                "Desikan-Killiany",
+                "Destrieux",
+                "Juelich",
+                "Talairach gyri",
+                "Talairach Brodmann areas",
+                "AAL2 (GPL)",
+                "Neuromorphometrics (non-commercial)",
+                "MarsAtlas (terms not stated)",
+                "AICHA (terms not stated)",
+            ]
+        ),
+    ] = "Harvard-Oxford"
     keepEarlier: bool = False
     narrator: Annotated[str, Choice(["template", "ollama", "llama.cpp", "vllm", "xai", "mistral", "openai"])] = (
         "template"
@@ -239,8 +256,8 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
 
         :param output: folder in which the result folder is made; ``defaultOutput()`` unless given.
         :param clinicalTable: table node with the clinical record, kept with the result; no model uses it.
-        :param options: bundle, saliency, device, language, case_id, keep, force, as in XAIReportLib.analyze. A volume that is
-            analyzed again keeps its case id, so that the result takes the place of the earlier one or, with keep,
+        :param options: bundle, saliency, device, atlas, language, case_id, keep, force, as in XAIReportLib.analyze. A volume that
+            is analyzed again keeps its case id, so that the result takes the place of the earlier one or, with keep,
             stands beside it.
         :raises InputError: the volume cannot be analyzed.
         """

@@ -14,7 +14,7 @@ from XAIReportLib.anatomy.intervals import contacts, may_be_largest
 from XAIReportLib.anatomy.regions import overlaps
 from XAIReportLib.anatomy.transform import Transform
 from XAIReportLib.case import Case
-from XAIReportLib.results import AtlasRegion
+from XAIReportLib.results import ATLAS_NAMES, AtlasRegion
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 from evaluation.measures import AsStored, atlasreader_code
@@ -59,6 +59,10 @@ def test_contact_is_told_only_where_it_holds_under_the_expected_registrations() 
         for shift in range(5)
     ]
     assert "not told" in said
+
+
+def test_the_doors_offer_the_atlases_that_can_be_read() -> None:
+    assert tuple(ATLASES) == ATLAS_NAMES
 
 
 @pytest.mark.parametrize("name", ATLASES)

@@ -8,13 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from XAIReportLib.batch import run_batch
+from XAIReportLib.batch import input_sha256, run_batch
 from XAIReportLib.batch_inputs import Item, find_items
 from XAIReportLib.case import InputError
 from XAIReportLib.worker.client import WorkerClient
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "Testing" / "scene"))
+from result_folders import write_result  # noqa: E402
+
 WORKER = ROOT / "Testing" / "worker" / "scripted_worker.py"
 
 
@@ -44,6 +48,23 @@ def test_a_case_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     summary = batch(folder, tmp_path / "out", timeout_s=1.5)
     assert [row["state"] for row in summary["cases"]] == ["failed", "ok"]
     assert "longer than 1.5 s" in summary["cases"][0]["message"]
+
+
+@pytest.mark.parametrize(("atlas", "state"), [("harvard_oxford", "skipped"), ("desikan_killiany", "ok")])
+def test_a_finished_case_is_skipped_unless_another_atlas_is_asked_for(tmp_path: Path, atlas: str, state: str) -> None:
+    (tmp_path / "x.nii.gz").write_bytes(b"a volume")
+    (tmp_path / "cases.csv").write_text("input,case_id\nx.nii.gz,one\n")
+    folder = write_result(tmp_path / "out" / "one", np.eye(4), case_id="one")
+    run = json.loads((folder / "run.json").read_text())
+    run |= {
+        "input_sha256": input_sha256(tmp_path / "x.nii.gz"),
+        "bundle": {"sha256": "0" * 64},
+        "options": {"force": False},
+    }
+    (folder / "run.json").write_text(json.dumps(run))
+    with WorkerClient(command=[sys.executable, str(WORKER)], silence_timeout_s=30) as client:
+        summary = run_batch(tmp_path / "cases.csv", tmp_path / "out", client, 60, atlas=atlas)
+    assert summary["cases"][0]["state"] == state
 
 
 def test_case_ids_are_random_and_remembered(tmp_path: Path) -> None:

@@ -120,6 +120,16 @@ def test_the_choices_are_in_the_scene(open_panel, a_volume, a_host):
     assert node.GetNodeReference("inputVolume").GetName() == "Patient Name"
 
 
+def test_every_atlas_can_be_chosen_and_the_usual_one_is(open_panel):
+    from XAIReportLib.panel.review import ATLASES
+    from XAIReportLib.results import ATLAS_NAMES, DEFAULT_ATLAS
+
+    selector = open_panel().ui.atlasSelector
+    offered = [selector.itemText(n) for n in range(selector.count())]
+    assert [ATLASES[name] for name in offered] == list(ATLAS_NAMES)
+    assert ATLASES[selector.currentText()] == DEFAULT_ATLAS
+
+
 def test_analyze_shows_progress_and_then_the_report(open_panel, a_volume, a_worker, wait_until, tmp_path):
     result = write_result(tmp_path / "results" / "case-7", oblique())
     widget = open_panel(a_worker(SUCCESS.format(folder=str(result))))
@@ -161,6 +171,7 @@ ask()
     ui = selected(widget, a_volume)
     ui.deviceSelector.setCurrentIndex(1)
     ui.languageSelector.setCurrentIndex(ui.languageSelector.findText("German"))
+    ui.atlasSelector.setCurrentIndex(ui.atlasSelector.findText("Desikan-Killiany"))
     ui.gradcamCheckBox.click()
     ui.analyzeButton.click()
     wait_until(lambda: not widget.logic.isRunning)
@@ -169,6 +180,7 @@ ask()
     assert params["saliency"] == ["gradcam++", "scorecam"]
     assert params["device"] == "cpu"
     assert params["language"] == "de"
+    assert params["atlas"] == "desikan_killiany"
     assert Path(params["output"]) == tmp_path / "documents" / "XAIReport"
     assert not Path(params["source"]).parent.exists()
     assert [path.name for path in copy.iterdir()] == ["volume.nrrd"]

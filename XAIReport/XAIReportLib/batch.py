@@ -14,7 +14,7 @@ from XAIReportLib.batch_inputs import find_items
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
 from XAIReportLib.folder import add_warning, check_writable, read_result
 from XAIReportLib.report.languages import LANGUAGES
-from XAIReportLib.results import DEFAULT_SALIENCY, SALIENCY_METHODS
+from XAIReportLib.results import ATLAS_NAMES, DEFAULT_ATLAS, DEFAULT_SALIENCY, SALIENCY_METHODS
 from XAIReportLib.worker.client import WorkerClient
 
 MANIFEST, SUMMARY = "batch.json", "summary.json"
@@ -35,7 +35,7 @@ def run_batch(
         client: a worker; a case that crashes or hangs it costs that case only.
         timeout_s: for one case, None for no limit.
         add_scene: makes scene.mrb of a finished folder in this process; by default the worker does.
-        options: bundle, saliency, device, force, language of pipeline.analyze.
+        options: bundle, saliency, device, force, atlas, language of pipeline.analyze.
 
     Raises:
         InputError: bad use; no case was started.
@@ -130,10 +130,11 @@ def _is_finished(folder: Path, digest: str, bundle_sha256: str, options: Mapping
         run = read_result(folder).run
     except InputError:
         return False
-    wanted = {"force": bool(options.get("force", False)), "language": options.get("language", "en")}
+    usual = {"language": "en", "atlas": DEFAULT_ATLAS}
+    wanted = {"force": bool(options.get("force", False)), **{name: options.get(name, usual[name]) for name in usual}}
     if "saliency" in options:
         wanted["saliency"] = list(options["saliency"])
-    done = {"language": "en", **run.get("options", {})}
+    done = {**usual, **run.get("options", {})}
     return (
         run.get("input_sha256") == digest
         and run.get("bundle", {}).get("sha256") == bundle_sha256
@@ -193,6 +194,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default %(default)s")
     command.add_argument("--force", action="store_true", help="analyse what does not look like a head MRI, too")
+    command.add_argument(
+        "--atlas",
+        choices=ATLAS_NAMES,
+        default=DEFAULT_ATLAS,
+        help="for the tables of regions, each under terms of its own; default %(default)s",
+    )
     command.add_argument("--language", choices=LANGUAGES, default="en", help="of the reports; default %(default)s")
     command.add_argument("--timeout-s", metavar="S", type=float, help="give a case up after so many seconds")
     command.add_argument("--debug", action="store_true", help="show where an error came from")
@@ -225,7 +232,7 @@ def run(
         summary = run_batch(
             options.input, options.output.absolute(), client, options.timeout_s, add_scene,
             bundle=str(options.bundle), saliency=list(options.saliency), device=options.device, force=options.force,
-            language=options.language,
+            atlas=options.atlas, language=options.language,
         )  # fmt: skip
     counts = {name: summary[name] for name in ("ok", "failed", "skipped")}
     print(f"XAIREPORT_BATCH {json.dumps(counts)}", flush=True)

