@@ -363,6 +363,7 @@ class XAIReportTest(ScriptedLoadableModuleTest):
         self.assertEqual(ui.outcomeLabel.text, "No result is shown yet.")
         self.assertEqual(ui.regionsTable.rowCount, 0)
         self.assertFalse(ui.exportButton.enabled)
+        self.assertFalse(ui.askButton.enabled)
 
     def test_aBadInputIsRefusedInASentence(self):
         volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")

@@ -28,6 +28,7 @@ class EvidenceSection:
         self._highlighted: int | None = None
         self._shown: tuple[Any, ...] = ()
         self._masks: dict[str, live_mask.LiveMask] = {}
+        self._head: Any = None
         self._preparing: Background | None = None
         self._filling = False
         self._cursor: tuple[Any, int] | None = None
@@ -106,7 +107,7 @@ class EvidenceSection:
     def _forget(self) -> None:
         if self._preparing is not None:
             self._preparing.abandon()
-        self._preparing, self._masks = None, {}
+        self._preparing, self._masks, self._head = None, {}, None
 
     def _showMethod(self, method: str | None) -> None:
         index = self._ui.heatMapSelector.findData(method or "")
@@ -131,12 +132,12 @@ class EvidenceSection:
             self._preparing = None
         if method is None or method in self._masks or self._case is None or self._case.segmentation is None:
             return
-        mask = live_mask.LiveMask(self._case, method)
+        mask = live_mask.LiveMask(self._case, method, self._head)
 
         def ready(_result: Any, error: BaseException | None) -> None:
             self._preparing = None
             if error is None:
-                self._masks[method] = mask
+                self._masks[method], self._head = mask, mask.head
                 self._showPercentile(method)
 
         self._preparing = Background(mask.prepare, ready)

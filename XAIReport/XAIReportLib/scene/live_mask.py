@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from XAIReportLib.case import head_mask
+from XAIReportLib.percentile_cut import PercentileCut
 
 from . import terminology
 from .cases import ATTRIBUTE_PREFIX, LoadedResult
@@ -17,42 +18,31 @@ READER_COLOR = (0.94, 0.89, 0.26)
 
 
 class LiveMask:
-    """One heat map and the values of its head, sorted once, so that a cut takes milliseconds.
+    """One heat map that is cut in milliseconds, by the rule of the report's own mask (PercentileCut).
 
     ``prepare`` takes a second or two and changes no node, so that it can run in a thread; ``cut`` is for the main thread.
 
     Args:
         case: its image and its heat map of ``method``.
+        head: bool, axes (k, j, i), from an earlier map of the case; found anew without it.
     """
 
-    def __init__(self, case: LoadedResult, method: str) -> None:
-        self._case, self._method = case, method
+    def __init__(self, case: LoadedResult, method: str, head: np.ndarray | None = None) -> None:
+        self._case, self._method, self.head = case, method, head
         self._map, self._image = case.heatmaps[method].GetImageData(), case.volume.GetImageData()
-        self._values = np.empty(0, np.float32)
-        self._sorted = np.empty(0, np.float32)
+        self._cut: PercentileCut | None = None
 
     def prepare(self) -> None:
         """Find the head and sort the map's values inside it; outside of it nothing is ever marked."""
-        values = image_array(self._map)
-        head = np.transpose(head_mask(np.transpose(image_array(self._image))))
-        if not head.any():
-            head = np.ones_like(head)
-        inside = np.sort(values[head])
-        values[~head] = -1.0
-        self._values, self._sorted = values, inside
-
-    def threshold(self, percentile: float) -> float:
-        """The value below which ``percentile`` percent of the head lie, interpolated as in numpy.percentile."""
-        position = np.clip(percentile, 0, 100) / 100 * (len(self._sorted) - 1)
-        low = int(position)
-        high = min(low + 1, len(self._sorted) - 1)
-        share = position - low
-        return float(self._sorted[low] * (1 - share) + self._sorted[high] * share)
+        if self.head is None:
+            head = np.transpose(head_mask(np.transpose(image_array(self._image))))
+            self.head = head if head.any() else np.ones_like(head)
+        self._cut = PercentileCut(image_array(self._map), self.head)
 
     def cut(self, percentile: float) -> int:
         """Mark what lies at or above a percentile; the map is shown from there upwards. Returns the count of voxels."""
-        lowest = max(self.threshold(percentile), 1e-3)
-        voxels = (self._values >= lowest).view(np.uint8)
+        assert self._cut is not None
+        voxels, lowest = self._cut.mask(percentile), min(self._cut.threshold(percentile), 1.0)
         case, node = self._case, self._case.segmentation
         identifier = self._method + READER_SUFFIX
         put_segment(node, identifier, voxels, case.volume, READER_COLOR, terminology.saliency_entry(self._method))
