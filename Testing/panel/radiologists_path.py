@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from hands import click_row, click_sentence, edit_outline
+from PySide6 import QtCore  # noqa: F401 - a module that names PySide keeps its own names of properties, here methods
 from scipy import ndimage
 
 
