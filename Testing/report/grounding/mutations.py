@@ -129,7 +129,8 @@ def region() -> Iterator[Said]:
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\d.]*\w*\.\d)(?!\w)|\b(?:one|two|three)\b", re.IGNORECASE)
 _WORDS = {"one": "two", "two": "three", "three": "four"}
 _BOUND = re.compile(
-    r"(more|less|smaller|higher|fewer|above|below) than|not exceed|\bbelow\b|\babove\b|at least|level",
+    r"(more|less|smaller|higher|fewer|above|below) than|not exceed|\bbelow\b|\babove\b|at least|level|"
+    r"(?:neither|not|none) .*\breach",
     re.IGNORECASE,
 )
 
@@ -181,7 +182,9 @@ _UNITS = {
 
 def unit() -> Iterator[Said]:
     for case, text in true_sentences():
-        if _BOUND.search(text):
+        if _BOUND.search(text) or re.search(
+            r"\d, [\d.]+ and [\d.]+ mm", text
+        ):  # a unit that all share may be said of each
             continue
         for old, others in _UNITS.items():
             for place in re.finditer(old, _outside_names(text)):

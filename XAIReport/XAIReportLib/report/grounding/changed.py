@@ -246,8 +246,11 @@ def _earlier(clause: Clause, before: Answer) -> None:
     numbers = [i for i in clause.of("number", unread=True) if clause.mentions[i].number.unit in ("", "%")]
     for mark in marks:
         near = [i for i in numbers if mark < i <= mark + 6] or [i for i in numbers if mark - 3 <= i < mark]
+        behind = clause.mentions[mark + 1 : near[0]] if near else []
         if not near or clause.mentions[near[0]].number.parts:
             continue
+        if any(m.kind == "class" for m in behind) and any(m.text == "," for m in behind):
+            continue  # "meningioma instead of glioma, with a score of 0.55"
         i = near[0]
         _, label = _class_at(clause, i)
         number = clause.mentions[i].number
@@ -310,13 +313,18 @@ def _outcome(clause: Clause, before: Answer, after: Answer, changed: bool) -> No
         named = clause.of("class", unread=True)
         if value == "earlier" and clause.mentions[i].text.lower() == "unchanged" and object_:
             value = "same"  # "leaves the suggestion unchanged"
+        if value == "earlier" and clause.mentions[i].text.lower() == "instead of":
+            told = [j for j in named if j == i + 1]
+            for j in told:
+                clause.state("outcome", before.label == clause.mentions[j].value != after.label, i, j)
+            continue
         if value == "hardly":
             place, label = _class_at(clause, i)
             known = label in before.scores and label in after.scores
             holds = abs(after.scores[label] - before.scores[label]) <= 0.05 if known else None
             clause.state("change", holds, i, *([place] if place is not None else []), *clause.of("score")[:1])
             continue
-        if value == "changes" and (object_ or len(named) == 2):
+        if value == "changes" and (object_ or named):
             labels = [clause.mentions[j].value for j in named]
             denied = bool(clause.of("neg"))
             right = [(before.label, after.label)[-len(labels) :]] if labels and len(labels) <= 2 else [()]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 from .. import checklist, measures, wording
@@ -21,6 +22,7 @@ from ..schema import Findings, Part
 from . import bright, changed, checked, classes, compared, edited, identified, near, numbers, places, shape, statements
 from .claims import Claim, Clause, Context, clauses
 from .mentions import Mention
+from .rewording import apart, plainer
 from .vocabulary import Vocabulary, plain
 
 Verdict = Literal["supported", "contradicted", "unsupported"]
@@ -42,8 +44,9 @@ _NEVER = re.compile(
     r"\b(?:certain\w*|sure(?:ly)?|doubt\w*|evident\w*|obvious\w*|unequivocal\w*|presum\w*|possibly|perhaps|confiden\w*|proven|"
     r"proves?|prior|previous\w*|earlier|since last|led (?:to|the)|leads? (?:to|the model)|unchanged|new(?:ly)?|recurren\w*|"
     rf"histor\w*|symptom\w*|patient reports|years?|follow-up|recommend\w*|advis\w*|should be (?!{_MAY_BE})|must be|require\w*|"
-    r"(?<!is )(?<!was )(?<!are )(?<!were )(?<!been )given (?:its|the|that|their|this|how)|"
-    r"dose\w*|medication|steroid\w*|chemo\w*|radio\w*|observation)\b",
+    r"(?<!is )(?<!was )(?<!are )(?<!were )(?<!been )given (?:its|the|their|this|how)|"
+    r"dose\w*|(?:any|every|all|most|many|other|some|these) patients?|patients with|medication|steroid\w*|chemo\w*|radio\w*|"
+    r"observation)\b",
     re.IGNORECASE,
 )
 
@@ -182,10 +185,37 @@ def _checked(
         return CheckedSentence(
             text=sentence, verdict="unsupported", reason="A question states nothing that can be checked."
         )
-    names = (findings.model.data_set, findings.model.name)
-    context.outside, context.shift, context.last, context.landmark = False, False, "", None
-    never = _never(sentence, findings, names)
-    mentions = vocabulary.mentions(_without_edit_marks(sentence, findings))
+    never = _never(sentence, findings, (findings.model.data_set, findings.model.name))
+    outcome, seen = None, context
+    for way in _ways(_without_edit_marks(sentence, findings), findings):
+        trial = replace(context)
+        parts = [_said(sentence, piece, never, findings, vocabulary, trial) for piece in way]
+        if all(part.verdict == "supported" for part in parts):
+            claims = tuple(claim for part in parts for claim in part.claims)
+            outcome, seen = parts[0].model_copy(update={"claims": claims}), trial
+            break
+        if len(way) == 1:
+            outcome, seen = parts[0], trial
+    vars(context).update(vars(seen))
+    return outcome
+
+
+def _ways(sentence: str, findings: Findings) -> Iterator[list[str]]:
+    """How a sentence may be read, until its claims are held: as it stands, in plainer words, and one statement after the other."""
+    yield [sentence]
+    said = plainer(sentence, tuple(map(wording.class_name, findings.model.classes)))
+    if said != sentence:
+        yield [said]
+    yield from apart(said)
+
+
+def _said(
+    sentence: str, said: str, never: list[str], findings: Findings, vocabulary: Vocabulary, context: Context
+) -> CheckedSentence:
+    """What became of a sentence when it is read as ``said``: it, its plainer form or a part of it."""
+    context.outside = context.shift = context.bright = False
+    context.last, context.landmark = "", None
+    mentions = vocabulary.mentions(said)
     if sum(_weight(m) for m in mentions) < 2:
         return CheckedSentence(text=sentence, verdict="unsupported", reason="Nothing in it can be checked.")
     if changed.about(mentions):
@@ -198,14 +228,14 @@ def _checked(
         _remember(clause)
     if changed.about(mentions):
         changed.only_of_the_answer(parts)
-    for causal in _causes(parts):
-        never.append(causal)
+    never = [*never, *_causes(parts)]
     claims = [claim for clause in parts for claim in clause.claims]
     unread = [m for clause in parts for m in clause.mentions if not _is_read(m)]
+    whole = [claim for clause in parts if all(map(_is_read, clause.mentions)) for claim in clause.claims]
     return CheckedSentence(
         text=sentence,
         claims=tuple(CheckedClaim(kind=c.kind, text=c.text, holds=c.holds) for c in claims),
-        **_verdict(claims, unread, never),
+        **_verdict(claims, whole, unread, never),
     )
 
 
@@ -215,7 +245,8 @@ def _weight(mention: Mention) -> int:
         return 2
     if mention.value in ("planes fully",):
         return 2
-    return int(mention.kind not in ("neutral", "mark") or mention.text.lower() in ("it", "they", "it is"))
+    heading = mention.kind == "neutral" and mention.text.endswith(":")
+    return int(mention.kind not in ("neutral", "mark") or heading or mention.text.lower() in ("it", "they", "it is"))
 
 
 def _without_edit_marks(sentence: str, findings: Findings) -> str:
@@ -264,6 +295,7 @@ def _remember(clause: Clause) -> None:
     """What "it" means in the next clause."""
     context = clause.context
     context.shift = context.shift or any(c.kind == "midline shift" for c in clause.claims)
+    context.bright = context.bright or bool(clause.of("bright"))
     context.last = clause.claims[-1].kind if clause.claims else context.last
     context.landmark = next((m for m in reversed(clause.mentions) if m.kind == "landmark"), context.landmark)
     context.outside = context.outside or any(c.kind == "outside share" and c.holds for c in clause.claims)
@@ -274,20 +306,35 @@ def _remember(clause: Clause) -> None:
                 context.lesions, context.subject = lesions, "lesion"
         elif mention.kind == "map":
             methods = clause.maps_at(i)
-            if methods:
-                context.map, context.subject = (methods[0] if len(methods) == 1 else None), "map"
+            if methods != ():
+                context.map, context.subject = (methods[0] if methods and len(methods) == 1 else None), "map"
         elif mention.kind == "class":
             context.label = mention.value
 
 
 def _causes(parts: list[Clause]) -> Iterator[str]:
     """ "because", "so" and "as" may join only what is said of the analysis itself."""
-    for before, clause in zip([None, *parts], parts, strict=False):
-        if clause.causal:
-            led = before.claims[-1:] if before else []
-            fits = all(claim.process or claim.kind in ("suggestion", "class set") for claim in led)
-            if not clause.claims or not fits or not all(c.process or c.kind in _OF_SCORES for c in clause.claims):
-                yield "a cause"
+    led: list[Claim] = []  # what the last clause says that is no reason itself, or the reason that opens the sentence
+    for clause in parts:
+        if not clause.causal:
+            led = clause.claims[-1:]
+            continue
+        fits = all(claim.process or claim.kind in ("suggestion", "class set") for claim in led)
+        fits = fits and all(c.process or c.kind in _OF_SCORES for c in clause.claims)
+        fits = fits or {c.kind for c in (*led, *clause.claims)} <= {
+            "overlap",
+            "dice",
+        }  # "it does not overlap, as its Dice is 0"
+        if (
+            clause.consequence and led and (clause.of("class") or clause is parts[1])
+        ):  # "the scores are ..., so glioma is suggested"
+            named = clause.of("class") or parts[0].causal
+            fits = fits or (
+                bool(named) and led[0].kind in ("score", "rank") and all(c.kind == "suggestion" for c in clause.claims)
+            )
+        if not clause.claims or not fits:
+            yield "a cause"
+        led = clause.claims[-1:] if clause is parts[0] else led
 
 
 def _is_read(mention: Mention) -> bool:
@@ -298,8 +345,9 @@ def _is_read(mention: Mention) -> bool:
     )
 
 
-def _verdict(claims: list[Claim], unread: list[Mention], never: list[str]) -> dict[str, str]:
-    wrong = [claim.text for claim in claims if claim.holds is False]
+def _verdict(claims: list[Claim], read: list[Claim], unread: list[Mention], never: list[str]) -> dict[str, str]:
+    """``read``: the claims of clauses that were read in whole; only they can be said to be otherwise."""
+    wrong = [claim.text for claim in read if claim.holds is False]
     if wrong:
         return {"verdict": "contradicted", "reason": f"The findings say otherwise: {'; '.join(wrong)}."}
     if never:

@@ -38,6 +38,7 @@ class Context:
     landmark: Mention | None = None  # the atlas position that was spoken of last
     last: str = ""  # the kind of this sentence's last claim
     shift: bool = False  # whether this sentence speaks of the midline shift
+    bright: bool = False  # whether this sentence speaks of the bright part of a lesion
     outside: bool = False  # whether this sentence gave the share outside the named regions
 
 
@@ -49,6 +50,7 @@ class Clause:
     mentions: list[Mention]
     context: Context
     causal: bool = False
+    consequence: bool = False  # begins with "so" or the like
     negated: bool = False
     elided: bool = False  # begins with "and measures": its subject is that of the clause before
     twice: bool = False  # whether two negations stood over the claim that was looked at last
@@ -80,6 +82,7 @@ class Clause:
         return any(
             m.kind in ("sep", "compare", "bound", "neg")
             or m.text in (",", ";")
+            or m.text.lower() == "followed by"
             or (m.kind == "number" and m.value != "count")
             for m in between
         )
@@ -255,7 +258,7 @@ def clauses(findings: Findings, mentions: Iterable[Mention], context: Context) -
     for i, mention in enumerate(mentions):
         if fronted and mention.text == "," and mention.depth == 0:
             fronted = False
-            result.append(Clause(findings, [], context, causal=True, negated=whole))
+            result.append(Clause(findings, [], context, causal=True, consequence=True, negated=whole))
             continue
         if mention.kind == "neg" and mention.value == "whole":
             continue
@@ -264,6 +267,22 @@ def clauses(findings: Findings, mentions: Iterable[Mention], context: Context) -
         elif mention.kind == "boundary":
             spoken = next((m for m in reversed(result[-1].mentions) if m.kind not in ("mark", "neutral")), None)
             result.append(Clause(findings, [], context, causal=mention.value == "cause", negated=whole))
+            result[-1].consequence = mention.text.lower() in (
+                "so",
+                "so that",
+                "thus",
+                "therefore",
+                "hence",
+                "for this reason",
+            )
+            if (
+                mention.text.lower() == "which"
+                and spoken is not None
+                and spoken.kind == "number"
+                and spoken.number.unit
+            ):
+                before = [m for m in (result[-2].mentions if len(result) > 1 else []) if m.kind in ("lesion", "map")]
+                spoken = before[-1] if before else spoken  # "the mask has a volume of 3.79 ml, which is less than"
             if mention.text.lower() == "which" and spoken is not None and spoken.kind in _RELATIVE:
                 result[-1].mentions.append(replace(spoken, read=True, depth=mention.depth))
             if mention.text.lower().startswith("and ") and mention.text.lower() not in (
@@ -299,7 +318,7 @@ def clauses(findings: Findings, mentions: Iterable[Mention], context: Context) -
     return [clause for clause in result if clause.mentions]
 
 
-_RELATIVE = ("region", "lobe", "lesion", "map", "outside")
+_RELATIVE = ("region", "lobe", "lesion", "map", "outside", "landmark")
 _SUBJECTS = ("class", "lesion", "map", "suggest", "classes", "score", "model")
 
 
@@ -313,14 +332,20 @@ def _new_predicate(before: list[Mention], after: list[Mention]) -> bool:
     return any(m.kind in ("verb", "modal", "do") for m in first[1:])
 
 
+_WHAT_IT_IS = ("good", "limited", "failed", "approximate", "image", "mr", "ct", "template", "atlas", "research")
+
+
 def _apposition(after: list[Mention], first: bool) -> bool:
     """ "as the runner-up", "classified as glioma with a score of 0.9": not a cause, for no predicate follows."""
     following = next((m for m in after if m.kind != "neutral"), None)
     if following is None or following.kind in ("rank", "suggest", "classes"):
         return following is not None
+    ends = next((n for n, m in enumerate(after) if m.kind == "boundary" or m.text in (";", ":", ",")), len(after))
+    predicate = any(m.kind in ("verb", "do", "neg", "modal") for m in after[:ends])
+    if following.kind == "cue" and following.value in _WHAT_IT_IS and not predicate:
+        return True  # "rated as good", "served as the input"
     if following.kind != "class":
         return False
-    ends = next((n for n, m in enumerate(after) if m.kind == "boundary" or m.text in (";", ":", ",")), len(after))
     return not first and not any(m.kind in ("verb", "do", "neg", "modal", "cue") for m in after[:ends])
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from .claims import Claim, Clause
+from .facts import joined
 from .mentions import Mention
 from .scores import ranked
 
@@ -101,7 +104,9 @@ def _nor_those(clause: Clause) -> None:
 def _can_or_not(clause: Clause) -> None:
     """ "(glioma cannot be set aside), while pituitary tumour can"."""
     named = clause.of("class", unread=True)
-    bare = [m.kind for m in clause.mentions if m.kind not in ("neutral", "mark")]
+    bare = [m.kind for m in clause.mentions if m.kind not in ("neutral", "mark", "sep")]
+    if len(named) == 2 and all(joined(clause, a, b) for a, b in pairwise(named)):
+        bare = bare[1:]  # "(glioma cannot be set aside), but meningioma and pituitary tumour can"
     if (
         not named
         or clause.context.last != "class set"
@@ -112,10 +117,10 @@ def _can_or_not(clause: Clause) -> None:
     last = clause.mentions[-1 if clause.mentions[-1].kind != "mark" else -2]
     if last.text.lower() not in ("can", "cannot"):
         return
-    kept = clause.mentions[named[0]].value in clause.findings.prediction.class_set
+    kept = {clause.mentions[c].value in clause.findings.prediction.class_set for c in named}
     last.read = True
     clause.read(*named)
-    clause.claims.append(Claim("class set", last.text, kept is (last.text.lower() == "cannot")))
+    clause.claims.append(Claim("class set", last.text, kept == {last.text.lower() == "cannot"}))
 
 
 def _others_aside(clause: Clause, aside: int) -> None:

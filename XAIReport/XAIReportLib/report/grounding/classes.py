@@ -59,6 +59,7 @@ def _compared(clause: Clause) -> None:
             return
         if before and after:
             _scores_compared(clause, i, before, after, sign)
+    _lower_scores(clause)
     _alike(clause)
     _others(clause)
     _higher_dice(clause)
@@ -98,6 +99,28 @@ def _higher_dice(clause: Clause) -> None:
             order = sorted(clause.findings.saliency, key=lambda s: s.dice_with_lesion or 0)
             best = order[-1 if "higher" in text else 0].method
             clause.state("comparison", clause.mentions[named[0]].value == best, i, *clause.of("map"))
+
+
+def _lower_scores(clause: Clause) -> None:
+    """ "(glioma scored 0.89, while) meningioma and pituitary tumour received much lower scores": than the class before."""
+    scores, named = clause.findings.prediction.scores, clause.of("class")
+    label = clause.context.label or clause.findings.prediction.label
+    cues = [i for i in clause.of("compare", unread=True) if clause.mentions[i].text.lower() in ("lower", "higher")]
+    if len(cues) != 1 or not named or label not in scores or clause.of("neg", "rank", "sep", value="than"):
+        return
+    behind = clause.mentions[cues[0] + 1 : cues[0] + 2]
+    said = [clause.mentions[c].value for c in named]
+    if (
+        not behind
+        or behind[0].kind != "score"
+        or label in said
+        or max(named) > cues[0]
+        or not all(c in scores for c in said)
+    ):
+        return
+    much, sign = clause.of("much"), 1 if clause.mentions[cues[0]].value == ">" else -1
+    holds = all(sign * (scores[c] - scores[label]) > (MUCH if much else 0) for c in said)
+    clause.state("comparison", holds, cues[0], *named, *much)
 
 
 ALIKE = 0.05  # scores that differ by less may be called similar
@@ -178,6 +201,8 @@ def _ranks(clause: Clause) -> None:
             continue
         if mention.text.lower() == "followed by" and _falling(clause, i):
             continue
+        if mention.text.lower() == "followed by" and _next_in_line(clause, i):
+            continue
         place = clause.attached(i, ("class",), prefer_before=mention.text.lower() != "followed by")
         if place is None:
             maps = clause.of("map")
@@ -192,6 +217,21 @@ def _ranks(clause: Clause) -> None:
                 _ranked(clause, i, clause.context.label)
             continue
         _ranked(clause, i, clause.mentions[place].value, place)
+
+
+def _next_in_line(clause: Clause, i: int) -> bool:
+    """ "meningioma comes second, followed by pituitary tumour": the one after it."""
+    before, after = [c for c in clause.of("class") if c < i], [c for c in clause.of("class") if c > i]
+    order = ranked(clause)
+    if not before or not after or clause.mentions[before[-1]].value not in order:
+        return False
+    place = order.index(clause.mentions[before[-1]].value) + 1
+    holds = order[place : place + 1] == [clause.mentions[after[0]].value]
+    closely = [j for j in clause.of("grade") if j == i - 1 and clause.mentions[j].text.lower() == "closely"]
+    if closely:
+        holds = holds and _gap(clause, place - 1, place) <= 0.1
+    clause.state("rank", holds, i, before[-1], after[0], *closely)
+    return True
 
 
 def _falling(clause: Clause, i: int) -> bool:
@@ -267,6 +307,7 @@ def _suggested(clause: Clause) -> None:
             else:
                 clause.state("suggestion", label is not None, i, *clause.of("classes"), process=label is None)
             continue
+        _how_far(clause, label)
         first = clause.attached(i, ("class",))
         zone = [first]
         for c in named:
@@ -275,7 +316,7 @@ def _suggested(clause: Clause) -> None:
                 between is not None
                 and between
                 and all(
-                    m.kind in ("sep", "neg", "neutral", "verb", "boundary")
+                    (m.kind in ("sep", "neg", "neutral", "verb", "boundary") and m.text.lower() != "with")
                     or m.text in (",", "(", ")")
                     or (m.kind == "number" and m.read and any(n.value == "next" for n in between))
                     for m in between
@@ -285,6 +326,20 @@ def _suggested(clause: Clause) -> None:
         earlier = [c for c in named if c < first and _joined_by_nor(clause, c, first)]
         for c in [*earlier, *zone]:
             clause.state("suggestion", clause.mentions[c].value == label, c, i)
+
+
+def _how_far(clause: Clause, label: str | None) -> None:
+    """ "suggests glioma by far": ahead of the next class by much."""
+    order = ranked(clause)
+    if len(order) < 2 or label != order[0] or clause.of("neg", "rank", "compare", "bound"):
+        return
+    gap = _gap(clause, 0, 1)
+    clause.read(
+        *(i for i in clause.of("much", unread=True) if clause.mentions[i].text.lower() == "by far" and gap >= MUCH)
+    )
+    clause.read(
+        *(i for i in clause.of("slight", unread=True) if clause.mentions[i].text.lower() == "slightly" and gap <= 0.1)
+    )
 
 
 def _joined_by_nor(clause: Clause, a: int, b: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from .. import checklist
 from .claims import Claim, Clause
 from .facts import ENTITIES, agrees, joined, rows_of
 
@@ -26,7 +27,9 @@ def count(clause: Clause, i: int) -> None:
         count = len(found.lesions)
     if i > 0 and clause.mentions[i - 1].kind == "which" and clause.mentions[i - 1].value in ("all", "both"):
         clause.read(i - 1)
-    holds = count == number.value if not number.bound else agrees(number, count)
+    holds: bool | None = count == number.value if not number.bound else agrees(number, count)
+    if (number.value > 1 and mention.value == "any") or (i > 0 and clause.mentions[i - 1].text.lower() == "any"):
+        holds = None  # "two heat map", "any three lesions"
     if (
         number.value == 1
         and mention.kind == "lesion"
@@ -76,13 +79,16 @@ def each_side(clause: Clause, i: int) -> bool:
 
 def part_of(clause: Clause, i: int) -> bool:
     """ "the right hemisphere contains two of the three abnormalities": as many as lie there, of all."""
-    target = next((j for j in clause.of("lesion") if j > i), i)
+    target = next((j for j in clause.of("lesion", "map") if j > i), i)
     wholes = [j for j in range(i + 1, target) if clause.mentions[j].kind == "number"]
     sides = [j for j in clause.of("side", unread=True) if clause.mentions[j].value in ("left", "right")]
+    if len(sides) > 1:
+        sides = [j for j in sides if j > target and not clause.crosses(target, j)]
     words = [m.text.lower() for m in clause.mentions[i + 1 : wholes[0]]] if wholes else []
     if len(wholes) != 1 or words != ["of", "the"] or len(sides) != 1 or clause.mentions[target].value != "many":
         return False
-    lesions, side = clause.findings.lesions, clause.mentions[sides[0]].value
+    found, side = clause.findings, clause.mentions[sides[0]].value
+    lesions = found.lesions if clause.mentions[target].kind == "lesion" else found.saliency
     right = clause.mentions[wholes[0]].number.value == len(lesions)
     holds = (
         None
@@ -182,6 +188,8 @@ def planes(clause: Clause, i: int) -> bool:
     else:
         holds = agreement is not None and value == 3 and agreement > 0.999
     clause.read(*clause.of("only"))
+    if class_ is None and agree is not None:
+        clause.read(*(j for j in clause.of("suggest") if j > agree and clause.findings.prediction.label))
     if class_ is not None and agree is not None and class_ > agree:  # "two of the three planes support glioma"
         same = clause.mentions[class_].value == clause.findings.prediction.label
         holds = holds and same if clause.findings.prediction.label else None
@@ -197,6 +205,32 @@ def planes(clause: Clause, i: int) -> bool:
     return True
 
 
+def of_the_checklist(clause: Clause, i: int) -> bool:
+    """ "four of the 17 items of the checklist were assessed"."""
+    cues, numbers = clause.of("cue", value="checklist"), clause.of("number", unread=True)
+    if not cues or not clause.has("assess") or len(numbers) != 2 or i != numbers[0] or clause.of("neg"):
+        return False
+    done = sum(place is not None for _, place in checklist.assessed(clause.findings))
+    facts = [done, len(checklist.ITEMS)]
+    holds = [clause.mentions[j].number.value for j in numbers] == facts if clause.findings.lesions else None
+    clause.state("checklist", holds, *numbers, *cues, clause.cue("assess"), process=True)
+    return True
+
+
+def listed(clause: Clause, i: int) -> bool:
+    """ "the two Dice values are 0.60 and 0.76": as many as are given."""
+    ahead = next((m for m in clause.mentions[i + 1 :] if m.kind not in ("neutral", "which")), None)
+    figures = [
+        m for m in clause.mentions if m.kind == "number" and m.value not in ("word", "count") and m.number is not None
+    ]
+    if clause.mentions[i].value != "word" or ahead is None or ahead.value not in ("dice", "volume") or len(figures) < 2:
+        return False
+    if clause.of("neg") or len({m.number.unit for m in figures}) > 1:
+        return False
+    clause.state("count", clause.mentions[i].number.value == len(figures), i)
+    return True
+
+
 def regions(clause: Clause, i: int) -> bool:
     """ "the lesion overlaps three named regions": as many as its table names."""
     following = next((m for m in clause.mentions[i + 1 :] if m.kind != "neutral"), None)
@@ -208,6 +242,8 @@ def regions(clause: Clause, i: int) -> bool:
     named = None if mask is None else len([row for row in mask.regions if row.lobe != "other"])
     place = clause.attached(i, ENTITIES, prefer_before=True)
     holds = None if named is None else named == number.value
+    if clause.has("top regions"):
+        return False
     listed = [j for j in clause.of("region") if j > i]  # "two regions, A and B, hold most": as many as are listed
     if listed and all(joined(clause, a, b) for a, b in pairwise(listed)):
         holds = len(listed) == number.value and (
@@ -225,10 +261,10 @@ def of_all_classes(clause: Clause, i: int) -> bool:
     following = [m for m in clause.mentions[i + 1 : i + 3] if m.kind != "neutral"]
     before = [m.text.lower() for m in clause.mentions[max(0, i - 2) : i]]
     ranks = [j for j in clause.of("rank") if j < i]
-    alone = not following or following[0].kind in ("mark", "verb")
-    if before != ["of", "the"] or clause.mentions[i].number.unit or not ranks or not alone:
+    alone = not following or following[0].kind in ("mark", "verb") or following[0].kind == "classes"
+    if before not in (["of", "the"], ["of", "all"]) or clause.mentions[i].number.unit or not ranks or not alone:
         return False
-    if clause.of("map", "lesion") or not clause.of("class"):
+    if clause.of("map", "lesion") or not (clause.of("class") or clause.context.label):
         return False
     clause.state("count", clause.mentions[i].number.value == len(clause.findings.prediction.scores), i)
     return True
@@ -240,6 +276,7 @@ def class_count(clause: Clause, i: int) -> bool:
     if (
         following
         and following[0].kind == "score"
+        and not (i > 0 and clause.mentions[i - 1].kind == "rank")
         and not clause.mentions[i].number.unit
         and clause.mentions[i].value == "word"
     ):
@@ -256,7 +293,12 @@ def class_count(clause: Clause, i: int) -> bool:
         and following[-1].kind == "classes"
     )
     if other and not clause.mentions[i].number.unit and not clause.has("aside"):
-        clause.state("count", clause.mentions[i].number.value == len(clause.findings.model.classes) - 1, i)
+        holds = clause.mentions[i].number.value == len(clause.findings.model.classes) - 1
+        if any(m.text.lower() in ("neither", "none of") for m in clause.mentions[max(0, i - 4) : i]):
+            clause.read(i)  # "neither of the other two classes": it is not the number that is denied
+            clause.claims.append(Claim("count", clause.mentions[i].number.text, holds))
+        else:
+            clause.state("count", holds, i)
         return True
     if other and clause.has("aside"):
         return True  # read with the class set
@@ -271,6 +313,8 @@ def class_count(clause: Clause, i: int) -> bool:
         clause.read(*clause.of("only"))
         clause.state("count", not right if clause.negations(i, plain_set) % 2 else right, i, plain_set)
         return True
+    whole = [m.text.lower() for m in clause.mentions[max(0, i - 2) : i]] == ["of", "the"]
+    aside = aside and not whole
     count = len(clause.findings.prediction.class_set) if aside else len(clause.findings.model.classes)
     places = [clause.cue("aside")] if aside else []
     clause.state("count", clause.mentions[i].number.value == count, i, *places)

@@ -51,7 +51,7 @@ def _before(clause: Clause, cues: list[int]) -> None:
     for i in numbers:
         number = clause.mentions[i].number
         fact = {"ml": total.volume_ml, "voxels": total.voxels, "pixels": total.voxels}.get(number.unit)
-        if clause.mentions[i].value == "count":
+        if clause.mentions[i].value in ("count", "word"):
             fact = total.count
         clause.state("before the edit", None if fact is None else agrees(number, fact), i, *along, exact=True)
 

@@ -150,6 +150,12 @@ _WRITTEN = {
 }
 
 
+def written(clause: Clause) -> set[str]:
+    """Those of these words that a clause holds."""
+    texts = {m.text.lower() for m in clause.mentions}
+    return {word for word, forms in _WRITTEN.items() if texts & set(forms)}
+
+
 def cue_at(clause: Clause, word: str) -> int | None:
     """Index of an unread cue or of a word as written."""
     written = _WRITTEN.get(word)

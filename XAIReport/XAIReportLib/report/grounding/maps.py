@@ -15,6 +15,8 @@ def maps(clause: Clause) -> None:
         clause.read(above)
         empty, above = no_place, None
     maps = clause.of("map")
+    if maps and computed is None:
+        computed = cue_at(clause, "run")  # "two methods were applied"
     found = clause.findings
     if empty is not None or above is not None:
         place = maps[-1] if maps else None
@@ -166,6 +168,19 @@ def _only_without(clause: Clause, maps: list[int], overlap: int) -> bool:
     return True
 
 
+def beside(clause: Clause) -> None:
+    """ "the Grad-CAM mask lies on the opposite side of the lesion", "on the same side as the lesion"."""
+    maps, lesions = clause.of("map", unread=True), clause.of("lesion", "segmentation", unread=True)
+    cues = [i for i in (cue_at(clause, "same side"), cue_at(clause, "opposite side")) if i is not None]
+    if len(cues) != 1 or len(maps) != 1 or len(lesions) > 1 or clause.of("neg", "number", "side", "only"):
+        return
+    shown = {mask.side for mask in clause.masks(maps[0]) or []}
+    lying = {lesion.side for lesion in (clause.masks(lesions[0] if lesions else None) or [])}
+    known = len(shown) == len(lying) == 1 and shown | lying <= {"left", "right"}
+    same = clause.mentions[cues[0]].value == "same side"
+    clause.state("side", (shown == lying) is same if known else None, *cues, *maps, *lesions)
+
+
 _GRADES = {"good": (0.7, 1.0), "moderate": (0.4, 0.7), "poor": (0.0, 0.4)}
 
 
@@ -242,7 +257,11 @@ def planes_agree(clause: Clause) -> None:
             return
         fully = [j for j in clause.of("quantifier", unread=True) if clause.mentions[j].value == "all"]
         none = any(clause.mentions[j].text.lower() in ("no", "none", "none of") for j in clause.of("neg"))
-        every = [j for j in clause.of("which", unread=True) if clause.mentions[j].text.lower() in ("all", "the")]
+        every = [
+            j
+            for j in clause.of("which", unread=True)
+            if clause.mentions[j].text.lower() in ("all", "the", "every", "each", "all the")
+        ]
         clause.state("planes", None if none else agreement > 0.999, plane, agree, *fully, *every)
 
 
@@ -255,6 +274,7 @@ def shows(clause: Clause) -> None:
     tell, came = cue_at(clause, "tell"), cue_at(clause, "came")
     clause.read(tell, came, *clause.of("map"), *clause.of("only"))
     if where is not None:
-        clause.state("map", True if about_map else None, where)
+        other = any(m.kind in ("lesion", "segmentation", "region", "lobe", "class") for m in clause.mentions[where:])
+        clause.state("map", True if about_map and not other else None, where)
     if why is not None:
         clause.state("map", False if about_map else None, why)

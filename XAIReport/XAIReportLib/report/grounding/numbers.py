@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from .claims import Claim, Clause
-from .counts import class_count, count, each_side, headed, images, of_all_classes, part_of, planes, regions, sided
+from .counts import (
+    class_count,
+    count,
+    each_side,
+    headed,
+    images,
+    listed,
+    of_all_classes,
+    of_the_checklist,
+    part_of,
+    planes,
+    regions,
+    sided,
+)
 from .facts import compare
 from .maps import overlapping
 from .scores import bare
@@ -17,12 +30,19 @@ def read(clause: Clause) -> None:
     headed(clause)
     overlapping(clause)
     _zipped(clause)
+    _one_by_one(clause)
     _volumes_of_maps(clause)
     for i in clause.of("number"):
         mention = clause.mentions[i]
         if mention.read or mention.number is None:
             continue
-        if part_of(clause, i) or each_side(clause, i) or of_all_classes(clause, i):
+        if (
+            part_of(clause, i)
+            or each_side(clause, i)
+            or of_all_classes(clause, i)
+            or listed(clause, i)
+            or of_the_checklist(clause, i)
+        ):
             continue
         if mention.value == "count":
             count(clause, i)
@@ -88,6 +108,21 @@ def _volumes_of_maps(clause: Clause) -> None:
     if len(numbers) == len(maps) > 1 and all(clause.mentions[i].number.unit == "ml" for i in numbers):
         for i, saliency in zip(numbers, maps, strict=True):
             compare(clause, "volume", i, saliency.mask_volume_ml, named[0], clause.cue("volume"))
+
+
+def _one_by_one(clause: Clause) -> None:
+    """ "(three lesions:) 3.43 ml (right), 0.26 ml (right) and 0.10 ml (left)": in the order of the findings."""
+    lesions, numbers, sides = clause.findings.lesions, clause.of("number", unread=True), clause.of("side", unread=True)
+    others = [m for m in clause.mentions if m.kind not in ("number", "side", "sep", "mark", "neutral")]
+    volumes = [i for i in numbers if clause.mentions[i].number.unit == "ml" and not clause.mentions[i].number.parts]
+    all_spoken_of = clause.context.lesions == tuple(range(len(lesions)))
+    if others or not all_spoken_of or volumes != numbers or not 1 < len(lesions) == len(volumes):
+        return
+    for i, lesion in zip(volumes, lesions, strict=True):
+        compare(clause, "volume", i, lesion.volume_ml)
+    if len(sides) == len(volumes):
+        for i, lesion in zip(sides, lesions, strict=True):
+            clause.state("side", lesion.side == clause.mentions[i].value, i)
 
 
 def _zipped(clause: Clause) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from .mentions import Mention, Number
 
-ONE = ("single", "sole", "solitary")
+ONE = ("single", "sole", "solitary", "lone")
 CARDINALS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _TENTHS = ("two", "three", "four", "five", "six", "seven", "eight", "nine")
 FRACTIONS = {
@@ -34,6 +35,38 @@ _UNDER_OVER = {"under half": "<", "less than half": "<", "over half": ">", "more
 _TO = ("to", "-", "up to", "through")
 
 
+_DIGITS = "|".join(("nought", "oh", *CARDINALS[:10]))
+_TEENS = ["thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_WHOLE = rf"(?:(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(CARDINALS[1:10])}))?|{'|'.join(_TEENS)}|(?:a|one) hundred)"
+_SPELLED = re.compile(
+    rf"\b(?:(?:({_WHOLE}|{'|'.join(reversed(CARDINALS))}|nought) )?point((?: (?:{_DIGITS})\b)+)|({_WHOLE})\b)(?! tenths)",
+    re.IGNORECASE,
+)
+
+
+def spelled_out(text: str) -> str:
+    """ "forty-two percent" is 42 percent, "four point four five" is 4.45; whole numbers up to twelve stay words."""
+
+    def value(words: str) -> int:
+        words = words.lower()
+        if words in (*CARDINALS, "nought", "oh"):
+            return 0 if words in ("nought", "oh") else CARDINALS.index(words)
+        if words in _TEENS:
+            return 13 + _TEENS.index(words)
+        if words.endswith("hundred"):
+            return 100
+        tens, _, rest = words.replace("-", " ").partition(" ")
+        return 20 + 10 * _TENS.index(tens) + (CARDINALS.index(rest) if rest else 0)
+
+    def written(found: re.Match[str]) -> str:
+        if found[3]:
+            return str(value(found[3]))
+        return f"{value(found[1] or 'nought')}.{''.join(str(value(word)) for word in found[2].split())}"
+
+    return _SPELLED.sub(written, text)
+
+
 def halves(mentions: list[Mention]) -> list[Mention]:
     """ "four and a half" is 4.5."""
     result: list[Mention] = []
@@ -52,8 +85,19 @@ def halves(mentions: list[Mention]) -> list[Mention]:
 
 
 def shared_units(mentions: list[Mention]) -> list[Mention]:
-    """ "24.6 and 15.2 mm" is "24.6 mm and 15.2 mm"."""
+    """ "24.6 and 15.2 mm" is "24.6 mm and 15.2 mm", and so is a list of three."""
     result: list[Mention] = []
+    three = [
+        i
+        for i, m in enumerate(mentions[:-5])
+        if [a.text.lower() for a in mentions[i + 1 : i + 5 : 2]] in ([",", "and"], [",", ","])
+        and all(a.kind == "number" and "." in a.text for a in mentions[i : i + 5 : 2])
+        and mentions[i + 5].kind == "unit"
+    ]
+    if three:
+        unit, start = mentions[three[0] + 5], three[0]
+        shared = [part for m in mentions[start : start + 4] for part in ((m, unit) if m.kind == "number" else (m,))]
+        mentions = [*mentions[:start], *shared, *mentions[start + 4 :]]
     for i, m in enumerate(mentions):
         result.append(m)
         if m.kind != "number" or m.value == "word" or "." not in m.text or mentions[i + 1 : i + 2] == []:

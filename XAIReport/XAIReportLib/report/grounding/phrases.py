@@ -7,8 +7,35 @@ from .numerals import halves, numbers, shared_units
 
 
 def phrases(mentions: list[Mention]) -> list[Mention]:
-    counted = _unbracketed(numbers(shared_units(halves(_maps(mentions)))))
+    counted = _unbracketed(numbers(shared_units(halves(_maps(_apposed(mentions))))))
     return _places(_lesions(_numbered(_sized(_compared_maps(counted)))))
+
+
+def _apposed(mentions: list[Mention]) -> list[Mention]:
+    """ "the runner-up, glioma, scored 0.21" is "the runner-up glioma scored 0.21"."""
+    result: list[Mention] = []
+    for i, m in enumerate(mentions):
+        ahead = mentions[i + 1 : i + 3]
+        if m.text == "," and len(ahead) == 2 and ahead[0].kind == "map" and ahead[1].text == "," and _one_map(result):
+            if result[-1].kind == "map":
+                result.pop()  # "one heat map, Grad-CAM, overlaps; the other, ScoreCAM, does not": the name says which
+            result.pop()
+            mentions[i + 2].text, mentions[i + 2].kind = "", "neutral"
+            continue
+        named = len(ahead) == 2 and ahead[0].kind == "class" and ahead[1].text == ","
+        opens = m.text == "," and named and i > 0 and mentions[i - 1].kind in ("rank", "suggest", "classes")
+        closes = m.text == "," and result and result[-1].kind == "class" and i > 1 and mentions[i - 2] not in result
+        if not opens and not closes:
+            result.append(m)
+    return result
+
+
+def _one_map(before: list[Mention]) -> bool:
+    last = before[-2:] if before and before[-1].kind == "map" and before[-1].value == "any" else before[-1:]
+    if not last:
+        return False
+    counted = len(last) == 2 and last[0].kind == "number" and last[0].text.lower() == "one"
+    return counted or (last[0].kind == "which" and last[0].value == "other")
 
 
 def _maps(mentions: list[Mention]) -> list[Mention]:
@@ -297,6 +324,9 @@ def _places(mentions: list[Mention]) -> list[Mention]:
     index = 0
     while index < len(result):
         mention = result[index]
+        behind = [m for m in result[index + 1 : index + 3] if m.text != ","]
+        if mention.kind in ("region", "lobe") and behind and behind[0].text.lower() == "of which":
+            behind[0].kind = "unknown"  # "the frontal pole, of which it fills 13.9 %" is no share of the lesion
         if mention.kind in ("region", "lobe") and mention.side is None:
             ahead = index + 1
             while ahead < len(result) and result[ahead].kind == "neutral" and result[ahead].text.lower() in _BETWEEN:

@@ -14,9 +14,12 @@ _IMAGE = ("image left", "image right", "image midline")
 
 def read(clause: Clause) -> None:
     """All places of a clause that no number belongs to."""
+    _only_one(clause)
+    _ranked_regions(clause)
     for i in clause.of("side", unread=True):
         _side(clause, i)
     _together(clause)
+    _top(clause)
     for i in clause.of("region", "lobe", "outside", unread=True):
         _region(clause, i)
 
@@ -48,7 +51,11 @@ def _and(clause: Clause, a: int, b: int) -> bool:
 
 def _quantifier(clause: Clause, i: int) -> tuple[str, list[int]]:
     """How much is said to lie there: all, most, half+, half-, part, almost all, none, or not said."""
-    chosen = [j for j in clause.of("quantifier", unread=True) if not clause.crosses(j, i) or j < i]
+    chosen = [
+        j
+        for j in clause.of("quantifier", unread=True)
+        if (not clause.crosses(j, i) and not _with(clause, i, j)) or j < i
+    ]
     only = [j for j in clause.of("only", unread=True) if j == i - 1 or (j < i and i - j <= 3)]
     almost = [j for j in clause.of("approx", unread=True) if clause.mentions[j].value == "almost"]
     if chosen:
@@ -57,6 +64,11 @@ def _quantifier(clause: Clause, i: int) -> tuple[str, list[int]]:
             chosen = [*chosen, chosen[-1] - 1] if chosen[-1] else chosen
         return ("almost all", [*chosen, *almost]) if almost and value == "all" else (value, chosen)
     return ("all", only) if only else ("", [])
+
+
+def _with(clause: Clause, i: int, j: int) -> bool:
+    """ "on the left, with no part on the right": what follows "with" says nothing of the left."""
+    return any(m.text.lower() == "with" for m in clause.mentions[i:j])
 
 
 def enough(share: float, quantifier: str) -> bool:
@@ -123,6 +135,43 @@ def _side(clause: Clause, i: int) -> None:
     clause.state("side", _all_or_none([mask.side == value for mask in masks]), *places)
 
 
+def _only_one(clause: Clause) -> None:
+    """ "only ScoreCAM lies on the right", "only the third lesion": it does, and no other does."""
+    kind = "map" if clause.of("map") else "lesion"
+    masks, sides = clause.of(kind, unread=True), clause.of("side", unread=True)
+    named = [m for m in masks if clause.mentions[m].value not in ("any", "many", "both", "one", "all")]
+    only = [i for i in clause.of("only", unread=True) if named and 0 < named[0] - i <= 4]
+    if len(named) != 1 or not only or len(sides) != 1 or clause.mentions[sides[0]].value not in ("left", "right"):
+        return
+    if clause.of("neg", "region", "lobe", "quantifier") or clause.of("number", unread=True) or named[0] > sides[0]:
+        return
+    if kind == "map" and clause.of("lesion"):
+        return
+    everyone = clause.findings.saliency if kind == "map" else clause.findings.lesions
+    there = [mask for mask in everyone if mask.side == clause.mentions[sides[0]].value]
+    clause.state("side", there == clause.masks(named[0]), *only, *masks, *sides)
+
+
+def _ranked_regions(clause: Clause) -> None:
+    """ "A comes first (52.9 %), B second and C last": by their shares of the one mask that is spoken of."""
+    ranks = [i for i in clause.of("rank", "which", unread=True) if clause.mentions[i].text.lower() != "followed by"]
+    regions = clause.of("region")
+    if not ranks or not regions or clause.of("class", "map", "neg"):
+        return
+    place, masks = _masks(clause, regions[0])
+    if not masks or len(masks) != 1 or not largest_is_told(masks[0]):
+        return
+    order = sorted(largest(masks[0], "region"), reverse=True)
+    for i in ranks:
+        value = clause.mentions[i].value
+        behind = [r for r in regions if r < i and not any(other in range(r + 1, i) for other in ranks)]
+        wanted = {"1": 0, "2": 1, "3": 2, "-1": len(order) - 1}.get(value)
+        if wanted is None or not behind or wanted >= len(order):
+            continue
+        share = sum(map(share_of, rows_of(masks, clause, behind[-1])))
+        clause.state("region", share == order[wanted], i, behind[-1], *([place] if place is not None else []))
+
+
 def _shows_nothing(clause: Clause, i: int, places: list[int]) -> bool:
     """ "the right hemisphere shows no abnormality" is more than was looked for."""
     shown = any(m.text.lower() in ("show", "shows", "showed") for m in clause.mentions[i : max(places)])
@@ -150,6 +199,31 @@ def _together(clause: Clause) -> None:
     share = sum(share_of(row) for i in regions for row in rows_of(masks, clause, i))
     places = [*regions, *most, *([place] if place is not None else [])]
     clause.state("region", enough(share, clause.mentions[most[-1]].value), *places)
+
+
+def _top(clause: Clause) -> None:
+    """ "A and B are the two regions most covered": no other holds more than they do."""
+    cue, regions = clause.cue("top regions"), clause.of("region", unread=True)
+    if (
+        cue is None
+        or not regions
+        or clause.of("lobe", "neg", "map")
+        or not all(joined(clause, a, b) for a, b in pairwise(regions))
+    ):
+        return
+    place, masks = _masks(clause, regions[0])
+    if not masks or len(masks) != 1 or not largest_is_told(masks[0]):
+        return
+    rows = [rows_of(masks, clause, i) for i in regions]
+    own = sorted((sum(map(share_of, row)) for row in rows), reverse=True)
+    words = clause.mentions[cue].text.lower()
+    counted = {"two": 2, "three": 3}.get(words.split()[0], len(regions))
+    holds = (
+        all(rows)
+        and counted == len(regions)
+        and own == sorted(largest(masks[0], "region"), reverse=True)[: len(regions)]
+    )
+    clause.state("region", holds, cue, *regions, *([place] if place is not None else []))
 
 
 def _least(clause: Clause, places: list[int], masks: list[Lesion | Saliency], least: list[int]) -> None:

@@ -47,7 +47,9 @@ def bare(clause: Clause, i: int) -> None:
         place = clause.attached(i, ("map",))
         masks = clause.masks(place) if place is not None else list(found.saliency)
         each(clause, "percentile", i, [s.percentile for s in masks or []], place, cue)
-    elif value in ("dice", "overlap") and not (clause.has("template", "registration") and not clause.of("map")):
+    elif value in ("dice", "overlap") and not (
+        clause.has("template", "registration", "checks") and not clause.of("map")
+    ):
         place = clause.attached(i, ("map",), prefer_before=True)
         masks = clause.masks(place) if place is not None else _map_of_context(clause)
         each(
@@ -62,7 +64,15 @@ def bare(clause: Clause, i: int) -> None:
             *_other_mask(clause),
         )
     elif value in ("checks", "overlap", "dice"):
-        compare(clause, "check", i, found.anatomy.registration.checks.get("brain_overlap"), cue, clause.cue("template"))
+        compare(
+            clause,
+            "check",
+            i,
+            found.anatomy.registration.checks.get("brain_overlap"),
+            cue,
+            clause.cue("template"),
+            clause.cue("checks"),
+        )
     elif value == "entropy" or value in found.prediction.uncertainty:
         compare(clause, value, i, found.prediction.uncertainty.get(value), cue)
     elif value == "planes":
@@ -126,8 +136,8 @@ def _is_margin(clause: Clause, i: int) -> bool:
         and not (relations and relations[0] == i + 1)
     ):
         return False
-    if not scores:
-        return False
+    if not scores or (i > 0 and clause.mentions[i - 1].text.lower() in ("with", "at") and not by and cue is None):
+        return False  # "leads with 0.67 over meningioma with 0.29"
     if len(classes) == 2:
         _wide(clause, cue, [scores[clause.mentions[c].value] for c in classes])
         first, second = (scores[clause.mentions[c].value] for c in classes)
@@ -199,7 +209,9 @@ def _score(clause: Clause, i: int) -> None:
         if rank and scores:
             order = ranked(clause)
             label = order[{"1": 0, "2": 1, "-1": -1}[clause.mentions[rank[0]].value]]
-            compare(clause, "score", i, scores[label], rank[0])
+            ahead = label == order[0] and scores[label] - scores[order[1]] >= 0.2
+            far = [j for j in clause.of("much") if ahead and 0 < rank[0] - j <= 2]
+            compare(clause, "score", i, scores[label], rank[0], *far)
             return
         label = clause.findings.prediction.label if clause.of("suggest") else clause.context.label
         if label is None or not (clause.of("score", "suggest") or clause.context.label):
@@ -207,6 +219,14 @@ def _score(clause: Clause, i: int) -> None:
             return
         compare(clause, "score", i, scores.get(label))
         return
+    denied = [j for j in clause.of("neg") if clause.mentions[j].value == "next" and place - 2 <= j < place]
+    if (
+        denied
+        and place < i
+        and (said := [c for c in clause.of("class") if c < denied[0]])
+        and clause.mentions[i].depth == 0
+    ):
+        place = said[-1]  # "suggests glioma instead of meningioma, with a score of 0.55"
     places = [place]
     if clause.mentions[i].number.bound:
         while (previous := [c for c in clause.of("class") if c < places[0]]) and joined(

@@ -12,7 +12,7 @@ from .facts import agrees, compare, entity
 
 def read(clause: Clause) -> None:
     """Everything that a clause says of them; what is read here no other reader sees."""
-    if clause.of("shift"):
+    if clause.of("shift") or clause.context.shift:
         _midline(clause)
     _apart(clause)
     if clause.of("dim") or any(_is_length(clause, i) and _pair(clause, i) for i in clause.of("number")):
@@ -92,6 +92,7 @@ def _sizes(clause: Clause) -> None:
             clause.mentions[i].value == "word"
             and following is not None
             and following.kind == "dim"
+            and following.text.endswith("s")
             and len(lengths) == 2
         ):
             clause.state("count", clause.mentions[i].number.value == 2, i)
@@ -122,13 +123,21 @@ def _facts(measures: Measures, said: set[str], order: int) -> list[float]:
 
 def _apart(clause: Clause) -> None:
     """ "the centres of the two lesions are 52.3 mm apart"."""
-    centre, apart = clause.cue("centre"), clause.cue("distance", "margin")
+    centre, apart = clause.cue("centre"), clause.cue("distance", "margin", "largest distance")
+    largest = clause.cue("largest distance") is not None
     lesions = [i for i in clause.of("lesion") if clause.mentions[i].value in ("many", "both", "all")]
     total = clause.findings.lesion_total
+    spoken_of = clause.context.lesions == tuple(range(total.count)) or any(
+        m.text.lower() == "their" for m in clause.mentions
+    )
     numbers = [i for i in clause.of("number") if _is_length(clause, i) and not clause.mentions[i].number.parts]
     if centre is None or apart is None or len(numbers) != 1 or clause.cue("origin") is not None:
         return
-    if lesions and total.count == 2 and total.largest_distance_mm is not None:
+    if (
+        (lesions or (spoken_of and not clause.of("lesion", "map")))
+        and (total.count == 2 or largest)
+        and total.largest_distance_mm is not None
+    ):
         compare(clause, "distance", numbers[0], total.largest_distance_mm, centre, apart, *lesions)
 
 
@@ -145,7 +154,10 @@ def _midline(clause: Clause) -> None:
     if computed is None:
         words = ("measured", "determined", "quantified", "calculated")
         computed = next((i for i, m in enumerate(clause.mentions) if m.text.lower() in words), None)
-    if not noun and not (verb and middle) and not (clause.context.shift and (error or beyond)):
+    directed = (
+        clause.context.shift and bool(clause.of("side")) and not clause.of("lesion", "map", "region", "lobe", "class")
+    )
+    if not noun and not (verb and middle) and not (clause.context.shift and (error or beyond)) and not directed:
         return
     clause.read(*middle, clause.cue("registration"), *clause.of("lesion"))
     known = None if shift is None else shift.distance_mm

@@ -12,7 +12,10 @@ def volume(clause: Clause, i: int) -> None:
     volume = clause.cue("volume")
     behind = [m.kind for m in clause.mentions[(volume or 0) + 1 :][:3] if m.kind != "neutral"]
     by = i > 0 and clause.mentions[i - 1].text.lower() == "by"  # "smaller by 0.47 ml": how far apart, not how large
-    if by or (place is None and (clause.of("class") or (volume is not None and behind[:1] == ["side"]))):
+    of_a_part = clause.context.bright and not clause.of(
+        "lesion", "map"
+    )  # "(the bright part is a ring) and has a volume of ..."
+    if by or of_a_part or (place is None and (clause.of("class") or (volume is not None and behind[:1] == ["side"]))):
         unreadable(clause, i)  # a class has no size, and the size of a hemisphere is not known
         return
     total = clause.cue("total")
@@ -41,7 +44,9 @@ def volume(clause: Clause, i: int) -> None:
         and (region > i or not clause.of("verb") or region < (place or 0))
     ):
         row = rows_of(masks, clause, region)
-        if (row and region > i) or (row and place is not None and region < place):
+        between = [m.text.lower() for m in clause.mentions[place + 1 : i]] if place is not None else []
+        of_lesion = between in (["of"], ["measuring"], ["with"])  # "an abnormality of 0.41 ml in the sellar region"
+        if (row and region > i and not of_lesion) or (row and place is not None and region < place):
             first_that_agrees(clause, "region volume", i, [r.overlap_ml for r in row], region, place)
             return
     several = place is not None and clause.mentions[place].kind == "lesion" and masks is not None and len(masks) > 1
@@ -100,7 +105,11 @@ def length(clause: Clause, i: int) -> None:
         compare(clause, "position", i, sign * point[0], side, centre, place, origin)
         return
     if spacing is not None and image.spacing_mm is not None:
-        clause.state("spacing", all(agrees(number, edge) for edge in image.spacing_mm), i, spacing)
+        listed = [j for j in clause.of("number") if clause.mentions[j].number.unit == "mm"]
+        edges = image.spacing_mm if len(listed) != 3 else (image.spacing_mm[listed.index(i)],)
+        clause.state(
+            "spacing", all(agrees(number, edge) for edge in edges), i, spacing, *clause.of("unit", value="voxels")
+        )
         return
     region = clause.attached(i, ("region",))
     if region is not None:

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 from ..schema import Findings
 from . import maps
-from .claims import Clause, which_lesions
+from .claims import Claim, Clause, which_lesions
 from .compared import larger
-from .facts import cue_at
+from .facts import cue_at, written
 
 _FOUND = (
     "found",
@@ -59,7 +59,7 @@ def _on_both_sides(f: Findings) -> bool:
 def _of_masks(clause: Clause, holds: Callable[[Findings], bool | None]) -> bool | None:
     """Whether a side is known, or sides differ: of the masks that the clause speaks of, where it speaks of some."""
     if holds is _on_both_sides and clause.of("map"):
-        many = not clause.of("lesion") and all(clause.mentions[i].value in ("many", "both") for i in clause.of("map"))
+        many = not clause.of("lesion") and clause.mentions[clause.of("map")[0]].value in ("many", "both")
         return {s.side for s in clause.findings.saliency} == {"left", "right"} if many else None
     masks = clause.masks(next(iter(clause.of("lesion", "map")), None))
     if holds in (_side_known, _side_unknown) and masks:
@@ -110,12 +110,14 @@ STATEMENTS = (
     Statement(("approximate",), _verdict("limited")),
     Statement(("regions", "named"), _regions_named, ("atlas",)),
     Statement(("different sides",), _on_both_sides, process=False),
+    Statement(("disagree",), _on_both_sides, process=False),
     Statement(("regions", "given"), _regions_named),
     Statement(("other lesions", "names"), _always),
     Statement(("commercial", "permitted"), lambda f: False if f.model.non_commercial else None),
     Statement(("sides", "of the picture"), lambda f: not f.image.has_geometry),
     Statement(("sides", "unknown"), _side_unknown, ("of the patient", "lengths")),
     Statement(("sides", "known"), _side_known, ("of the patient",)),
+    Statement(("volume", "known"), lambda f: f.image.has_geometry),
     Statement(("registered",), _verdict("good", "limited"), ("template", "atlas", "image")),
     Statement(("volume", "given", "sides"), _measurable, ("of the patient",)),
     Statement(("sides", "given"), _side_known, ("of the patient",)),
@@ -125,6 +127,7 @@ STATEMENTS = (
     Statement(("volume", "unknown"), lambda f: not f.image.has_geometry, ("lengths", "sides")),
     Statement(("volume", "given"), lambda f: f.image.has_geometry),
     Statement(("volume", "given", "no geometry"), lambda f: f.image.has_geometry),
+    Statement(("picture input",), lambda f: f.image.kind == "picture"),
     Statement(("no geometry",), lambda f: not f.image.has_geometry, ("image", "slice")),
     Statement(("geometry",), lambda f: f.image.has_geometry, ("image", "slice")),
     Statement(("function", "assess"), _never),
@@ -146,7 +149,6 @@ STATEMENTS = (
     Statement(("commercial",), lambda f: None if not f.model.non_commercial else False, ("intended",)),
     Statement(("calibrated", "data set"), lambda f: f.model.calibration not in ("", "none")),
     Statement(("calibrated",), lambda f: f.model.calibration not in ("", "none")),
-    Statement(("exclude",), _never),
     Statement(("average",), _always, ("regions", "where", "atlas")),
     Statement(("compare",), lambda f: bool(f.lesions)),
     Statement(("volume", "determined"), lambda f: f.image.has_geometry),
@@ -160,9 +162,14 @@ STATEMENTS = (
 
 def read(clause: Clause) -> None:
     """All statements of a clause."""
+    maps.beside(clause)
     maps.maps(clause)
     maps.overlaps(clause)
+    _excluded(clause)
+    spoken = {m.value for m in clause.mentions if m.kind in ("cue", "quantity")} | written(clause)
     for statement in STATEMENTS:
+        if not spoken.issuperset(statement.words):
+            continue
         places = [cue_at(clause, word) for word in statement.words]
         if any(place is None for place in places) or (statement.words == ("midline found",) and clause.of("shift")):
             continue
@@ -174,9 +181,15 @@ def read(clause: Clause) -> None:
         if statement.words == ("noncommercial",):
             clause.read(*clause.of("only"), *(q for q in clause.of("quantifier") if clause.mentions[q].value == "all"))
         holds = _of_masks(clause, statement.holds)
+        if statement.words == ("disagree",) and holds is False:
+            holds = None  # they may do so in other ways
         if statement.words == ("demand",) and clause.of("modal"):
             holds = None  # that an analysis can be forced, or not, is no finding
         clause.state("statement", holds, *places, *modals, process=statement.process)
+    _rest(clause)
+
+
+def _rest(clause: Clause) -> None:
     for i in clause.of("level", unread=True):
         if clause.of("score", "model"):
             clause.state("level", clause.mentions[i].value == clause.findings.model.score_level, i, process=True)
@@ -188,11 +201,22 @@ def read(clause: Clause) -> None:
     maps.graded(clause)
     maps.planes_agree(clause)
     _sizes_compared(clause)
+    _names(clause)
     _read_along(clause)
     _diagnosis(clause)
     maps.shows(clause)
-    _names(clause)
     _existence(clause)
+
+
+def _excluded(clause: Clause) -> None:
+    """ "this does not exclude one": that a lesion is excluded is never so, whatever else of the sentence is denied."""
+    cue = cue_at(clause, "exclude")
+    if cue is None:
+        return
+    denied = [j for j in clause.of("neg") if cue - 4 <= j < cue]
+    clause.read(cue, *denied, *(m for m in clause.of("modal", unread=True) if 0 < cue - m <= 6))
+    holds = len(denied) == 1 and not clause.negated
+    clause.claims.append(Claim("statement", clause.mentions[cue].text, holds, process=True))
 
 
 def _read_along(clause: Clause) -> None:
@@ -237,6 +261,10 @@ def _read_along(clause: Clause) -> None:
             )
             or (m.kind == "cue" and m.value == "intended" and clause.has("research"))
             or (m.kind == "which" and m.text.lower() in ("both", "all") and _several(clause))
+            or (m.kind == "cue" and m.value == "modality word" and (clause.has("mr", "ct")) and "statement" in kinds)
+            or (m.kind == "cue" and m.value == "computed" and kinds & _FIGURES)
+            or (m.kind == "only" and _counted_after(clause, i))
+            or (m.kind == "grade" and m.text.lower() in ("high", "low") and _entropy_is(clause, m.text.lower()))
             or (m.kind == "cue" and m.value == "regions" and "name" in kinds)
             or (m.kind == "cross" and m.text and "side share" in kinds)
             or (
@@ -258,6 +286,22 @@ def _read_along(clause: Clause) -> None:
     for i in clause.of("lesion", unread=True):
         if used and clause.lesions_at(i) in used:
             clause.read(i)
+
+
+_FIGURES = {"entropy", "score", "dice", "volume", "planes", "check", "diameter", "distance"}
+
+
+def _counted_after(clause: Clause, i: int) -> bool:
+    """ "only one of the three planes": the number behind it was read."""
+    ahead = [m for m in clause.mentions[i + 1 : i + 4] if m.kind != "neutral"]
+    return bool(ahead) and ahead[0].kind == "number" and ahead[0].read
+
+
+def _entropy_is(clause: Clause, word: str) -> bool:
+    """ "a high entropy of 0.88": above or below the middle of its scale, where the same clause gives it."""
+    values = [m.number.value for m in clause.mentions if m.kind == "number" and m.read and m.number.unit == ""]
+    entropy = [claim for claim in clause.claims if claim.kind == "entropy"]
+    return len(entropy) == 1 and bool(values) and (values[0] > 0.5) is (word == "high")
 
 
 _SHARES = {"region share", "side share", "outside share", "lobe share"}
@@ -295,9 +339,12 @@ def _told(clause: Clause, i: int) -> bool:
 
 
 def _descending(clause: Clause) -> bool:
-    """Whether the shares of a list fall from one to the next, as "followed by" says."""
-    shares = [m.number.value for m in clause.mentions if m.kind == "number" and m.number.unit == "%" and m.read]
-    return len(shares) > 1 and shares == sorted(shares, reverse=True)
+    """Whether the figures of a list fall from one to the next, as "followed by" says."""
+    read = [
+        m.number for m in clause.mentions if m.kind == "number" and m.read and not m.number.parts and m.value != "count"
+    ]
+    figures = [number.value for number in read]
+    return len({number.unit for number in read}) == 1 and len(figures) > 1 and figures == sorted(figures, reverse=True)
 
 
 def _several(clause: Clause) -> bool:

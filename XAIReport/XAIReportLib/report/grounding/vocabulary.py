@@ -20,7 +20,9 @@ _WORDS = _HERE / "words.en.txt"
 # Subjects with words of their own, and what tells that a sentence is about them; the first that fits.
 SUBJECTS = {
     "edits": re.compile(
-        r"\breader\b|\bthe edit\b|\bown outlines\b|\boriginally (?:outlined|segmented|measured)", re.IGNORECASE
+        r"\breader\b|\bthe edit\b|\bown outlines\b|\boriginally (?:outlined|segmented|measured)|"
+        r"\bitself had (?:outlined|segmented)",
+        re.IGNORECASE,
     ),
     "checks": re.compile(
         r"\bchecks?\b(?<!not check)|\bcorrelation|\bdisagree(?:ment)?s?\b(?=.*method)|\bmethods? (?:do|did) not agree|"
@@ -30,11 +32,14 @@ SUBJECTS = {
     ),
     "changed": re.compile(
         r"\b(?:these changes|without the (?:segmented )?(?:lesion|abnormality)|(?:lesion|abnormality) alone|"
+        r"only the (?:segmented )?(?:lesion|abnormality) (?:is|was)|"
         r"shown to the model|with noise|noise is|"
+        r"absence of the (?:segmented )?(?:lesion|abnormality)|(?:blott|paint|edit|wip)(?:ed|ing) (?:out|over)|"
         r"remov(?:e|es|ed|ing|al)|eras(?:e|ed|ing)|delet(?:e|ed|ing|ion)|mask(?:ed|ing) out|inpaint\w*|"
         r"replac(?:e|es|ed|ing)|"
         r"background|hottest|most salient|unchanged|original (?:slices|images?)|unmodified|again|zero(?:ed|ing)?|"
         r"black(?:ed|ing) out|"
+        r"taken away|tak(?:es|e|ing) away|took away|no longer|"
         r"kept|keeping|isolat\w+|what led|flip\w*|occlud\w+|changed images?|everything (?:but|except|outside|other)|"
         r"blank(?:ed|ing)|"
         r"re-?(?:examined|evaluated|run|analysed)|cut(?:ting)? out|fill(?:ed|ing) in|taken out|retained|retaining|left in)\b",
@@ -50,6 +55,7 @@ _TOKEN = re.compile(
 )
 
 
+_FRACTIONS = {tuple(words.split()) for words in FRACTIONS}
 Entry = tuple[tuple[str, ...], str, str]
 
 
@@ -98,20 +104,31 @@ class Vocabulary:
     """Words of the language and names of one case."""
 
     def __init__(self, findings: Findings) -> None:
-        self._entries = dict(entries())
-        self._special = {name: entries(_HERE / f"words.{name}.en.txt") for name in SUBJECTS}
         own = [*_of_masks(findings), *_of_the_model(findings)]
-        own = [(tuple(word.lower() for word in words), kind, value) for words, kind, value in own]
-        for words, kind, value in own:
-            rows = [(words, kind, value), *self._entries.get(words[0], ())]
-            self._entries[words[0]] = tuple(sorted(rows, key=lambda row: -len(row[0])))
+        self._own: dict[str, list[Entry]] = {}
+        for words, kind, value in reversed(own):  # of equal names the last: an atlas position before a region
+            lowered = tuple(word.lower() for word in words)
+            self._own.setdefault(lowered[0], []).append((lowered, kind, value))
+        self._tables: dict[tuple[str, str], dict[int, dict[tuple[str, ...], Entry]]] = {}
 
     def mentions(self, sentence: str) -> list[Mention]:
         """What a sentence mentions, in order; unread words are of kind "unknown"."""
-        special = self._special.get(subject_of(sentence), {})
-        return phrases(list(self._raw(list(tokens(plain(sentence))), special)))
+        return phrases(list(self._raw(list(tokens(plain(sentence))), subject_of(sentence))))
 
-    def _raw(self, tokens: list[Token], special: dict[str, tuple[Entry, ...]]) -> Iterator[Mention]:
+    def _table(self, subject: str, first: str) -> dict[int, dict[tuple[str, ...], Entry]]:
+        """The phrases that begin with a word by their length, the longest first; of equal ones the subject's, then names."""
+        if (subject, first) not in self._tables:
+            special = entries(_HERE / f"words.{subject}.en.txt").get(first, ()) if subject else ()
+            rows = (*special, *self._own.get(first, ()), *entries().get(first, ()))
+            table: dict[int, dict[tuple[str, ...], Entry]] = {
+                n: {} for n in sorted({len(row[0]) for row in rows}, reverse=True)
+            }
+            for row in rows:
+                table[len(row[0])].setdefault(row[0], row)
+            self._tables[subject, first] = table
+        return self._tables[subject, first]
+
+    def _raw(self, tokens: list[Token], subject: str) -> Iterator[Mention]:
         index = 0
         lowered = [token.text.lower() for token in tokens]
         while index < len(tokens):
@@ -122,11 +139,11 @@ class Vocabulary:
                 yield Mention("side", side, tokens[index + 1].text, token.depth)
                 index += 3
                 continue
-            found = None if token.kind == "number" else self._longest(lowered, index, special)
+            found = None if token.kind == "number" else self._longest(lowered, index, subject)
             if (
                 token.kind == "number"
                 and token.text[0].isdigit()
-                and (longer := self._longest(lowered, index, special))
+                and (longer := self._longest(lowered, index, subject))
             ):
                 found = longer if len(longer[0]) > 1 else None
             if found is not None:
@@ -150,22 +167,15 @@ class Vocabulary:
                 yield Mention("unknown", "", token.text, token.depth)
             index += 1
 
-    def _longest(self, lowered: list[str], index: int, special: dict[str, tuple[Entry, ...]]) -> Entry | None:
-        fraction = next(
-            (p for p in FRACTIONS if tuple(p.split()) == tuple(lowered[index : index + len(p.split())])), None
-        )
-        first = lowered[index]
-        known = self._entries.get(first, ())
-        if first in special:
-            known = sorted((*special[first], *known), key=lambda row: -len(row[0]))
-        for entry in known:
-            if tuple(lowered[index : index + len(entry[0])]) == entry[0]:
-                if fraction and len(fraction.split()) >= len(entry[0]):
-                    break
-                if lowered[index] in CARDINALS and len(entry[0]) == 1:
+    def _longest(self, lowered: list[str], index: int, subject: str) -> Entry | None:
+        pieces = (tuple(lowered[index : index + n]) for n in (2, 1))
+        fraction = next((words for words in pieces if words in _FRACTIONS), ())
+        for length, rows in self._table(subject, lowered[index]).items():
+            if entry := rows.get(tuple(lowered[index : index + length])):
+                if len(fraction) >= length or (lowered[index] in CARDINALS and length == 1):
                     break
                 return entry
-        return (tuple(fraction.split()), "fraction", fraction) if fraction else None
+        return (fraction, "fraction", " ".join(fraction)) if fraction else None
 
 
 def _of_masks(findings: Findings) -> list[Entry]:
@@ -200,7 +210,7 @@ def _of_the_model(findings: Findings) -> list[Entry]:
         own += [((modality, *noun), "cue", "modality") for noun in ((), ("volume",), ("image",), ("scan",))]
     named = (
         ("model", findings.model.name),
-        ("atlas", findings.anatomy.atlas),
+        *(("atlas", f"{name}{noun}") for name in _atlas_names(findings) for noun in ("", " atlas")),
         ("data set", findings.model.data_set),
         ("layer", findings.model.saliency_layer),
         ("calibration", findings.model.calibration),
@@ -209,8 +219,18 @@ def _of_the_model(findings: Findings) -> list[Entry]:
         words = tuple(t.text.lower() for t in tokens(plain(name)))
         if words:
             own.append((words, "name", value))
+    own += [
+        (tuple(t.text for t in tokens(level)), "neutral", "")
+        for level in re.findall(r"at the \d+ % level", findings.prediction.reason)
+    ]
     own += [((w,), "name", "data set word") for w in re.findall(r"[A-Z]\w+", findings.model.data_set)]
     return own
+
+
+def _atlas_names(findings: Findings) -> list[str]:
+    """The atlas's name in full and in short: its first word, where that is a name by itself."""
+    name = findings.anatomy.atlas
+    return list(dict.fromkeys(filter(None, (name, name.split()[0] if "-" in name.partition(" ")[0] else ""))))
 
 
 def _class_forms(label: str) -> list[str]:
@@ -226,7 +246,7 @@ def _class_forms(label: str) -> list[str]:
             *(f"{form} {tail}" for form in (*spelled, stem)),
             f"{spelled[0]} as in the training data",
         ]
-    return [*forms, *(f"{form} class" for form in forms), *(f"{form}'s" for form in forms[:1]), f"class {name}"]
+    return [*forms, *(f"{form} class" for form in forms), *(f"{form}'s" for form in forms), f"class {name}"]
 
 
 def _regions(findings: Findings) -> Iterable[str]:
