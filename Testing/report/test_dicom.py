@@ -19,7 +19,8 @@ from pydicom.sr.codedict import codes
 from XAIReportLib.__main__ import main
 from XAIReportLib.case import InputError
 from XAIReportLib.reading import read_case
-from XAIReportLib.report import dicom
+from XAIReportLib.report import dicom, dicom_report, fhir, narrative
+from XAIReportLib.report.findings import Findings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from grids import GRIDS
@@ -250,6 +251,45 @@ def test_the_report_measures_what_the_findings_say(exported: tuple[Path, Path]) 
     assert (report.VerificationFlag, report.PreliminaryFlag) == ("UNVERIFIED", "PRELIMINARY")
     texts = [item.TextValue for item in report.ContentSequence if item.ValueType == "TEXT"]
     assert set(findings["disclaimers"]) <= set(texts)
+
+
+@pytest.mark.parametrize("code", ["fr", "de", "es"])
+def test_the_sentences_are_in_the_language_of_the_report_and_codes_stay_as_they_are(
+    made: Path, tmp_path: Path, code: str
+) -> None:
+    assert main(["dicom", str(made.parent), "--output", str(tmp_path), "--language", code]) == 0
+    path = tmp_path / "dicom" / "report.dcm"
+    report, english = hd.sr.srread(path), hd.sr.srread(made / "report.dcm")
+    found = Findings.model_validate_json((made.parent / "findings.json").read_text(encoding="utf-8"))
+    told = [s.text for s in narrative.told(found, code).sentences if s.section in dicom_report.SAID]
+    texts = [i for i in report.ContentSequence if i.ValueType == "TEXT" and i.RelationshipType == "CONTAINS"]
+    assert {item.TextValue for item in texts} >= set(told)
+    assert not {item.TextValue for item in texts} & set(found.disclaimers)
+    for item in texts:  # TID 1204
+        (said,) = item.ContentSequence
+        assert said.RelationshipType == "HAS CONCEPT MOD"
+        assert said.ConceptNameCodeSequence[0].CodeValue == "121049"
+        concept = said.ConceptCodeSequence[0]
+        assert (concept.CodeValue, concept.CodingSchemeDesignator) == (code, "RFC5646")
+    assert coded(report) == coded(english)
+    assert_valid([path])
+
+
+def coded(report: hd.sr.Comprehensive3DSR) -> list[str]:
+    """Every code and its meaning outside the sentences."""
+    items = [item for item in report.ContentSequence if item.ValueType != "TEXT"]
+    return [str(e.value) for item in items for e in item.iterall() if e.keyword in ("CodeValue", "CodeMeaning")]
+
+
+def test_without_a_word_the_language_is_that_of_the_result(made: Path, tmp_path: Path) -> None:
+    result = tmp_path / "result"
+    shutil.copytree(made.parent, result, ignore=shutil.ignore_patterns("dicom"))
+    found = Findings.model_validate_json((result / "findings.json").read_text(encoding="utf-8"))
+    (result / "narrative.json").write_text(narrative.told(found, "de").to_json(), encoding="utf-8")
+    report = hd.sr.srread(dicom.write(result) / "report.dcm")
+    assert "Nur für Forschungszwecke. Nicht für die Diagnostik." in [i.get("TextValue") for i in report.ContentSequence]
+    content = json.loads(fhir.write(result).read_text(encoding="utf-8"))
+    assert content["entry"][0]["resource"]["language"] == "de"
 
 
 def dicom_scheme(report: hd.sr.Comprehensive3DSR) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,16 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from phantom_case import Analysed
 from wild_findings import wild_findings
 from XAIReportLib.__main__ import main
-from XAIReportLib.report import fhir
+from XAIReportLib.report import fhir, narrative
 from XAIReportLib.report.findings import Findings
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def checked(findings: Findings, subject: str | None = None) -> dict:
+def checked(findings: Findings, subject: str | None = None, language: str = "en") -> dict:
     """The bundle, by the published R4B model of fhir.resources."""
     model = pytest.importorskip("fhir.resources.R4B.bundle")
-    content = fhir.bundle(findings, subject, NOW)
+    content = fhir.bundle(findings, subject, NOW, language)
     parsed = model.Bundle.model_validate_json(json.dumps(content))
     assert len(parsed.entry) == len(content["entry"])
     return content
@@ -65,6 +66,25 @@ def test_observations_hold_the_findings_with_unit_and_side(analysed: Analysed) -
         assert side["coding"][0]["code"] == {"left": "7771000", "right": "24028007"}[lesion.side]
         places = [c["valueCodeableConcept"]["text"] for c in observation["component"][1:]]
         assert len(places) == sum(r.lobe != "other" and r.percent_of_lesion >= 5 for r in lesion.regions)
+
+
+@pytest.mark.parametrize("code", ["en", "fr", "de", "es"])
+def test_the_report_says_its_language_and_is_in_it_and_codes_stay_as_they_are(analysed: Analysed, code: str) -> None:
+    findings = analysed.findings()
+    content = checked(findings, language=code)
+    (report,) = resources(content, "DiagnosticReport")
+    told = narrative.told(findings, code).sentences
+    assert report["language"] == code
+    assert f'lang="{code}" xml:lang="{code}"' in report["text"]["div"]
+    assert all(html.escape(sentence.text) in report["text"]["div"] for sentence in told)
+    assert all(s.text in report["conclusion"] for s in told if s.section == "impression")
+    (english,) = resources(checked(findings), "DiagnosticReport")
+    assert report["code"].get("coding") == english["code"].get("coding")
+    if code != "en":
+        for said in (report["conclusion"], report["text"]["div"], report["code"]["text"]):
+            assert "esearch" not in said
+    assert resources(content, "Observation") == resources(checked(findings), "Observation")
+    assert {o["language"] for o in resources(content, "Observation")} == {"en"}
 
 
 def test_a_picture_has_pixels_and_no_side_of_the_patient(analysed: Analysed) -> None:

@@ -27,6 +27,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--language", choices=LANGUAGES, required=True, help="it goes to RESULTFOLDER/report-<language>"
     )
     report.set_defaults(run=make_report)
+    for command in (dicom, fhir):
+        command.add_argument(
+            "--language", choices=LANGUAGES, help="of the sentences; default: that of the result's text"
+        )
     for command in (dicom, fhir, report):
         command.add_argument("--debug", action="store_true", help="show where an error came from")
 
@@ -43,7 +47,7 @@ def make_dicom(options: argparse.Namespace) -> int:
     """``xaireport dicom``: says where the objects are, and whom they name."""
     from XAIReportLib.report import dicom
 
-    folder = dicom.write(options.folder.resolve(), options.series, options.output)
+    folder = dicom.write(options.folder.resolve(), options.series, options.output, options.language)
     if (folder / dicom.IMAGES).is_dir():
         print(
             "The input was no DICOM: its volume is in the folder image, with new identifiers and without a patient or "
@@ -59,5 +63,5 @@ def make_fhir(options: argparse.Namespace) -> int:
     """``xaireport fhir``."""
     from XAIReportLib.report import fhir
 
-    print(f"FHIR: {fhir.write(options.folder.resolve(), options.subject, options.output)}")
+    print(f"FHIR: {fhir.write(options.folder.resolve(), options.subject, options.output, options.language)}")
     return 0

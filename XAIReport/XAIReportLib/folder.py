@@ -232,6 +232,11 @@ class ResultFolder:
     def narrative(self) -> dict[str, Any]:
         return _document(self.path / "narrative.json")
 
+    @property
+    def language(self) -> str:
+        """Of the narrative: en, fr, de or es; older results do not say it and are English."""
+        return self.narrative.get("language", "en")
+
     @cached_property
     def run(self) -> dict[str, Any]:
         return _document(self.path / "run.json")

@@ -22,7 +22,9 @@ from .dicom_report import measurement_report
 FOLDER, INDEX, IMAGES = "dicom", "index.json", "image"
 
 
-def write(result_folder: Path, series: Path | None = None, output: Path | None = None) -> Path:
+def write(
+    result_folder: Path, series: Path | None = None, output: Path | None = None, language: str | None = None
+) -> Path:
     """Write the DICOM objects of a result to ``output``/dicom (the result folder itself when None), and return that folder.
 
     It holds segmentation.dcm (segmented abnormalities), saliency.dcm (masks of the heat maps), heatmap-<method>.dcm
@@ -31,12 +33,13 @@ def write(result_folder: Path, series: Path | None = None, output: Path | None =
 
     Args:
         series: folder or multi-frame file of the DICOM input; it must be what the result was made from.
+        language: of the sentences in report.dcm; that of the result's narrative when None.
 
     Raises:
         InputError: the result is incomplete, has no geometry, or ``series`` is missing or another one.
     """
     result = read_result(result_folder)
-    objects = make(result, series)
+    objects = make(result, series, language)
     whole = complete_or_absent((output or result.path) / FOLDER, mark=INDEX)
     with whole as folder:
         for name, data in objects.items():
@@ -46,7 +49,7 @@ def write(result_folder: Path, series: Path | None = None, output: Path | None =
     return whole.target
 
 
-def make(result: ResultFolder, series: Path | None = None) -> dict[str, Dataset]:
+def make(result: ResultFolder, series: Path | None = None, language: str | None = None) -> dict[str, Dataset]:
     """The objects of a result by file name; see ``write``."""
     findings = findings_module.load(result.path / "findings.json")
     source = source_images(result, series)
@@ -59,7 +62,7 @@ def make(result: ResultFolder, series: Path | None = None) -> dict[str, Dataset]
         objects["saliency.dcm"] = saliency_segmentation(findings, masks, source)
     for number, (method, path) in enumerate(result.heatmaps.items()):
         objects[f"heatmap-{method}.dcm"] = parametric_map(findings, method, _voxels(path), source, number)
-    objects["report.dcm"] = measurement_report(findings, source, lesions)
+    objects["report.dcm"] = measurement_report(findings, source, lesions, language or result.language)
     return objects
 
 

@@ -1,6 +1,7 @@
 """The DICOM Structured Report (TID 1500) of the findings: measurements, sides, sites, and the model's suggestion.
 
-Only what the findings hold is said, in the words of the template. A code that no dictionary holds is the program's own
+Only what the findings hold is said, in the words of the template and in the language of the report; meanings of codes stay
+English, and every item says in which language it is (TID 1204). A code that no dictionary holds is the program's own
 (scheme 99XAIREPORT), so that nobody can mistake a model's class for a coded diagnosis.
 """
 
@@ -19,6 +20,8 @@ from .. import __version__
 from . import narrative, terminology
 from .dicom_images import SourceImages
 from .dicom_objects import MANUFACTURER, SERIES, concept, identity, tracking
+from .languages import LANGUAGES
+from .languages import language as language_of
 from .schema import Findings, Lesion
 from .wording import class_name, class_name_in_full
 
@@ -29,9 +32,9 @@ _WORTH_A_SITE_PERCENT = 5.0
 
 
 def measurement_report(
-    findings: Findings, source: SourceImages, segmentation: hd.seg.Segmentation | None
+    findings: Findings, source: SourceImages, segmentation: hd.seg.Segmentation | None, language: str = "en"
 ) -> hd.sr.Comprehensive3DSR:
-    """``segmentation``: of the segmented abnormalities, None when there is none."""
+    """``segmentation``: of the segmented abnormalities, None when there is none; ``language``: of the sentences."""
     groups: list[object] = [_suggestion(findings, source)]
     if segmentation is not None:
         groups += [_lesion(findings, n, segmentation, source) for n in range(1, len(findings.lesions) + 1)]
@@ -40,12 +43,12 @@ def measurement_report(
         procedure_reported=codes.LN.BrainMRI if findings.image.modality == "MR" else codes.SCT.ImagingProcedure,
         imaging_measurements=groups,
         title=codes.DCM.ImagingMeasurementReport,
-        language_of_content_item_and_descendants=hd.sr.LanguageOfContentItemAndDescendants(
-            CodedConcept("en", "RFC5646", "English")
-        ),
+        language_of_content_item_and_descendants=_in_language("en"),
     )
-    for sentence in sentences(findings):
+    for sentence in sentences(findings, language):
         item = hd.sr.TextContentItem(codes.DCM.Comment, sentence, hd.sr.RelationshipTypeValues.CONTAINS)
+        if language != "en":
+            item.ContentSequence = _in_language(language)
         content[0].ContentSequence.append(item)
     common = identity(findings)
     return hd.sr.Comprehensive3DSR(
@@ -73,11 +76,16 @@ def measurement_report(
     )
 
 
-def sentences(findings: Findings) -> Iterator[str]:
+def sentences(findings: Findings, language: str = "en") -> Iterator[str]:
     """The template's sentences that the check supports, each once: what a reader of the object alone must know."""
-    told = narrative.told(findings).sentences
+    told = narrative.told(findings, language).sentences
     said = (s.text for s in told if s.section in SAID and s.outcome == "supported")
-    yield from dict.fromkeys([*findings.disclaimers, *said])
+    always = (language_of(language).said(sentence) or sentence for sentence in findings.disclaimers)
+    yield from dict.fromkeys([*always, *said])
+
+
+def _in_language(code: str) -> hd.sr.LanguageOfContentItemAndDescendants:
+    return hd.sr.LanguageOfContentItemAndDescendants(CodedConcept(code, "RFC5646", LANGUAGES[code]))
 
 
 def _device(findings: Findings) -> hd.sr.ObserverContext:

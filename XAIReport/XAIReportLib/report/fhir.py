@@ -1,6 +1,7 @@
 """FHIR R4 of a finished result: a preliminary DiagnosticReport with its Observations, the device as its author.
 
 Nothing is ever a Condition, a class of the model has no diagnostic code, and no person is named unless one is given.
+The report is in the language of the narrative; Observations and codes are in English, and each resource says which it is.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ..case import InputError
 from ..folder import read_result
 from . import findings as findings_module
 from . import narrative, terminology
+from .languages import language as language_of
 from .schema import Code, Findings, Lesion, LesionRegion
 from .wording import NO_LESION, class_name, class_name_in_full, percent_text, region_name
 
@@ -38,11 +40,14 @@ _SUBJECT = re.compile(r"(https?://\S+/)?Patient/[A-Za-z0-9.-]{1,64}")
 _WORTH_NAMING_PERCENT = 5.0
 
 
-def write(result_folder: Path, subject: str | None = None, output: Path | None = None) -> Path:
+def write(
+    result_folder: Path, subject: str | None = None, output: Path | None = None, language: str | None = None
+) -> Path:
     """Write fhir.json into ``output`` (the result folder itself when None) and return its path.
 
     Args:
         subject: reference to the patient, as "Patient/123"; without one no person is named.
+        language: of the report's text; that of the result's narrative when None.
 
     Raises:
         InputError: the result is incomplete, or ``subject`` is no reference to a Patient.
@@ -50,7 +55,8 @@ def write(result_folder: Path, subject: str | None = None, output: Path | None =
     result = read_result(result_folder)
     if subject is not None and not _SUBJECT.fullmatch(subject):
         raise InputError("The subject is no FHIR reference to a patient; give it as Patient/<id>.")
-    content = bundle(findings_module.load(result.path / "findings.json"), subject, datetime.now(UTC))
+    findings = findings_module.load(result.path / "findings.json")
+    content = bundle(findings, subject, datetime.now(UTC), language or result.language)
     folder = output or result.path
     part = folder / f".{FILE}.{secrets.token_hex(4)}"
     try:
@@ -66,17 +72,18 @@ def write(result_folder: Path, subject: str | None = None, output: Path | None =
     return folder / FILE
 
 
-def bundle(findings: Findings, subject: str | None, recorded: datetime) -> dict[str, Any]:
+def bundle(findings: Findings, subject: str | None, recorded: datetime, language: str = "en") -> dict[str, Any]:
     """A Bundle of type collection: DiagnosticReport, Observations, Device, and the Provenance that names the device as author."""
     device = _reference(findings, "device")
     made = {"status": "preliminary", **({"subject": {"reference": subject}} if subject else {})}
     observations = {"suggestion": _suggestion(findings)}
     observations |= {lesion.name: _lesion(findings, lesion) for lesion in findings.lesions}
     resources: dict[str, dict[str, Any]] = {
-        "report": _report(findings, list(observations), made),
+        "report": _report(findings, list(observations), made, language),
         **{
             name: {
                 "resourceType": "Observation",
+                "language": "en",
                 **made,
                 "category": [_concept((f"{_HL7}/observation-category", "imaging"))],
                 **observation,
@@ -125,31 +132,35 @@ def _quantity(value: float, unit: str, ucum: str | None) -> dict[str, Any]:
     return {"value": value, "unit": unit, **({"system": SYSTEMS["UCUM"], "code": ucum} if ucum else {})}
 
 
-def _report(findings: Findings, observations: list[str], made: dict[str, Any]) -> dict[str, Any]:
-    story = narrative.told(findings)
+def _report(findings: Findings, observations: list[str], made: dict[str, Any], language: str) -> dict[str, Any]:
+    story, words = narrative.told(findings, language), language_of(language)
     said = [sentence.text for sentence in story.of_section("impression")]
     brain = (SYSTEMS["LN"], codes.LN.BrainMRI.value) if findings.image.modality == "MR" else None
     return {
         "resourceType": "DiagnosticReport",
+        "language": language,
         "text": {"status": "generated", "div": _xhtml(story)},
         "identifier": [{"system": "urn:ietf:rfc:3986", "value": f"{_url(findings, 'report')}"}],
         **made,
         "category": [_concept((f"{_HL7}/v2-0074", "RAD"))],
-        "code": _concept(brain, "A model's analysis of an image of the head, for research"),
+        "code": _concept(brain, words.label("A model's analysis of an image of the head, for research")),
         "result": [_reference(findings, name) for name in observations],
-        "conclusion": " ".join([findings.disclaimers[0], *said]),
+        "conclusion": " ".join([words.said(findings.disclaimers[0]) or findings.disclaimers[0], *said]),
     }
 
 
 def _xhtml(story: narrative.Narrative) -> str:
     lines = "".join(f"<p>{html.escape(sentence.text)}</p>" for sentence in story.sentences)
-    return f'<div xmlns="http://www.w3.org/1999/xhtml">{lines}</div>'
+    return (
+        f'<div xmlns="http://www.w3.org/1999/xhtml" lang="{story.language}" xml:lang="{story.language}">{lines}</div>'
+    )
 
 
 def _device(findings: Findings) -> dict[str, Any]:
     model = findings.model
     return {
         "resourceType": "Device",
+        "language": "en",
         "deviceName": [{"name": "XAIReport", "type": "user-friendly-name"}],
         "serialNumber": model.sha256,
         "version": [

@@ -2,6 +2,7 @@
 
 check.py        check_text and check_sentence: the verdict on each sentence (Checker: on many texts of one case)
 words.en.txt    the English that can be read; vocabulary.py adds the names of the case, and words.*.en.txt those of one subject
+rewording.py    plainer words for the same claims (rewordings.en.txt), and the statements that a sentence joins
 numerals.py     numbers as they are written
 phrases.py      from words to mentions (mentions.py): numbers with units, lesions, regions with a side
 claims.py       clauses, what "it" stands for, negation, claims
