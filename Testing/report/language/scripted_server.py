@@ -80,6 +80,7 @@ class Handler(BaseHTTPRequestHandler):
                 "half": {"text": json.dumps(GOOD)[:60], "end": False},
                 "stall": {"text": json.dumps(GOOD), "pause_s": 30, "pause_after": json.dumps(GOOD).index("}")},
                 "text": {"text": "I am a language model and happy to help."},
+                "form": {"text": json.dumps({"report": "The lesion lies on the left."})},
                 "wrong": {"text": json.dumps(WRONG)},
                 "uncited": {"text": json.dumps(UNCITED)},
                 "nonsense": {"text": json.dumps(NONSENSE)},
@@ -116,7 +117,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
 
     def _refusal(self, fault: str, kind: str | None) -> int | None:
-        refused = {"full": 429, "later": 429, "broken": 503, "absent": 404, "locked": 401}
+        refused = {"full": 429, "later": 429, "broken": 503, "ailing": 500, "absent": 404, "locked": 401}
         if fault == "busy" and calls[fault] < 3:
             return 429
         if fault == "old" and kind == "json_schema":

@@ -50,10 +50,12 @@ FAULTS = {
     "full": "HTTP 429",
     "later": "asks to wait for 3600 s",
     "broken": "HTTP 503",
+    "ailing": "HTTP 500",
+    "form": "not the JSON document",
     "text": "not the JSON document",
     "page": "no chat answer",
     "cut": "cut off at its length limit",
-    "large": "more than 500 kB",
+    "large": "more than 4000 kB",
     "bomb": "a compressed answer",
     "absent": "check --model m",
     "locked": "refused the key",
@@ -67,7 +69,7 @@ FAULTS = {
 def test_after_a_fault_the_text_is_the_templates_and_says_why(scripted, fault, said, interface):
     if interface == "responses" and fault in ("page", "cut"):
         pytest.skip("the scripted answer is one of the chat interface")
-    limits = {"silence": {"silence_s": 0.5}, "stall": {"silence_s": 0.5}, "large": {"answer_bytes": 500_000}}
+    limits = {"silence": {"silence_s": 0.5}, "stall": {"silence_s": 0.5}}
     story = written(scripted.at(fault, interface, **limits.get(fault, {})))
     assert story.sentences == narrative.told(FOUND).sentences
     assert story.narrator == "template"
