@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import permutations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from measured import all_cases, findings_of
 from wild_findings import wild_findings
 from XAIReportLib.report import narrative
 from XAIReportLib.report.grounding import Checker
@@ -146,6 +149,14 @@ def test_two_claims_that_are_joined_are_refused_where_one_is_false(findings, joi
         said = said[0].upper() + said[1:]
         verdict = checker.sentence(said).verdict
         assert verdict != ("contradicted" if true else "supported"), said
+
+
+@pytest.mark.parametrize("case", all_cases())
+def test_two_true_claims_are_let_be_however_they_are_joined(case):
+    found = findings_of(case)
+    checker = Checker(found)
+    said = [joint.format(*pair) for joint in JOINTS for pair in permutations([one for one, _ in claims(found)][:4], 2)]
+    assert [text for text in said if checker.sentence(text[0].upper() + text[1:]).verdict != "supported"] == []
 
 
 @settings(max_examples=40, **QUIETLY)

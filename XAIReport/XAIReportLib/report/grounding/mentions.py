@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass
+@dataclass(eq=False)
 class Mention:
     """One piece of a sentence. ``read``: a claim accounts for it. ``depth``: in how many brackets it stands."""
 
