@@ -214,7 +214,7 @@ def class_() -> Iterator[Said]:
                     yield case, _renamed(text, {named[0]: other})
         if len(named) == 2 and not re.search(
             r"\bnot\b|Neither|neither|between|differ|slightly|set aside|class set|separated|"
-            r"both scored|both below|similar|equal|close|two leading",
+            r"both scored|both below|stay below|similar|equal|close|two leading",
             text,
         ):
             yield case, _renamed(text, {named[0]: named[1], named[1]: named[0]})

@@ -353,7 +353,17 @@ def _outcome(clause: Clause, before: Answer, after: Answer, changed: bool) -> No
 
 
 # What may be read of the model's answer on changed images; nothing else of it is known.
-OF_AN_ANSWER = ("score", "rank", "suggestion", "comparison", "margin", "existence", "statement", "count")
+OF_AN_ANSWER = (
+    "score",
+    "similar scores",
+    "rank",
+    "suggestion",
+    "comparison",
+    "margin",
+    "existence",
+    "statement",
+    "count",
+)
 
 
 def only_of_the_answer(parts: list[Clause]) -> None:

@@ -51,7 +51,7 @@ _NEVER = re.compile(
 )
 
 
-_OF_SCORES = ("score", "rank", "class set", "comparison")  # may be what a suggestion rests on
+_OF_SCORES = ("score", "similar scores", "rank", "class set", "comparison")  # may be what a suggestion rests on
 
 
 class CheckedClaim(Part):
@@ -331,6 +331,9 @@ def _causes(parts: list[Clause]) -> Iterator[str]:
             named = clause.of("class") or parts[0].causal
             fits = fits or (
                 bool(named) and led[0].kind in ("score", "rank") and all(c.kind == "suggestion" for c in clause.claims)
+            )
+            fits = fits or (
+                led[0].kind == "similar scores" and all(c.kind == "suggestion" and c.process for c in clause.claims)
             )
         if not clause.claims or not fits:
             yield "a cause"

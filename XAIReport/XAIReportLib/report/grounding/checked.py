@@ -23,7 +23,7 @@ def read(clause: Clause) -> None:
             counted = [
                 j
                 for j in counted
-                if any(clause.mentions[k].value == "failed count" for k in range(j, min(j + 3, len(clause.mentions))))
+                if any(clause.mentions[k].value == "failed count" for k in range(j, min(j + 4, len(clause.mentions))))
             ]
             clause.read(*(k for k in cues if clause.mentions[k].value == "failed count" and value == "failed"))
             for j in counted:

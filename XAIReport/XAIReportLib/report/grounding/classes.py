@@ -131,13 +131,13 @@ def _alike(clause: Clause) -> None:
     cue, named = clause.cue("similar"), clause.of("class")
     scores = [clause.findings.prediction.scores.get(clause.mentions[c].value) for c in named]
     if cue is not None and len(named) == 2 and None not in scores and (clause.of("score") or clause.of("number")):
-        clause.state("comparison", abs(scores[0] - scores[1]) < ALIKE, cue, *named)
+        clause.state("similar scores", abs(scores[0] - scores[1]) < ALIKE, cue, *named)
 
 
 def _others(clause: Clause) -> None:
     """ "the other two classes received much lower scores": than the one that was spoken of, or is suggested."""
     scores, label = clause.findings.prediction.scores, clause.context.label or clause.findings.prediction.label
-    cues = [i for i in clause.of("compare", unread=True) if clause.mentions[i].value in ("<", ">")]
+    cues = [i for i in clause.of("compare", "bound", unread=True) if clause.mentions[i].value in ("<", ">")]
     others, named = clause.of("which", value="other"), clause.of("class")
     if len(named) == 1:
         label = clause.mentions[named[0]].value
@@ -204,6 +204,14 @@ def _ranks(clause: Clause) -> None:
         if mention.text.lower() == "followed by" and _next_in_line(clause, i):
             continue
         place = clause.attached(i, ("class",), prefer_before=mention.text.lower() != "followed by")
+        earlier = [c for c in clause.of("class") if c < i]
+        if (
+            place is not None
+            and place > i
+            and earlier
+            and clause.mentions[place - 1].text.lower() in ("to", "behind", "after")
+        ):
+            place = earlier[-1]  # "A is not the runner-up to B"
         if place is None:
             maps = clause.of("map")
             dice = clause.cue("dice", "overlap")
@@ -261,7 +269,9 @@ def _trails(clause: Clause) -> None:
         if named and len(order) > 1:
             scores = clause.findings.prediction.scores
             gap = scores[order[0]] - max(scores.get(clause.mentions[c].value, 1.0) for c in named)
-            holds = gap > (MUCH if clause.mentions[i].value == "far" else 0)
+            holds: bool | None = gap > (MUCH if clause.mentions[i].value == "far" else 0)
+            if clause.of("neg") and clause.mentions[i].value == "far":
+                holds = None  # "not far behind" has no measure
             clause.state("comparison", holds, i, *named)
 
 

@@ -134,7 +134,9 @@ _NO_PART = ("none of", "no part of", "no part", "nothing of")
 
 def _elliptic(clause: Clause, maps: list[int]) -> bool:
     """ "but ScoreCAM does not": of the overlap that was spoken of before."""
-    bare = [m.kind for m in clause.mentions if m.kind not in ("neutral", "mark")]
+    bare = [m.kind for m in clause.mentions if m.kind not in ("neutral", "mark", "sep")]
+    listed = all(joined(clause, a, b) for a, b in pairwise(maps))
+    bare = bare[len(maps) - 1 :] if len(maps) > 1 and listed and bare[: len(maps)] == ["map"] * len(maps) else bare
     if (
         clause.negated
         or clause.context.last not in ("overlap", "dice")
@@ -142,8 +144,8 @@ def _elliptic(clause: Clause, maps: list[int]) -> bool:
         or bare[2:] not in ([], ["neg"])
     ):
         return False
-    masks, denied = clause.masks(maps[0]), bare[2:] == ["neg"]
-    clause.read(maps[0], *clause.of("neg"))
+    masks, denied = [mask for m in maps for mask in clause.masks(m) or []], bare[2:] == ["neg"]
+    clause.read(*maps, *clause.of("neg"))
     holds = all((s.dice_with_lesion == 0) is denied for s in masks) if masks else None
     clause.claims.append(Claim("overlap", "does not" if denied else "does", holds))
     return True
@@ -272,7 +274,7 @@ def shows(clause: Clause) -> None:
         return
     about_map = bool(clause.of("map")) or clause.context.subject == "map" or clause.context.map is not None
     tell, came = cue_at(clause, "tell"), cue_at(clause, "came")
-    clause.read(tell, came, *clause.of("map"), *clause.of("only"))
+    clause.read(tell, came, *clause.of("cue", value="came"), *clause.of("map"), *clause.of("only"))
     if where is not None:
         other = any(m.kind in ("lesion", "segmentation", "region", "lobe", "class") for m in clause.mentions[where:])
         clause.state("map", True if about_map and not other else None, where)

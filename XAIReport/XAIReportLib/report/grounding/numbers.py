@@ -132,7 +132,7 @@ def _zipped(clause: Clause) -> None:
         for i in clause.of("number")
         if clause.mentions[i].value not in ("count", "word") and not clause.mentions[i].number.parts
     ]
-    for kind, unit in (("class", ""), ("lesion", "ml"), ("map", "")):
+    for kind, unit in (("class", ""), ("lesion", "ml"), ("map", ""), ("map", "ml")):
         named = clause.of(kind)
         chosen = [i for i in numbers if clause.mentions[i].number.unit == unit and clause.mentions[i].depth == 0]
         if kind == "class" and not chosen and _together(clause, numbers):
@@ -150,6 +150,9 @@ def _zipped(clause: Clause) -> None:
         for i, place in zip(chosen, named, strict=True):
             if kind == "class" and not clause.has("margin", "dice"):
                 compare(clause, "score", i, clause.findings.prediction.scores.get(clause.mentions[place].value), place)
+            elif kind == "map" and unit == "ml":
+                masks = clause.masks(place)
+                compare(clause, "volume", i, masks[0].mask_volume_ml if masks else None, place)
             elif kind == "map" and clause.has("dice", "overlap"):
                 masks = clause.masks(place)
                 compare(

@@ -234,14 +234,22 @@ def _least(clause: Clause, places: list[int], masks: list[Lesion | Saliency], le
     clause.state("region", holds, *places, *least)
 
 
+def _said_along(clause: Clause, place: int | None) -> bool:
+    """Whether "outside the named regions" only says again what is said, or tells which part is near a region."""
+    if any(clause.mentions[j].read for j in clause.of("outside")):
+        return True  # "outside the named regions (white matter / other)"
+    if clause.cue("distance") is not None and clause.of("region"):
+        return True  # "the part outside the named regions is adjacent to the hippocampus"
+    return (
+        place is None and clause.context.outside
+    )  # "the remaining 22.4 % belongs to no named region and lies in white matter"
+
+
 def _region(clause: Clause, i: int) -> None:
     place, masks = _masks(clause, i)
     mention = clause.mentions[i]
-    if mention.kind == "outside" and any(clause.mentions[j].read for j in clause.of("outside")):
-        clause.read(i)  # "outside the named regions (white matter / other)"
-        return
-    if mention.kind == "outside" and place is None and clause.context.outside:
-        clause.read(i)  # "the remaining 22.4 % belongs to no named region and lies in white matter"
+    if mention.kind == "outside" and _said_along(clause, place):
+        clause.read(i)
         return
     places = [i, *([place] if place is not None else [])]
     approximate = [j for j in clause.of("approx", unread=True) if clause.mentions[j].value == "about"]

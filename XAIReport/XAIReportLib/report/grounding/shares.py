@@ -52,7 +52,9 @@ def share(clause: Clause, i: int) -> None:
     if mention.kind == "side":
         fact = {"left": masks[0].left_percent, "right": masks[0].right_percent}.get(mention.value)
         compare(clause, "side share", i, fact, *places)
-    elif mention.kind == "region" and place > i and all(word in ("of", "the", "atlas position") for word in between):
+    elif mention.kind == "region" and (
+        _covered(clause, place, i) or (place > i and all(word in ("of", "the", "atlas position") for word in between))
+    ):
         of_region = [r.percent_of_region for r in rows_of(masks, clause, place) if r.percent_of_region is not None]
         first_that_agrees(clause, "share of region", i, of_region, *places)
     elif mention.kind == "region":
@@ -65,6 +67,13 @@ def share(clause: Clause, i: int) -> None:
             places += _superlatives(clause, masks[0], rows_of(masks, clause, place), "lobe")
         facts = [sum(rows), *(rows if mention.kind == "outside" else [])] if rows else []
         first_that_agrees(clause, f"{mention.kind} share", i, facts, *places)
+
+
+def _covered(clause: Clause, place: int, i: int) -> bool:
+    """ "the left frontal pole is covered to 13.9 %": of the region, not of what covers it."""
+    between = [m.text.lower() for m in clause.mentions[place + 1 : i]]
+    done = [n for n, word in enumerate(between) if word in ("covered", "filled", "occupied", "taken up", "overlapped")]
+    return bool(done) and any(word in ("is", "are", "was", "were") for word in between[: done[0]])
 
 
 def _superlatives(clause: Clause, mask: Lesion | Saliency, rows: Sequence[Any], kind: str) -> list[int]:
@@ -116,7 +125,10 @@ def _quantifier(clause: Clause, i: int, mask: Lesion | Saliency, place: int) -> 
             result.append(j)
             if j and clause.mentions[j - 1].kind == "only" and value in ("small", "minor", "part"):
                 result.append(j - 1)
-    return result
+    small = [
+        j for j in clause.of("narrow") if clause.mentions[j].text.lower() in ("small", "tiny") and number.value < 25
+    ]
+    return [*result, *small]  # "its overlap is small, at 7.7 %"
 
 
 def _scaled(clause: Clause, i: int) -> None:
