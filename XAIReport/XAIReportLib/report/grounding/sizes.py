@@ -15,7 +15,15 @@ def volume(clause: Clause, i: int) -> None:
     of_a_part = clause.context.bright and not clause.of(
         "lesion", "map"
     )  # "(the bright part is a ring) and has a volume of ..."
-    if by or of_a_part or (place is None and (clause.of("class") or (volume is not None and behind[:1] == ["side"]))):
+    next_in_line = (
+        i > 0 and clause.mentions[i - 1].text.lower() == "followed by"
+    )  # "3.43 ml, followed by 0.26 ml": of another
+    if (
+        by
+        or of_a_part
+        or next_in_line
+        or (place is None and (clause.of("class") or (volume is not None and behind[:1] == ["side"])))
+    ):
         unreadable(clause, i)  # a class has no size, and the size of a hemisphere is not known
         return
     total = clause.cue("total")
