@@ -10,9 +10,12 @@ numbers.py      readers of numbers: counts.py, sizes.py, shares.py, scores.py; f
 bright.py       reader of brightness
 shape.py        readers of diameters and the midline, near.py of distances, checked.py of the heat maps' checks
 edited.py       readers of a reader's edit, changed.py of changed images
-places.py       readers of sides and regions, classes.py of classes, statements.py of everything else
+places.py       readers of sides and regions, classes.py and ranks.py of classes, existence.py of what was found
+statements.py   reader of everything else; along.py: words that only say again what was said
+quotes.py       sentences of a text, and those that may be quoted
 """
 
-from .check import CheckedClaim, CheckedSentence, Checker, check_sentence, check_text, sentences
+from .check import CheckedClaim, CheckedSentence, Checker, check_sentence, check_text
+from .quotes import sentences
 
 __all__ = ["CheckedClaim", "CheckedSentence", "Checker", "check_sentence", "check_text", "sentences"]

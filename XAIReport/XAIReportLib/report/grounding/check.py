@@ -14,14 +14,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
-from .. import checklist, measures, wording
-from ..changes import changes
-from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT, Passage
-from ..places import TABLE_HOLDS, called, heat_map_check, numbered, reader_edit
+from .. import wording
 from ..schema import Findings, Part
 from . import bright, changed, checked, classes, compared, edited, identified, near, numbers, places, shape, statements
 from .claims import Claim, Clause, Context, clauses
 from .mentions import Mention
+from .quotes import quotes, sentences
 from .rewording import apart, plainer
 from .vocabulary import Vocabulary, plain
 
@@ -30,10 +28,7 @@ __all__ = ["CheckedClaim", "CheckedSentence", "Checker", "check_sentence", "chec
 
 _FREE = frozenset({"tell", "neutral", "verb", "do", "sep", "model", "score", "classes", "segmentation", "boundary"})
 _MARKS = frozenset(",.()-/\"'!=:;")
-_ABBREVIATIONS = ("e.g.", "i.e.", "vs.", "approx.", "no.", "ca.", "cf.", "vol.")
 _OPENING = re.compile(r"^(?:Warning|Reason|Note): ")
-_MARKUP = re.compile(r"\*\*|__|`|^\s*#{1,6}\s+")
-_BULLET = re.compile(r"^\s*(?:[-*•·‣▪–]|\d{1,2}[.)])\s+(?=\S)")
 # What may be said to be due: it is about how the text is to be read.
 _MAY_BE = (
     r"relied|noted|kept in mind|used (?:only )?for research|"
@@ -77,7 +72,7 @@ class Checker:
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
         self._vocabulary = Vocabulary(findings)
-        self._quotes = _quotes(findings)
+        self._quotes = quotes(findings)
 
     def text(self, text: str) -> tuple[CheckedSentence, ...]:
         """Every sentence of ``text``, in order; "it" is what was spoken of last."""
@@ -105,65 +100,6 @@ def check_text(text: str, findings: Findings) -> tuple[CheckedSentence, ...]:
 def check_sentence(text: str, findings: Findings) -> CheckedSentence:
     """``text`` as one statement: the worst of its sentences, with the claims of all."""
     return Checker(findings).sentence(text)
-
-
-def sentences(text: str) -> list[str]:
-    """A text cut at full stops, question and exclamation marks and line ends; not inside numbers and abbreviations."""
-    result: list[str] = []
-    for line in (_BULLET.sub("", _MARKUP.sub("", written)) for written in text.splitlines()):
-        start = 0
-        for end in re.finditer(r"[.!?]+[\"')\]]*(?=\s+|$)", line):
-            piece = line[start : end.end()].strip()
-            if piece.lower().endswith(_ABBREVIATIONS):
-                continue
-            result.append(piece)
-            start = end.end()
-        if rest := line[start:].strip():
-            result.append(rest)
-    return [piece for piece in result if re.search(r"\w", piece)]
-
-
-def _quotes(findings: Findings) -> set[str]:
-    """Sentences that stand in the findings word for word, and may be quoted; none that breaks the rules of wording."""
-    names = (findings.model.data_set, findings.model.name)
-    texts = [findings.prediction.reason, findings.anatomy.registration.reason, *findings.warnings]
-    allowed = [t for t in texts if not wording.forbidden(t, names, findings.model.classes)] + list(findings.disclaimers)
-    if findings.prediction.outcome == "no_lesion_found":
-        allowed.append(wording.NO_LESION)
-    allowed += [REASON_KEPT, WARNINGS_KEPT, LEFT_OUT, *([TABLE_HOLDS] if len(findings.lesions) > 1 else [])]
-    whole = {piece for text in allowed for piece in (plain(text), *(plain(p) for p in sentences(text)))}
-    return whole | {piece + "." for piece in whole} | {plain(text) for text in recited(findings)}
-
-
-def recited(findings: Findings) -> Iterator[str]:
-    """The template's own sentences for these findings on shape and distances, changed images, the checks of the heat maps
-    and a reader's edit, whatever names of the findings stand in them. In other words they are read claim by claim."""
-    for passage in _recited_passages(findings):
-        yield passage.text
-        if passage.instead:
-            yield passage.instead
-    if findings.reader_edit is not None:
-        yield BEFORE_EDIT
-
-
-def _recited_passages(findings: Findings) -> Iterator[Passage]:
-    approximate = findings.anatomy.registration.verdict == "limited"
-    for index, lesion in enumerate(findings.lesions):
-        if lesion.measures is not None:
-            yield measures.lengths(lesion.measures, numbered(lesion), index)
-            yield from measures.distances(lesion.measures, called(lesion), index, approximate)
-        yield from measures.largest(lesion, called(lesion), index, approximate)
-        yield from measures.appearance(lesion, called(lesion), index)
-    yield from measures.single_slice(findings, called)
-    yield from measures.brightness_limit(findings)
-    yield from measures.apart(findings)
-    yield from measures.midline(findings)
-    yield from changes(findings)
-    yield from checklist.passages(findings)
-    if findings.saliency_check is not None:
-        yield heat_map_check(findings.saliency_check)
-    if findings.reader_edit is not None:
-        yield from reader_edit(findings)
 
 
 def _quoted(text: str) -> CheckedSentence:

@@ -11,7 +11,8 @@ import re
 from ..languages import LANGUAGES, language
 from ..languages.never import never_said
 from ..schema import Findings
-from .check import CheckedSentence, Checker, recited, sentences
+from .check import CheckedSentence, Checker
+from .quotes import recited, sentences
 from .vocabulary import plain
 
 _ORDER = ("unsupported", "contradicted", "supported")

@@ -1,0 +1,74 @@
+"""That a lesion was found or not, which one it is, and which is the larger of several."""
+
+from __future__ import annotations
+
+from .claims import Clause, which_lesions
+from .compared import larger
+
+_FOUND = (
+    "found",
+    "find",
+    "finds",
+    "segmented",
+    "detected",
+    "detect",
+    "identified",
+    "identify",
+    "outlined",
+    "seen",
+    "reveal",
+    "revealed",
+    "observed",
+    "shown",
+)
+
+
+def sizes_compared(clause: Clause) -> None:
+    """ "the second lesion is smaller": of two, or of all."""
+    for i in clause.of("which", unread=True):
+        before = [j for j in clause.of("lesion") if j < i]
+        if clause.mentions[i].value in ("larger", "smaller", "largest", "smallest") and before:
+            meant = which_lesions(clause.findings, clause.mentions[i].value, clause.context)
+            said = clause.lesions_at(before[-1])
+            known = bool(said) and bool(meant)
+            holds = said == meant if known else None
+            much = [j for j in clause.of("much") if j in (i - 1, i - 2)]
+            if holds and much:
+                sizes = sorted((lesion.voxels for lesion in clause.findings.lesions), reverse=True)
+                two = len(sizes) == 2 or (len(sizes) > 2 and clause.mentions[i].value == "largest")
+                holds = two and larger(sizes[:2], 1, True)
+            clause.state("comparison", holds, i, before[-1], *much)
+
+
+def read(clause: Clause) -> None:
+    """ "no lesion was found", "one lesion was outlined": only as something found, never as something that is there or not."""
+    lesions = clause.of("lesion", unread=True)
+    if not lesions or clause.of("map") or any(not c.process and c.kind != "count" for c in clause.claims):
+        return
+    found = clause.findings
+    if len(lesions) == 2 and any(
+        m.text.lower() in ("is", "are", "was", "were") for m in clause.mentions[lesions[0] : lesions[1]]
+    ):
+        same = [clause.lesions_at(i) for i in lesions]  # "the left lesion is the smaller one"
+        clause.state("identity", None if None in same or () in same else same[0] == same[1], *lesions)
+        return
+    if found.prediction.outcome == "not_applicable":
+        return
+    said = any(word in _FOUND for m in clause.mentions for word in m.text.lower().split()) or clause.of("model")
+    for i in lesions:
+        which = clause.lesions_at(i)
+        exists = bool(found.lesions) and which != ()
+        denied = any(j < i for j in clause.of("neg"))
+        second = clause.mentions[i].value not in ("one", "many")
+        if denied and which == () and said and clause.mentions[i].value in ("2", "second", "other") and found.lesions:
+            clause.state("existence", False, i)  # "no second lesion was segmented"
+            continue
+        clause.state(
+            "existence",
+            exists if (said and not (denied and second)) or (exists and not denied) else None,
+            i,
+            process=not exists,
+        )
+    counted = [c for c in clause.claims if c.kind == "count"]
+    if counted:
+        return

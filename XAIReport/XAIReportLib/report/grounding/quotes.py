@@ -1,0 +1,76 @@
+"""A text cut into sentences, and the sentences that may be quoted: they stand in the findings or in the template word for word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from .. import checklist, measures, wording
+from ..changes import changes
+from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT, Passage
+from ..places import TABLE_HOLDS, called, heat_map_check, numbered, reader_edit
+from ..schema import Findings
+from .vocabulary import plain
+
+_ABBREVIATIONS = ("e.g.", "i.e.", "vs.", "approx.", "no.", "ca.", "cf.", "vol.")
+_MARKUP = re.compile(r"\*\*|__|`|^\s*#{1,6}\s+")
+_BULLET = re.compile(r"^\s*(?:[-*•·‣▪–]|\d{1,2}[.)])\s+(?=\S)")
+
+
+def sentences(text: str) -> list[str]:
+    """A text cut at full stops, question and exclamation marks and line ends; not inside numbers and abbreviations."""
+    result: list[str] = []
+    for line in (_BULLET.sub("", _MARKUP.sub("", written)) for written in text.splitlines()):
+        start = 0
+        for end in re.finditer(r"[.!?]+[\"')\]]*(?=\s+|$)", line):
+            piece = line[start : end.end()].strip()
+            if piece.lower().endswith(_ABBREVIATIONS):
+                continue
+            result.append(piece)
+            start = end.end()
+        if rest := line[start:].strip():
+            result.append(rest)
+    return [piece for piece in result if re.search(r"\w", piece)]
+
+
+def quotes(findings: Findings) -> set[str]:
+    """Sentences that stand in the findings word for word, and may be quoted; none that breaks the rules of wording."""
+    names = (findings.model.data_set, findings.model.name)
+    texts = [findings.prediction.reason, findings.anatomy.registration.reason, *findings.warnings]
+    allowed = [t for t in texts if not wording.forbidden(t, names, findings.model.classes)] + list(findings.disclaimers)
+    if findings.prediction.outcome == "no_lesion_found":
+        allowed.append(wording.NO_LESION)
+    allowed += [REASON_KEPT, WARNINGS_KEPT, LEFT_OUT, *([TABLE_HOLDS] if len(findings.lesions) > 1 else [])]
+    whole = {piece for text in allowed for piece in (plain(text), *(plain(p) for p in sentences(text)))}
+    return whole | {piece + "." for piece in whole} | {plain(text) for text in recited(findings)}
+
+
+def recited(findings: Findings) -> Iterator[str]:
+    """The template's own sentences for these findings on shape and distances, changed images, the checks of the heat maps
+    and a reader's edit, whatever names of the findings stand in them. In other words they are read claim by claim."""
+    for passage in _recited_passages(findings):
+        yield passage.text
+        if passage.instead:
+            yield passage.instead
+    if findings.reader_edit is not None:
+        yield BEFORE_EDIT
+
+
+def _recited_passages(findings: Findings) -> Iterator[Passage]:
+    approximate = findings.anatomy.registration.verdict == "limited"
+    for index, lesion in enumerate(findings.lesions):
+        if lesion.measures is not None:
+            yield measures.lengths(lesion.measures, numbered(lesion), index)
+            yield from measures.distances(lesion.measures, called(lesion), index, approximate)
+        yield from measures.largest(lesion, called(lesion), index, approximate)
+        yield from measures.appearance(lesion, called(lesion), index)
+    yield from measures.single_slice(findings, called)
+    yield from measures.brightness_limit(findings)
+    yield from measures.apart(findings)
+    yield from measures.midline(findings)
+    yield from changes(findings)
+    yield from checklist.passages(findings)
+    if findings.saliency_check is not None:
+        yield heat_map_check(findings.saliency_check)
+    if findings.reader_edit is not None:
+        yield from reader_edit(findings)
