@@ -104,7 +104,7 @@ def section(measured: dict[str, Any]) -> list[str]:
         "| batch | true sentences | refused | false sentences | let through |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for name, look in measured["first_looks"].items():
+    for name, look in sorted(measured["first_looks"].items(), key=lambda row: int(row[0])):
         share = 100 * look["refused"] / look["true"]
         lines.append(
             f"| {name} | {look['true']} | {look['refused']} ({share:.1f} %) | {look['false']} | {look['let_through']} |"

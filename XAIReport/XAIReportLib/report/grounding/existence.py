@@ -50,6 +50,9 @@ def read(clause: Clause) -> None:
         m.text.lower() in ("is", "are", "was", "were") for m in clause.mentions[lesions[0] : lesions[1]]
     ):
         same = [clause.lesions_at(i) for i in lesions]  # "the left lesion is the smaller one"
+        sizes = sorted((lesion.voxels for lesion in found.lesions), reverse=True)
+        if clause.mentions[lesions[1]].value.startswith("larg") and len(sizes) > 1 and larger(sizes[:2], 1, True):
+            clause.read(*(j for j in clause.of("much") if 0 < lesions[1] - j <= 3))  # "is by far the largest"
         clause.state("identity", None if None in same or () in same else same[0] == same[1], *lesions)
         return
     if found.prediction.outcome == "not_applicable":

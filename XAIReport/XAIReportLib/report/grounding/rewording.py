@@ -90,6 +90,7 @@ _JOINTS = re.compile(
     r" (?:while|whereas) (?=(?:the|it|its)\b)|, (?:and |while |but )?(?=\S*CAM\S* (?:does|has|shows|overlaps)\b)",
     re.IGNORECASE,
 )
+_LOOSE = re.compile(r", (?:and|but|while|whereas) ", re.IGNORECASE)
 _FRONTED = re.compile(r"^(?:while|whereas|although|though) ", re.IGNORECASE)
 _EMBEDDED = re.compile(
     r"^([^,;:]+), ((?:which|with|measuring|located|lying|situated|having|occupying|covering|at|in|on) [^,;:]+), ([^;:]+)$",
@@ -122,5 +123,7 @@ def apart(sentence: str) -> list[list[str]]:
         ways += [[rest[: comma.start()], rest[comma.end() :]] for comma in re.finditer(", ", rest)][:3]
     else:
         ways += [_JOINTS.split(sentence)]
+        loose = list(_LOOSE.finditer(sentence))[:3]
+        ways += [[sentence[: joint.start()], sentence[joint.end() :]] for joint in loose]
     closed = [way for way in ways if all(piece.count("(") == piece.count(")") for piece in way)]
     return [way for way in closed if len(way) > 1]
