@@ -52,6 +52,8 @@ def test_the_folder_is_complete_and_its_narrative_is_tied_to_its_findings(analys
     assert NOTE in (analysis.folder / "report.txt").read_text(encoding="utf-8")
     assert result.run["input_sha256"] == analysis.case.sha256
     assert set(result.run["timings_s"]) >= {"read", "predict", "saliency", "anatomy", "report"}
+    assert result.run["options"]["atlas"] == "harvard_oxford"
+    assert ("levels" in result.run) == (analysis.anatomy.levels is not None)
 
 
 def test_every_heat_map_is_hot_in_the_lesion(analysis: Analysis, head: SyntheticHead) -> None:

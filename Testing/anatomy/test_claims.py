@@ -8,7 +8,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from XAIReportLib.anatomy.appearance import levels, look_of
+from XAIReportLib.anatomy.appearance import levels_of, look_of
 from XAIReportLib.anatomy.atlas import ATLASES, DEFAULT_ATLAS, _data, load_atlas, load_template, most_probable
 from XAIReportLib.anatomy.intervals import contacts, may_be_largest
 from XAIReportLib.anatomy.regions import overlaps
@@ -126,7 +126,7 @@ def test_appearance_of_a_phantom(
     core: float, rim: float, pattern: str, bright_percent: float, dark_percent: float
 ) -> None:
     case, mask, mm = head_with_rim(core, rim)
-    look = look_of(mask, levels(mask, case, mm), case)
+    look = look_of(mask, levels_of(mask, case, mm), case)
     whole = look.brighter_ml + look.not_brighter_ml
     assert whole == pytest.approx(mask.sum() * case.voxel_ml)
     assert look.pattern == pattern
@@ -138,4 +138,4 @@ def test_appearance_is_not_stated_where_the_header_names_no_agent() -> None:
     from dataclasses import replace
 
     case, mask, mm = head_with_rim(0.35, 1.6)
-    assert levels(mask, replace(case, contrast_agent=False), mm) is None
+    assert levels_of(mask, replace(case, contrast_agent=False), mm) is None

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 from engine_results import write_engine_result
-from phantom_case import analysed_phantom, stored_as
+from phantom_case import Analysed, analysed_phantom, stored_as
 from scipy import ndimage
+from XAIReportLib.anatomy import locate
+from XAIReportLib.anatomy.atlas import load_template
 from XAIReportLib.case import InputError
+from XAIReportLib.reading import case_from_array
 from XAIReportLib.revision import CORRECTED, revise, write_corrected
 
 
@@ -155,3 +159,57 @@ def test_an_edited_outline_is_placed_by_the_whole_registration(tmp_path):
     assert (folder / "displacement.nii.gz").is_file()
     out = revise(folder, grown(analysed.prediction.lesion_labels), analysed.case.affine, tmp_path / "out")
     assert read(out, "findings")["lesions"][0]["side"] == "right"
+
+
+@lru_cache
+def located_head(case_id: str) -> Analysed:
+    """The template's brain with two balls, one bright, analysed by the anatomy's own functions."""
+    template, take = load_template(), (slice(None, None, 2),) * 3
+    affine = template.affine.copy()
+    affine[:3, :3] *= 2
+    image = template.image[take] * 700
+    index = np.stack(np.indices(image.shape), axis=-1) @ affine[:3, :3].T + affine[:3, 3]
+    labels = np.zeros(image.shape, np.uint8)
+    for number, (centre, radius, brightness) in enumerate((((-30, 30, 25), 14, 1000), ((34, -40, 20), 10, 500)), 1):
+        ball = np.linalg.norm(index - centre, axis=-1) < radius
+        labels[ball], image[ball] = number, brightness
+    case = replace(case_from_array(image.astype(np.float32), affine), case_id=case_id)
+    anatomy, geometry = locate(case, {f"lesion-{n}": labels == n for n in (1, 2)}, labels > 0)
+    prediction = replace(analysed_phantom().prediction, lesion_labels=labels, lesion_probability=labels / 2)
+    return Analysed(case, prediction, geometry, (), (), anatomy)
+
+
+def test_an_edited_lesion_has_all_that_an_analysed_one_has(tmp_path):
+    """The reader exchanges the numbers of two lesions, so that each is measured anew as the other."""
+    analysed = located_head("phantom-7f3a")
+    folder = write_engine_result(tmp_path / "phantom-7f3a", analysed)
+    run = {**read(folder, "run"), "levels": asdict(analysed.anatomy.levels)}
+    (folder / "run.json").write_text(json.dumps(run))
+    labels = analysed.prediction.lesion_labels
+    exchanged = np.array([0, 2, 1], np.uint8)[labels]
+    out = revise(folder, exchanged, analysed.case.affine, tmp_path / "out")
+    before, after = read(folder, "findings")["lesions"], read(out, "findings")["lesions"]
+    for one, other in zip(before, after[::-1], strict=True):
+        assert len(one["measures"]["distances"]) == 5
+        assert one["appearance"] is not None
+        for part in ("appearance", "largest_regions"):
+            assert other[part] == one[part], part
+        for rows in (lambda lesion: lesion["measures"]["distances"], lambda lesion: lesion["regions"]):
+            for first, second in zip(rows(one), rows(other), strict=True):
+                numbers = {key for key, value in first.items() if isinstance(value, float)}
+                assert {k: v for k, v in first.items() if k not in numbers} == {
+                    k: v for k, v in second.items() if k not in numbers
+                }
+                # The result holds its displacement to hundredths of a millimetre, its reach to tenths.
+                assert [second[key] for key in numbers] == pytest.approx([first[key] for key in numbers], abs=0.5)
+
+
+def test_intervals_that_would_be_too_narrow_for_an_edited_lesion_are_not_stated(tmp_path):
+    analysed = located_head("phantom-7f3a")
+    folder = write_engine_result(tmp_path / "phantom-7f3a", analysed)
+    labels = analysed.prediction.lesion_labels
+    grown = np.where(ndimage.binary_dilation(labels == 1, iterations=8), 1, 0).astype(np.uint8)
+    (lesion,) = read(revise(folder, grown, analysed.case.affine, tmp_path / "out"), "findings")["lesions"]
+    assert all(region["percent_low"] is None for region in lesion["regions"])
+    assert all(way["low_mm"] is None and way["contact"] for way in lesion["measures"]["distances"])
+    assert lesion["appearance"] is None  # this result does not hold what it is compared with

@@ -6,7 +6,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -209,7 +209,7 @@ def analyze(
         clock.seconds, warnings,
     )  # fmt: skip
     if place is not None:
-        run["atlas"] = {"name": place.atlas, "licence": place.licence}
+        run |= _of_the_anatomy(place)
     folder = None
     if output is not None:
         folder = Path(output) / case.case_id
@@ -319,6 +319,12 @@ def _provenance(
         "timings_s": dict(seconds),
         "warnings": list(warnings),
     }
+
+
+def _of_the_anatomy(place: Anatomy) -> dict[str, Any]:
+    """The atlas with its terms, and the brightness that a correction's outlines are compared with, too."""
+    atlas = {"name": place.atlas, "licence": place.licence}
+    return {"atlas": atlas, **({} if place.levels is None else {"levels": asdict(place.levels)})}
 
 
 def _version(package: str) -> str:

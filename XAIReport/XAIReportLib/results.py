@@ -233,6 +233,26 @@ class MidlineShift:
 
 
 @dataclass(frozen=True)
+class Levels:
+    """What the appearance of an abnormality is compared with, in the unit of the image.
+
+    Attributes:
+        white: of white matter: weights of a quadratic of the place (1, x, y, z, xx, yy, zz, xy, yz, xz), each of x, y, z the
+            voxel's index as a share of the image's size.
+        lowest, highest: of that quadratic where there is white matter; beyond it is not known.
+        fluid: of ventricular fluid. deviation: standard deviation of white matter about the quadratic.
+        deviation_share: the same as a share of the way from fluid to white matter.
+    """
+
+    white: tuple[float, ...]
+    lowest: float
+    highest: float
+    fluid: float
+    deviation: float
+    deviation_share: float
+
+
+@dataclass(frozen=True)
 class Anatomy:
     """The atlas in the patient's space, and what the masks project onto.
 
@@ -249,6 +269,7 @@ class Anatomy:
         displacement, displacement_affine: of the deformable step, float32 (3, x, y, z) mm of the patient, and index of its
             grid to RAS mm; None where the step was not kept.
         picture: of a single slice, the section of the template that it looks like; ``template_edges`` are then of that.
+        levels: what the appearance of abnormalities was compared with; None where it cannot be.
     """
 
     registration: Registration
@@ -265,6 +286,7 @@ class Anatomy:
     displacement: np.ndarray | None = None
     displacement_affine: np.ndarray | None = None
     picture: PictureMatch | None = None
+    levels: Levels | None = None
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from XAIReportLib.case import Case, InputError, head_mask
 from XAIReportLib.folder import ResultFolder, complete_or_absent, read_result
 from XAIReportLib.report import documents, findings, narrative, readers_wording, revised
 from XAIReportLib.report.schema import Findings
-from XAIReportLib.results import AtlasRegion, RegionOverlap
+from XAIReportLib.results import AtlasRegion, Levels, RegionOverlap
 from XAIReportLib.reviews import Edit
 
 CORRECTED, REVIEWED, IN_LANGUAGE = "corrected", "reviewed", "report-"
+REACH_PRECISION_MM = 0.5  # by how much the intervals of a result may be too narrow for edited outlines
 
 
 def revise(folder: str | Path, labels: np.ndarray, affine: np.ndarray, output: str | Path) -> Path:
@@ -130,10 +131,13 @@ def _language(result: ResultFolder) -> str:
 
 def prepare() -> None:
     """Load what a revision needs, so that the first one is as quick as the next."""
-    from XAIReportLib.anatomy import regions, registration  # noqa: F401
-    from XAIReportLib.anatomy.atlas import load_atlas
+    from XAIReportLib.anatomy import placed, registration  # noqa: F401
+    from XAIReportLib.anatomy.atlas import load_atlas, load_template
+    from XAIReportLib.anatomy.intervals import contacts
 
     load_atlas()
+    load_template()
+    contacts(np.zeros((1, 3)), {placed.SURFACE: 0.0}, 1.0)  # makes the maps of distances
 
 
 def _revised(result: ResultFolder, labels: np.ndarray, affine: np.ndarray) -> tuple[Findings, Case, np.ndarray]:
@@ -146,33 +150,47 @@ def _revised(result: ResultFolder, labels: np.ndarray, affine: np.ndarray) -> tu
     numbers = range(1, int(max(before.max(), labels.max())) + 1)
     changed = [n for n in numbers if ((before == n) != (labels == n)).any()]
     edited = {f"lesion-{n}": labels == n for n in changed if (labels == n).any()}
-    geometry, overlaps, largest = _located(result, found, case, edited)
+    total_ml = float((labels > 0).sum() * case.voxel_ml) if case.affine is not None else 0.0
+    geometry, overlaps, largest = _located(result, found, case, edited, total_ml)
     masks = {method: _array(path) for method, path in result.masks.items()}
     return revised.revise(found, case, labels, changed, geometry, overlaps, masks, largest), case, labels
 
 
 def _located(
-    result: ResultFolder, found: Findings, case: Case, edited: Mapping[str, np.ndarray]
+    result: ResultFolder, found: Findings, case: Case, edited: Mapping[str, np.ndarray], total_ml: float
 ) -> tuple[dict[str, Any], list[RegionOverlap], dict[str, tuple[AtlasRegion, ...]]]:
     from XAIReportLib.anatomy import described
-    from XAIReportLib.anatomy.intervals import may_be_largest
-    from XAIReportLib.anatomy.regions import measure, overlaps
+    from XAIReportLib.anatomy.placed import Placed
+    from XAIReportLib.anatomy.regions import measure
 
     transform = _transform(result, found)
     geometry = {name: described(measure(name, mask, case, transform), mask, case) for name, mask in edited.items()}
     if transform is None or result.atlas is None or not edited:
         return geometry, [], {}
+    levels = _levels(result)
+    if levels is not None:
+        case = replace(case, image=_array(result.image).astype(np.float32))
     atlas, labels = _atlas(found.anatomy.atlas), _array(result.atlas)
-    regions = {region.label: region for region in atlas.regions}
-    sizes = np.bincount(labels.ravel(), minlength=len(regions) + 1)
-    rows, largest = [], {}
-    for name, mask in edited.items():
-        probability = _probability(atlas, case, mask, transform)
-        rows += overlaps(name, mask, case, labels, probability, regions, sizes)
-        points = transform.to_mni(np.argwhere(mask) @ case.affine[:3, :3].T + case.affine[:3, 3])
-        numbers = may_be_largest(points, float(mask.sum() * case.voxel_ml), atlas)
-        largest[name] = tuple(regions[n] for n in numbers)
-    return geometry, rows, largest
+    placed = Placed(case, transform, atlas, labels, _reach(found, total_ml), levels)
+    rows = [row for name, mask in edited.items() for row in placed.overlaps(name, mask)]
+    largest = {name: placed.largest(mask) for name, mask in edited.items()}
+    return {name: placed.measured(geometry[name], mask) for name, mask in edited.items()}, rows, largest
+
+
+def _reach(found: Findings, total_ml: float) -> float | None:
+    """How far the registration is moved for the intervals of the result; None where that is too little for the edited
+    outlines: an interval that is too narrow would be worse than none."""
+    from XAIReportLib.anatomy.intervals import reach_mm
+
+    stated, shift = found.anatomy.interval_mm, found.anatomy.midline_shift
+    needed = reach_mm(total_ml, None if shift is None else shift.distance_mm)
+    return stated if stated is not None and stated >= needed - REACH_PRECISION_MM else None
+
+
+def _levels(result: ResultFolder) -> Levels | None:
+    """What appearance is compared with; None where the result does not hold it."""
+    stored = result.run.get("levels")
+    return None if stored is None else Levels(**{**stored, "white": tuple(stored["white"])})
 
 
 def _transform(result: ResultFolder, found: Findings) -> Any:
@@ -196,21 +214,6 @@ def _atlas(title: str) -> Any:
     from XAIReportLib.anatomy.atlas import ATLASES, DEFAULT_ATLAS, load_atlas
 
     return load_atlas(next((name for name, (of, _) in ATLASES.items() if of == title), DEFAULT_ATLAS))
-
-
-def _probability(atlas: Any, case: Case, mask: np.ndarray, transform: Any) -> np.ndarray:
-    """The atlas's probability on the case's grid, brought there only in the box around a mask."""
-    from XAIReportLib.anatomy.transform import pull
-
-    index = np.argwhere(mask)
-    low, high = index.min(axis=0), index.max(axis=0) + 1
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    affine = case.affine.copy()
-    affine[:3, 3] += affine[:3, :3] @ low
-    mni_mm = transform.mni_mm(affine, tuple(high - low))
-    probability = np.zeros(mask.shape, atlas.probability.dtype)
-    probability[box] = pull(atlas.probability, atlas.affine, mni_mm)
-    return probability
 
 
 def _as_analysed(result: ResultFolder, found: Findings, labels: np.ndarray) -> tuple[Any, tuple, tuple, Any]:

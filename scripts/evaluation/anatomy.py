@@ -151,7 +151,7 @@ def _true_ventricle_gap(phantom: Phantom) -> float | None:
         points = index @ case.affine[:3, :3].T + case.affine[:3, 3]
         labels[:, :, n] = pull(atlas.labels, atlas.affine, np.moveaxis(phantom.truth.to_mni(points), -1, 0))
     part = phantom.lesion[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-    ways = distances(part, labels, np.ones(part.shape, bool), atlas.regions, case.affine)
+    ways = distances(part, labels, atlas.regions, case.affine)
     return next((w.distance_mm for w in ways if w.position == "lateral ventricles" and w.distance_mm <= FAR_MM), None)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 from XAIReportLib.anatomy import locate
-from XAIReportLib.anatomy.appearance import DARKER_SHARE, levels, look_of
+from XAIReportLib.anatomy.appearance import DARKER_SHARE, levels_of, look_of, relative_to
 from XAIReportLib.anatomy.atlas import DEFAULT_ATLAS, _data, load_atlas, load_template, most_probable
 from XAIReportLib.anatomy.descriptors import describe
 from XAIReportLib.anatomy.regions import overlaps
@@ -180,12 +180,12 @@ def brightness() -> list[dict[str, Any]]:
         row = {"volume": folder.name, "verdict": registration.verdict}
         found = None
         if transform is not None:
-            level = levels(labels > 0, case, transform.mni_mm(case.affine, case.image.shape))
+            level = levels_of(labels > 0, case, transform.mni_mm(case.affine, case.image.shape))
             found = look_of(core, level, case)
         if found is None:
             rows.append(row | {"stated": False})
             continue
-        dark = (level[0] < DARKER_SHARE) & core
+        dark = (relative_to(level, case.image) < DARKER_SHARE) & core
         rows.append(
             row
             | {

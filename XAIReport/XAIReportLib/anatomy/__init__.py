@@ -2,7 +2,8 @@
 
 ``locate`` is the one call: registration to MNI152 (registration.py, on the working grid of canonical.py, refined by
 deformation.py, judged by quality.py), the atlas brought to the patient (atlas.py through transform.py), size, shape and side of
-every mask, its regions and distances (regions.py, descriptors.py) with what they may be off by (intervals.py).
+every mask, its regions and distances (regions.py, descriptors.py) with what they may be off by (intervals.py), together in
+placed.py.
 """
 
 from __future__ import annotations
@@ -11,20 +12,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
-from scipy import ndimage
 
-from XAIReportLib.anatomy.appearance import levels, look_of
-from XAIReportLib.anatomy.atlas import ATLASES, DEFAULT_ATLAS, load_atlas, load_template
-from XAIReportLib.anatomy.descriptors import border_mm, describe, distances, neighbours
-from XAIReportLib.anatomy.intervals import contacts, distance_intervals, may_be_largest, reach_mm, share_intervals
+from XAIReportLib.anatomy.appearance import levels_of
+from XAIReportLib.anatomy.atlas import ATLASES, DEFAULT_ATLAS, load_atlas
+from XAIReportLib.anatomy.descriptors import describe
+from XAIReportLib.anatomy.intervals import reach_mm
 from XAIReportLib.anatomy.midline import midline_shift
+from XAIReportLib.anatomy.placed import Placed
 from XAIReportLib.anatomy.quality import template_edges
-from XAIReportLib.anatomy.regions import measure, overlaps
+from XAIReportLib.anatomy.regions import measure
 from XAIReportLib.anatomy.registration import register, stopping
 from XAIReportLib.anatomy.single_slice import is_single_slice, place_slice
-from XAIReportLib.anatomy.transform import Transform, pull
+from XAIReportLib.anatomy.transform import pull
 from XAIReportLib.case import Case
-from XAIReportLib.results import Anatomy, AtlasDistance, MaskGeometry
+from XAIReportLib.results import Anatomy, MaskGeometry
 
 __all__ = ["described", "locate"]
 
@@ -65,46 +66,23 @@ def locate(
         return replace(found, picture=match, template_edges=edges), geometry | placed
 
     tell(0.6, "bringing the atlas to the patient")
-    atlas, template = load_atlas(atlas_name), load_template()
+    atlas = load_atlas(atlas_name)
     mni_mm = transform.mni_mm(case.affine, case.image.shape)
     labels = pull(atlas.labels, atlas.affine, mni_mm)
-    probability = pull(atlas.probability, atlas.affine, mni_mm)
-    brain = pull(ndimage.binary_fill_holes(template.image > 0), template.affine, mni_mm)
-    region_voxels = np.bincount(labels.ravel(), minlength=len(atlas.regions) + 1)
-    by_label = {region.label: region for region in atlas.regions}
 
     tell(0.8, "naming the regions under each mask")
     shift = midline_shift(transform, registration, lesion, case)
-    lesion_ml = float((lesion > 0).sum() * case.voxel_ml)
-    reach = reach_mm(lesion_ml, shift.distance_mm)
-    rows, largest = [], {}
-    for name, mask in masks.items():
-        inside = mask > 0
-        points = mni_mm[:, inside].T
-        shares = share_intervals(points, reach, atlas) if inside.any() else {}
-        if inside.any() and name in lesions:
-            numbers = may_be_largest(points, float(inside.sum() * case.voxel_ml), atlas)
-            largest[name] = tuple(by_label[n] for n in numbers)
-        rows += overlaps(name, inside, case, labels, probability, by_label, region_voxels, shares)
-    standard, level = load_atlas(), levels(lesion > 0, case, mni_mm) if lesions else None
-    positions = labels if atlas is standard else pull(standard.labels, standard.affine, mni_mm)
-    for name in lesions:
-        inside, shape = masks[name] > 0, geometry[name].descriptors
-        if shape is not None:
-            ways = _with_intervals(
-                distances(inside, positions, brain, standard.regions, case.affine), inside, case, transform, reach
-            )
-            near = neighbours(inside, labels, atlas.regions, case.affine)
-            geometry[name] = replace(
-                geometry[name],
-                descriptors=replace(shape, distances=ways, neighbours=near),
-                appearance=look_of(inside, level, case),
-            )
-    present = tuple(r for r in atlas.regions if region_voxels[r.label])
+    reach = reach_mm(float((lesion > 0).sum() * case.voxel_ml), shift.distance_mm)
+    level = levels_of(lesion > 0, case, mni_mm) if lesions else None
+    placed = Placed(case, transform, atlas, labels, reach, level)
+    rows = [row for name, mask in masks.items() for row in placed.overlaps(name, mask > 0)]
+    largest = {name: placed.largest(masks[name] > 0) for name in lesions if (masks[name] > 0).any()}
+    geometry |= {name: placed.measured(geometry[name], masks[name] > 0) for name in lesions}
+    present = tuple(r for r in atlas.regions if placed.sizes[r.label])
     named = (registration, atlas.name, atlas.licence, labels, present, tuple(rows))
     return Anatomy(
         *named, template_edges(mni_mm), shift, reach, transform.to_mni, largest,
-        transform.displacement, transform.grid_affine,
+        transform.displacement, transform.grid_affine, levels=level,
     ), geometry  # fmt: skip
 
 
@@ -113,21 +91,3 @@ def described(place: MaskGeometry, mask: np.ndarray, case: Case) -> MaskGeometry
     if case.affine is None:
         return place
     return replace(place, descriptors=describe(mask > 0, case.affine, place.left_percent))
-
-
-def _with_intervals(
-    ways: tuple[AtlasDistance, ...], mask: np.ndarray, case: Case, transform: Transform, reach: float
-) -> tuple[AtlasDistance, ...]:
-    border = transform.to_mni(border_mm(mask, case.affine))
-    around = distance_intervals(border, reach)
-    said = contacts(border, {way.position: way.distance_mm for way in ways}, float(mask.sum() * case.voxel_ml))
-    return tuple(
-        replace(
-            way,
-            low_mm=max(0.0, way.distance_mm + low),
-            high_mm=way.distance_mm + high,
-            contact=said[way.position],
-        )
-        for way in ways
-        for low, high in [around[way.position]]
-    )

@@ -18,7 +18,7 @@ from scipy import ndimage
 from XAIReportLib.anatomy.atlas import load_template
 from XAIReportLib.anatomy.transform import pull
 from XAIReportLib.case import Case
-from XAIReportLib.results import Appearance
+from XAIReportLib.results import Appearance, Levels
 
 # Of the template, whose intensities lie between 0 and 1: what is white matter or fluid for sure, away from other tissue.
 WHITE, FLUID, INNER_MM = 0.80, 0.35, 2
@@ -31,12 +31,13 @@ DARKER_SHARE = 0.5  # nearer to fluid than to white matter, as hardly any grey m
 NONE_PERCENT, SOLID_PERCENT, ENCLOSED_PERCENT = 10.0, 75.0, 15.0
 
 
-def look_of(mask: np.ndarray, level: tuple[np.ndarray, float] | None, case: Case) -> Appearance | None:
+def look_of(mask: np.ndarray, levels: Levels | None, case: Case) -> Appearance | None:
     """How bright one abnormality (bool) is, given the ``levels`` of the case; None where there is nothing to compare with."""
-    if level is None or not mask.any():
+    if levels is None or not mask.any():
         return None
-    relative, deviation = level
-    brighter = mask & (relative > 1 + max(BRIGHTER_SHARE, BRIGHTER_DEVIATIONS * deviation))
+    box = ndimage.find_objects(mask.astype(np.uint8))[0]
+    mask, relative = mask[box], relative_to(levels, case.image, box)
+    brighter = mask & (relative > 1 + max(BRIGHTER_SHARE, BRIGHTER_DEVIATIONS * levels.deviation_share))
     darker = mask & (relative < DARKER_SHARE)
     count = int(mask.sum())
     bright_percent = 100 * int(brighter.sum()) / count
@@ -55,9 +56,9 @@ def look_of(mask: np.ndarray, level: tuple[np.ndarray, float] | None, case: Case
     )
 
 
-def levels(lesions: np.ndarray, case: Case, mni_mm: np.ndarray) -> tuple[np.ndarray, float] | None:
-    """The image with fluid at 0 and white matter at 1, float32, and the standard deviation of white matter in it; None where
-    too little of either is seen, or the two do not differ as on a T1-weighted series, or no agent was given.
+def levels_of(lesions: np.ndarray, case: Case, mni_mm: np.ndarray) -> Levels | None:
+    """Fluid and white matter of a case; None where too little of either is seen, or the two do not differ as on a T1-weighted
+    series, or no agent was given.
 
     Args:
         lesions: bool, all segmented abnormalities. mni_mm: place of every voxel in MNI152, (3, i, j, k).
@@ -72,33 +73,48 @@ def levels(lesions: np.ndarray, case: Case, mni_mm: np.ndarray) -> tuple[np.ndar
         return None
     # Fluid lies beside brighter tissue on every side, so that what is not fluid after all is brighter.
     dark = float(np.percentile(case.image[fluid], 25))
-    level, deviation = _white_level(case.image, white)
-    if not np.median(level[white]) - dark > 4 * deviation:
+    weights, deviation = _white_matter(case.image, white)
+    level = _quadratic(weights, case.image.shape)[white]
+    lowest, highest = (float(v) for v in np.percentile(level, [1, 99]))
+    span = float(np.median(np.clip(level, lowest, highest))) - dark
+    if not span > 4 * deviation:
         return None
-    span = np.maximum(level - np.float32(dark), np.float32(deviation))
-    return (case.image - np.float32(dark)) / span, float(deviation / (np.median(level[white]) - dark))
+    return Levels(weights, lowest, highest, dark, deviation, deviation / span)
 
 
-def _white_level(image: np.ndarray, white: np.ndarray) -> tuple[np.ndarray, float]:
+def relative_to(levels: Levels, image: np.ndarray, box: tuple[slice, ...] | None = None) -> np.ndarray:
+    """The part of an image in ``box`` with fluid at 0 and white matter at 1, float32."""
+    part = image if box is None else image[box]
+    # Beyond the white matter the quadratic is not known.
+    level = np.clip(_quadratic(levels.white, image.shape, box), levels.lowest, levels.highest)
+    dark = np.float32(levels.fluid)
+    return (part - dark) / np.maximum(level - dark, np.float32(levels.deviation))
+
+
+def _white_matter(image: np.ndarray, white: np.ndarray) -> tuple[tuple[float, ...], float]:
     """A quadratic of the place through white matter, what is not like the rest left out, and the residual's deviation."""
     index = np.argwhere(white)
     index = index[:: max(1, len(index) // 20000)]
     values = image[tuple(index.T)].astype(float)
-    size = np.array(image.shape)
-    terms, kept = _terms(index / size), np.ones(len(index), bool)
+    terms, kept = _terms(index / np.array(image.shape)), np.ones(len(index), bool)
     for _ in range(5):
         weights = np.linalg.lstsq(terms[kept], values[kept], rcond=None)[0]
         rest = values - terms @ weights
         deviation = 1.4826 * float(np.median(np.abs(rest[kept] - np.median(rest[kept]))))
         kept = np.abs(rest - np.median(rest[kept])) <= 2.5 * max(deviation, 1e-6)
-    x, y, z = np.meshgrid(*[np.arange(n, dtype=np.float32) / n for n in image.shape], indexing="ij", sparse=True)
-    parts = (np.float32(1), x, y, z, x * x, y * y, z * z, x * y, y * z, x * z)
-    level = np.zeros(image.shape, np.float32)
-    for weight, part in zip(weights, parts, strict=True):
+    return tuple(map(float, weights)), deviation
+
+
+def _quadratic(weights: tuple[float, ...], shape: tuple[int, ...], box: tuple[slice, ...] | None = None) -> np.ndarray:
+    """The quadratic on a grid, or on the part of it in ``box``; float32."""
+    axes = [np.arange(n, dtype=np.float32) / n for n in shape]
+    if box is not None:
+        axes = [axis[part] for axis, part in zip(axes, box, strict=True)]
+    x, y, z = np.meshgrid(*axes, indexing="ij", sparse=True)
+    level = np.zeros(np.broadcast_shapes(x.shape, y.shape, z.shape), np.float32)
+    for weight, part in zip(weights, (np.float32(1), x, y, z, x * x, y * y, z * z, x * y, y * z, x * z), strict=True):
         level += np.float32(weight) * part
-    # Beyond the white matter the quadratic is not known.
-    low, high = np.percentile(level[white], [1, 99])
-    return np.clip(level, low, high), deviation
+    return level
 
 
 def _terms(place: np.ndarray) -> np.ndarray:

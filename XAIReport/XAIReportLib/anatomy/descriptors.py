@@ -86,22 +86,16 @@ def positions(regions: Iterable[AtlasRegion]) -> dict[str, list[int]]:
 
 
 def distances(
-    mask: np.ndarray, labels: np.ndarray, brain: np.ndarray, regions: Iterable[AtlasRegion], affine: np.ndarray
+    mask: np.ndarray, labels: np.ndarray, regions: Iterable[AtlasRegion], affine: np.ndarray
 ) -> tuple[AtlasDistance, ...]:
-    """Shortest way from the mask to each of POSITIONS and to the brain's surface; 0 where they overlap or touch.
+    """Shortest way from the mask to each of POSITIONS; 0 where they overlap or touch. A position that is not in the field of
+    view is left out.
 
     Args:
-        labels: the atlas on the mask's grid. brain: bool, the template's brain there. A position that is not in the field
-            of view is left out.
+        labels: the atlas on the mask's grid.
     """
-    rows = []
-    for name, wanted in positions(regions).items():
-        gap = _gap(mask, np.isin(labels, wanted), affine)
-        if gap is not None:
-            rows.append(AtlasDistance(name, gap))
-    # Beyond the field of view there is no surface to see: a brain that is cut there does not end there.
-    gap = _gap(mask, ~brain, affine)
-    return (*rows, AtlasDistance(SURFACE, gap)) if gap is not None else tuple(rows)
+    ways = {name: gap_mm(mask, np.isin(labels, wanted), affine) for name, wanted in positions(regions).items()}
+    return tuple(AtlasDistance(name, way) for name, way in ways.items() if way is not None)
 
 
 def neighbours(
@@ -122,11 +116,12 @@ def neighbours(
     ways = ndimage.minimum(ndimage.distance_transform_edt(~here, sampling=tuple(edges)), part, untouched)
     names = {r.label: f"{r.side} {r.name}" if r.side else r.name for r in regions}
     nearest = untouched[np.argsort(ways, kind="stable")[:NEIGHBOURS]]
-    found = [AtlasDistance(names[int(n)], _gap(here, part == n, affine)) for n in nearest]
+    found = [AtlasDistance(names[int(n)], gap_mm(here, part == n, affine)) for n in nearest]
     return tuple(sorted(found, key=lambda way: way.distance_mm))
 
 
-def _gap(mask: np.ndarray, target: np.ndarray, affine: np.ndarray) -> float | None:
+def gap_mm(mask: np.ndarray, target: np.ndarray, affine: np.ndarray) -> float | None:
+    """Shortest way from one mask to another; 0 where they overlap or touch, None where one is empty."""
     if not mask.any() or not target.any():
         return None
     if (mask & target).any():

@@ -13,7 +13,7 @@ from XAIReportLib.results import AtlasRegion, MaskGeometry, RegionOverlap
 
 OTHER, OTHER_LOBE = "white matter / other", "other"
 ONE_SIDE_PERCENT = 90.0
-SEARCH_MM = 60.0  # how far from a mask the nearest region is looked for
+SEARCH_MM = (15.0, 60.0)  # how far from a mask the nearest region is looked for, first and at most
 
 
 def measure(name: str, mask: np.ndarray, case: Case, transform: Transform | None) -> MaskGeometry:
@@ -99,17 +99,20 @@ def overlaps(
 def _nearest(
     unnamed: np.ndarray, labels: np.ndarray, case: Case, regions: dict[int, AtlasRegion]
 ) -> tuple[str | None, float | None]:
-    spacing = np.array(case.spacing_mm)
-    margin = np.ceil(SEARCH_MM / spacing).astype(int)
-    found = np.argwhere(unnamed)
-    low = np.maximum(found.min(axis=0) - margin, 0)
-    high = np.minimum(found.max(axis=0) + margin + 1, labels.shape)
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    part = labels[box]
+    spacing, found = np.array(case.spacing_mm), np.argwhere(unnamed)
+    for reach in SEARCH_MM:
+        margin = np.ceil(reach / spacing).astype(int)
+        low = np.maximum(found.min(axis=0) - margin, 0)
+        high = np.minimum(found.max(axis=0) + margin + 1, labels.shape)
+        box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        part, where = labels[box], unnamed[box]
+        if not part.any():
+            continue
+        distance, index = ndimage.distance_transform_edt(part == 0, sampling=tuple(spacing), return_indices=True)
+        if distance[where].max() <= reach:  # nothing nearer lies outside the box
+            break
     if not part.any():
         return None, None
-    distance, index = ndimage.distance_transform_edt(part == 0, sampling=tuple(spacing), return_indices=True)
-    where = unnamed[box]
     labels_near = part[tuple(axis[where] for axis in index)]
     most = int(np.bincount(labels_near).argmax())
     region = regions[most]
