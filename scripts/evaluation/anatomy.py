@@ -21,8 +21,8 @@ import numpy as np
 from scipy import ndimage
 from XAIReportLib.anatomy import locate
 from XAIReportLib.anatomy.atlas import load_atlas
-from XAIReportLib.anatomy.descriptors import border_mm, distances
-from XAIReportLib.anatomy.intervals import LEAST_SHARE, touching
+from XAIReportLib.anatomy.descriptors import distances
+from XAIReportLib.anatomy.intervals import LEAST_SHARE
 from XAIReportLib.anatomy.midline import FALX, SEPTUM, signed_distance_mm
 from XAIReportLib.anatomy.regions import OTHER
 from XAIReportLib.anatomy.transform import Transform, pull
@@ -125,16 +125,8 @@ def _places(phantom: Phantom, anatomy: Anatomy, geometry: MaskGeometry, mni: np.
             "ventricle_found_mm": round(way.distance_mm, 1),
             "ventricle_interval": [round(way.low_mm, 1), round(way.high_mm, 1)],
             "ventricle_claim": way.contact,
-            "ventricle_touching": round(_touching(phantom, anatomy, way.distance_mm), 2),
         }
     return row
-
-
-def _touching(phantom: Phantom, anatomy: Anatomy, way_mm: float) -> float:
-    """Share of the expected registrations under which the lesion touches the ventricles."""
-    lesion, case, name = phantom.lesion, phantom.case, "lateral ventricles"
-    border = anatomy.to_mni(border_mm(lesion, case.affine))
-    return touching(border, {name: way_mm}, float(lesion.sum() * case.voxel_ml))[name]
 
 
 def _true_ventricle_gap(phantom: Phantom) -> float | None:
@@ -220,7 +212,6 @@ def section(measured: dict[str, Any]) -> list[str]:
     one_sided = [c for c in placed if c["side"] != "midline"]
     shifted = [c for c in placed if c["shift_found_mm"] is not None]
     near = [c for c in placed if "ventricle_mm" in c]
-    weighed = [c for c in near if "ventricle_touching" in c]
     claimed = [c for c in placed if c["claimed"]]
     told = [c for c in placed if c["top_share"] >= 100 * LEAST_SHARE]
     lines = [
@@ -257,10 +248,6 @@ def section(measured: dict[str, Any]) -> list[str]:
         _share(
             "contact with the ventricles right, as placed (ventricles within 50 mm)",
             [(c["ventricle_mm"] <= CONTACT_MM) == (c["ventricle_found_mm"] <= CONTACT_MM) for c in near],
-        ),
-        _share(
-            "the same, by what most of the expected registrations give",
-            [(c["ventricle_mm"] <= CONTACT_MM) == (c["ventricle_touching"] > 0.5) for c in weighed],
         ),
         _share("contact is told (touches or apart)", [c["ventricle_claim"] != "not told" for c in near]),
         _share("of these, right", [_contact_right(c) for c in near if c["ventricle_claim"] != "not told"]),
