@@ -58,7 +58,9 @@ def test_return_asks_and_nothing_is_asked_without_words(a_review, wait_until):
     ui.questionEdit.setText("Where is it?")
     QtTest.QTest.keyClick(ui.questionEdit, QtCore.Qt.Key_Return)
     assert ui.askButton.text() == "Stop"
+    ui.questionEdit.setText("How big")
     wait_until(lambda: "projects onto" in ui.answersText.toPlainText(), 60)
+    assert ui.questionEdit.text() == "How big"  # what is typed meanwhile stays
 
 
 def test_without_a_result_there_is_nothing_to_ask(open_panel):

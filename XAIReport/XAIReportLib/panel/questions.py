@@ -65,7 +65,7 @@ class QuestionsSection:
 
     def update(self, *_args: Any) -> None:
         """Say whether a question can be asked."""
-        running, asked = self._answering.isRunning, bool(self._ui.questionEdit.text.strip())
+        running, asked = self._answering.isRunning, bool(self._typed())
         reason = whyNot(self._parameters)
         if self._case is None:
             reason = _("Open a result first.")
@@ -88,7 +88,7 @@ class QuestionsSection:
             self._answering.cancel()
             return
         try:
-            self._ask(" ".join(self._ui.questionEdit.text.split()))
+            self._ask(self._typed())
         except Exception as error:  # said in the panel
             self._onError(error)
         self.update()
@@ -121,10 +121,14 @@ class QuestionsSection:
     def _take(self, reply: dict[str, Any]) -> None:
         self._replies.insert(0, reply)
         self._chosen = None
-        self._ui.questionEdit.clear()
+        if self._typed() == reply["question"]:  # not the next question already
+            self._ui.questionEdit.clear()
         self._say(_told(reply))
         self._draw()
         self._ui.answersText.verticalScrollBar().value = 0
+
+    def _typed(self) -> str:
+        return " ".join(self._ui.questionEdit.text.split())
 
     def _say(self, text: str) -> None:
         self._ui.answerLabel.text, self._ui.answerLabel.visible = text, bool(text)
