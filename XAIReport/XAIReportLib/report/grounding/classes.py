@@ -7,7 +7,7 @@ from .claims import Claim, Clause
 from .compared import dice_compared
 from .facts import joined
 from .mentions import Mention
-from .ranks import MUCH, gap
+from .ranks import MUCH, gap, numbers_between
 from .scores import ranked
 
 
@@ -51,6 +51,8 @@ def _compared(clause: Clause) -> None:
             before, after = classes[1:], classes[:1]  # "compared with A, B has the higher score"
         noun = clause.mentions[i + 1] if i + 1 < len(clause.mentions) else None
         if versus is None and after and noun is not None and noun.kind == "score" and not _than(clause, i, after[0]):
+            if not any(m.text.lower() in ("for", "of") for m in clause.mentions[i : after[0]]):
+                continue  # "A has a much lower score, with B last": what follows is not what it is compared with
             sign = -sign  # "glioma scored 0.9, with lower scores for the others": it is they that are lower
         if not before and clause.context.label and after:
             clause.mentions.insert(0, Mention("class", clause.context.label, ""))
@@ -211,6 +213,9 @@ def _suggested(clause: Clause) -> None:
             continue
         _how_far(clause, label)
         first = clause.attached(i, ("class",))
+        if numbers_between(clause, i, first) > 1 and any(c.kind == "score" for c in clause.claims):
+            clause.read(i)  # "the score of the suggested class is 0.89, against 0.08 for B"
+            continue
         zone = [first]
         for c in named:
             between = clause.mentions[zone[-1] + 1 : c] if c > zone[-1] else None

@@ -262,7 +262,8 @@ def of_all_classes(clause: Clause, i: int) -> bool:
     before = [m.text.lower() for m in clause.mentions[max(0, i - 2) : i]]
     ranks = [j for j in clause.of("rank") if j < i]
     alone = not following or following[0].kind in ("mark", "verb") or following[0].kind == "classes"
-    if before not in (["of", "the"], ["of", "all"]) or clause.mentions[i].number.unit or not ranks or not alone:
+    of_all = before in (["of", "the"], ["of", "all"]) or before[-1:] == ["of all"]
+    if not of_all or clause.mentions[i].number.unit or not ranks or not alone:
         return False
     if clause.of("map", "lesion") or not (clause.of("class") or clause.context.label):
         return False

@@ -8,12 +8,24 @@ from .scores import ranked
 MUCH = 0.2  # a difference of scores that may be called much
 
 
+def _ordinals(clause: Clause) -> None:
+    """ "glioma is first, meningioma second": ordinals are ranks where classes are spoken of."""
+    if not clause.of("class") or clause.of("lesion", "map") or len(clause.findings.prediction.scores) != 3:
+        return
+    for i in clause.of("which", unread=True):
+        if clause.mentions[i].value in ("1", "2", "3"):
+            clause.mentions[i].kind = "rank"
+            clause.mentions[i].value = clause.mentions[i].value.replace("3", "-1")
+
+
+def numbers_between(clause: Clause, i: int, place: int) -> int:
+    """How many numbers stand between a mention and one behind it."""
+    return sum(i < j < place for j in clause.of("number"))
+
+
 def read(clause: Clause) -> None:
-    if clause.of("class") and not clause.of("lesion", "map"):
-        for i in clause.of("which", unread=True):  # "glioma is first, meningioma second"
-            if clause.mentions[i].value in ("1", "2", "3") and len(clause.findings.prediction.scores) == 3:
-                clause.mentions[i].kind = "rank"
-                clause.mentions[i].value = clause.mentions[i].value.replace("3", "-1")
+    """Every rank of a clause."""
+    _ordinals(clause)
     for i in clause.of("rank"):
         mention = clause.mentions[i]
         if mention.value == "two":
@@ -31,6 +43,8 @@ def read(clause: Clause) -> None:
         if mention.text.lower() == "followed by" and _next_in_line(clause, i):
             continue
         place = clause.attached(i, ("class",), prefer_before=mention.text.lower() != "followed by")
+        if place is not None and mention.read and numbers_between(clause, i, place) > 1:
+            continue  # "the leading score is 0.89, compared with 0.08 for B": read with its number
         earlier = [c for c in clause.of("class") if c < i]
         if (
             place is not None

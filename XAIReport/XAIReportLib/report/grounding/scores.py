@@ -190,6 +190,10 @@ def _score(clause: Clause, i: int) -> None:
         return
     scores = clause.findings.prediction.scores
     place = clause.attached(i, ("class",))
+    of_rank = any(j < i for j in clause.of("rank", "suggest"))
+    told = place is not None and any(i < j < place for j in clause.of("number"))  # the score of that class
+    if told and of_rank and not any(c < i for c in clause.of("class")):
+        place = None  # "the highest score is 0.89, against 0.08 for meningioma"
     if place is None:
         rank = [r for r in clause.of("rank") if clause.mentions[r].value in ("1", "2", "-1")]
         others = [
@@ -219,14 +223,7 @@ def _score(clause: Clause, i: int) -> None:
             return
         compare(clause, "score", i, scores.get(label))
         return
-    denied = [j for j in clause.of("neg") if clause.mentions[j].value == "next" and place - 2 <= j < place]
-    if (
-        denied
-        and place < i
-        and (said := [c for c in clause.of("class") if c < denied[0]])
-        and clause.mentions[i].depth == 0
-    ):
-        place = said[-1]  # "suggests glioma instead of meningioma, with a score of 0.55"
+    place = _set_against(clause, _not_that(clause, place, i), i)
     places = [place]
     if clause.mentions[i].number.bound:
         while (previous := [c for c in clause.of("class") if c < places[0]]) and joined(
@@ -235,3 +232,24 @@ def _score(clause: Clause, i: int) -> None:
             places.insert(0, previous[-1])
     for one in places:
         compare(clause, "score", i, scores.get(clause.mentions[one].value), one)
+
+
+def _set_against(clause: Clause, place: int, i: int) -> int:
+    """ "suggests A over B with a score of 0.89": the score of A, where B is only what it is compared with."""
+    before = [c for c in clause.of("class") if c < place]
+    compared = any(m.kind in ("compare", "bound") for m in clause.mentions[max(0, place - 2) : place])
+    suggested = bool(before) and any(j < before[-1] for j in clause.of("suggest"))
+    told = bool(before) and any(before[-1] < j < place for j in clause.of("number"))  # it has a score of its own
+    led = any(m.text.lower() in ("with", "at", "on", "based on a") for m in clause.mentions[place + 1 : i])
+    return (
+        before[-1]
+        if place < i and compared and suggested and led and not told and not clause.mentions[i].depth
+        else place
+    )
+
+
+def _not_that(clause: Clause, place: int, i: int) -> int:
+    """ "suggests A instead of B, with a score of 0.55": the score of A."""
+    denied = [j for j in clause.of("neg") if clause.mentions[j].value == "next" and place - 2 <= j < place]
+    said = [c for c in clause.of("class") if denied and c < denied[0]]
+    return said[-1] if said and place < i and clause.mentions[i].depth == 0 else place

@@ -42,7 +42,8 @@ SUBJECTS = {
         r"taken away|tak(?:es|e|ing) away|took away|no longer|"
         r"kept|keeping|isolat\w+|what led|flip\w*|occlud\w+|changed images?|everything (?:but|except|outside|other)|"
         r"blank(?:ed|ing)|"
-        r"re-?(?:examined|evaluated|run|analysed)|cut(?:ting)? out|fill(?:ed|ing) in|taken out|retained|retaining|left in)\b",
+        r"re-?(?:examined|evaluated|run|analysed)|cut(?:ting)? out|fill(?:ed|ing) in|taken out|retained|retaining|"
+        r"(?:is|are|was|were|be|only|lesion|abnormality) left in)\b",
         re.IGNORECASE,
     ),
 }
