@@ -266,6 +266,9 @@ def _shares(clause: Clause) -> None:
     cue = more[0] if more else cues[0]
     is_more = clause.mentions[cue].text.lower() == "more" or clause.mentions[cue].value == ">"
     holds = None if shares is None else (shares[0] > shares[1]) if is_more else (shares[0] < shares[1])
+    if holds and (far := [j for j in clause.of("much", unread=True) if j == cue - 1]):
+        holds = larger(list(shares), 1 if is_more else -1, True)
+        clause.read(*far)
     clause.state("comparison", holds, cue, *regions, *clause.of("lesion")[:1])
     for i in by:
         far = None if shares is None else abs(shares[0] - shares[1])

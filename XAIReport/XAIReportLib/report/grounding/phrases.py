@@ -163,7 +163,8 @@ def _sized(mentions: list[Mention]) -> list[Mention]:
                 index += 4
                 continue
             if words and words[0] in ("one", "of them") and (window[0].kind == "number" or window[0].kind == "neutral"):
-                result += [mention, Mention("lesion", "one", window[0].text, mention.depth)]
+                kind, value = ("map", "any") if last == "map" else ("lesion", "one")
+                result += [mention, Mention(kind, value, window[0].text, mention.depth)]
                 index += 2
                 continue
             spoken = any(m.kind == "lesion" for m in mentions[:index]) or mention.value not in ("other",)
