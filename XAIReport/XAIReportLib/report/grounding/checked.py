@@ -27,7 +27,9 @@ def read(clause: Clause) -> None:
             ]
             clause.read(*(k for k in cues if clause.mentions[k].value == "failed count" and value == "failed"))
             for j in counted:
-                clause.state("check", check is not None and clause.mentions[j].number.value == len(check.failed), j)
+                clause.state(
+                    "check", check is not None and clause.mentions[j].number.value == len(check.failed), j, process=True
+                )
             every = [
                 j for j in clause.of("which", "quantifier") if clause.mentions[j].value == "all" and value == "passed"
             ]

@@ -354,7 +354,7 @@ def _complete(before: list[Mention]) -> bool:
     return any(
         m.kind in ("verb", "do")
         or (m.kind == "suggest" and any(other.kind == "class" for other in before))
-        or (m.kind == "cue" and m.value == "rely")
+        or (m.kind == "cue" and m.value in ("rely", "agree"))
         or (m.kind == "number" and m.value not in ("count", "word"))
         for m in before
     )

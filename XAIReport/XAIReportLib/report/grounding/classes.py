@@ -209,7 +209,8 @@ def _suggested(clause: Clause) -> None:
                 if label is None:
                     clause.state("suggestion", False, i)
             else:
-                clause.state("suggestion", label is not None, i, *clause.of("classes"), process=label is None)
+                able = [m for m in clause.of("modal") if label is None and clause.of("neg") and 0 < i - m <= 3]
+                clause.state("suggestion", label is not None, i, *clause.of("classes"), *able, process=label is None)
             continue
         _how_far(clause, label)
         first = clause.attached(i, ("class",))

@@ -34,6 +34,7 @@ def read(clause: Clause) -> None:
         _which_map(clause)
         _differ(clause)
         _shares(clause)
+        _sides(clause)
         _of_total(clause)
 
 
@@ -276,6 +277,42 @@ def _shares(clause: Clause) -> None:
 
 
 _SHARE_WORDS = ("share", "shares", "part", "portion", "fraction", "percentage", "proportion", "overlap")
+
+
+def _sides(clause: Clause) -> None:
+    """ "more of it lies on the right than on the left", "its share on the right is larger than that on the left"."""
+    sides = [i for i in clause.of("side") if clause.mentions[i].value in ("left", "right")]
+    than = next((j for j, m in enumerate(clause.mentions) if m.text.lower().split()[-1:] == ["than"]), None)
+    cues = [j for j in clause.of("slight", "bound", "compare", unread=True) if j <= (than or -1)]
+    cues = [
+        j for j in cues if clause.mentions[j].text.lower() not in ("slightly", "somewhat", "marginally", "a little")
+    ]
+    place = next(iter(clause.of("lesion", "map")), None)
+    masks = clause.masks(place)
+    if (
+        len(sides) != 2
+        or than is None
+        or len(cues) != 1
+        or not sides[0] < than < sides[1]
+        or clause.of("neg", "region", "lobe")
+    ):
+        return
+    if (
+        masks is None
+        or len(masks) != 1
+        or masks[0].left_percent is None
+        or clause.mentions[sides[0]].value == clause.mentions[sides[1]].value
+    ):
+        return
+    if not any(m.text.lower() in (*_SHARE_WORDS, "of") for m in clause.mentions):
+        return
+    first, second = (
+        masks[0].left_percent if clause.mentions[i].value == "left" else masks[0].right_percent for i in sides
+    )
+    text = clause.mentions[cues[0]].text.lower()
+    slight = [j for j in clause.of("slight", unread=True) if j not in cues and abs(first - second) <= 20]
+    holds = first < second if clause.mentions[cues[0]].value == "<" or text.startswith("less") else first > second
+    clause.state("comparison", holds, cues[0], *sides, *slight, *([place] if place is not None else []))
 
 
 def _of_total(clause: Clause) -> None:

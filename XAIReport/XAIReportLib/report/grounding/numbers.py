@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from .claims import Claim, Clause
 from .counts import (
     class_count,
@@ -17,7 +19,7 @@ from .counts import (
     regions,
     sided,
 )
-from .facts import compare
+from .facts import compare, first_that_agrees, joined, rows_of, share_of
 from .maps import overlapping
 from .scores import bare
 from .shares import share
@@ -31,6 +33,7 @@ def read(clause: Clause) -> None:
     overlapping(clause)
     _zipped(clause)
     _one_by_one(clause)
+    _shares_in_turn(clause)
     _volumes_of_maps(clause)
     for i in clause.of("number"):
         mention = clause.mentions[i]
@@ -97,6 +100,30 @@ def _together(clause: Clause, numbers: list[int]) -> bool:
     """Whether all numbers stand in one pair of brackets: "A is ahead of B (0.46 versus 0.43)"."""
     inside = clause.mentions[numbers[0] : numbers[-1] + 1] if numbers else []
     return len(numbers) > 1 and all(m.kind in ("number", "sep") or m.text == "," for m in inside)
+
+
+def _shares_in_turn(clause: Clause) -> None:
+    """ "A and B account for 28.3 % and 7.7 %": as many shares as regions, in the same order."""
+    regions, numbers = (
+        clause.of("region"),
+        [i for i in clause.of("number", unread=True) if clause.mentions[i].number.unit == "%"],
+    )
+    if (
+        len(regions) < 2
+        or len(regions) != len(numbers)
+        or not (max(regions) < min(numbers) or max(numbers) < min(regions))
+    ):
+        return
+    groups = (regions, numbers)
+    if not all(joined(clause, a, b) for group in groups for a, b in pairwise(group)):
+        return
+    place = next(iter(clause.of("lesion", "map")), None)
+    masks = clause.masks(place)
+    if masks is not None and len(masks) == 1:
+        for i, region in zip(numbers, regions, strict=True):
+            shares = [share_of(row) for row in rows_of(masks, clause, region)]
+            along = [place] if place is not None else []
+            first_that_agrees(clause, "region share", i, shares, region, *along)
 
 
 def _volumes_of_maps(clause: Clause) -> None:

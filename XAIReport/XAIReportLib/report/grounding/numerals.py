@@ -178,8 +178,8 @@ def numbers(mentions: list[Mention]) -> list[Mention]:
 def _measure(mentions: list[Mention], index: int) -> tuple[Number, int]:
     """The number that begins at ``index`` with its unit: one, a product (24 x 15 mm) or a span (8.9 to 13.6 mm); its end."""
     values, last, unit, units = [_number_of(mentions[index])], index, "", set[str]()
-    how = ""
-    while True:
+    how, named = "", index > 0 and mentions[index - 1].kind == "lesion" and mentions[index].text.isdigit()
+    while not named:  # "lesion 2 by 3.56 ml" is no product
         following = mentions[last + 1] if last + 1 < len(mentions) else None
         if following is not None and following.kind == "unit":
             unit, last = following.value, last + 1

@@ -173,7 +173,8 @@ def _sized(mentions: list[Mention]) -> list[Mention]:
                 not window
                 or words[0] in ("on", "in", "with")
                 or (words[0] == "of" and len(window) > 1 and window[1].kind == "number" and window[1].number.unit != "")
-                or window[0].kind in ("mark", "verb", "sep", "boundary", "number", "neg", "do", "cross")
+                or window[0].kind
+                in ("mark", "verb", "sep", "boundary", "number", "neg", "do", "cross", "region", "lobe")
                 or (window[0].kind == "quantifier" and mention.value in ("1", "2", "3"))
             )
             if (

@@ -126,9 +126,10 @@ def _is_margin(clause: Clause, i: int) -> bool:
     relations = clause.of("bound", "compare") + [
         r for r in clause.of("rank") if clause.mentions[r].text.lower() in ("leads", "led")
     ]
+    bracketed = cue is not None and clause.mentions[i].depth > clause.mentions[cue].depth
     own = [m.kind for m in clause.mentions[max(0, i - 2) : i] if m.text.lower() != "of"]
-    if cue is not None and own[-1:] == ["score"]:
-        return False  # "a score of 0.67 and a margin of 0.38"
+    if bracketed or (cue is not None and own[-1:] == ["score"]):
+        return False  # "a score of 0.67 and a margin of 0.38", "glioma (0.46) and meningioma (0.43) differ by"
     by = i > 0 and clause.mentions[i - 1].text.lower() in ("by", "of") and cue is None and relations
     if (
         cue is None
