@@ -95,7 +95,8 @@ def _nor_those(clause: Clause) -> None:
     """ "(the class set holds meningioma) but neither glioma nor pituitary tumour"."""
     named = clause.of("class", unread=True)
     bare = [m.kind for m in clause.mentions if m.kind not in ("neutral", "mark", "sep")]
-    if clause.context.last == "class set" and "neg" in bare and named and set(bare) == {"neg", "class"}:
+    cannot = any(clause.mentions[i].text.lower() == "cannot" for i in clause.of("neg"))
+    if clause.context.last == "class set" and not cannot and "neg" in bare and named and set(bare) == {"neg", "class"}:
         members = set(clause.findings.prediction.class_set)
         clause.read(*clause.of("neg"), *named)
         clause.claims.append(Claim("class set", "neither", not members & {clause.mentions[c].value for c in named}))

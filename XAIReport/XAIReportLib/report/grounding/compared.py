@@ -94,7 +94,8 @@ def _facts(
     alike = [[j for j in side if clause.mentions[j].kind in kinds] for side in (before, after)]
     if any(len(side) != 1 for side in alike):
         return None
-    if kinds == {"class"} and len(before) == len(after) == 1 and (clause.of("score") or equal):
+    high = any(m.text.lower() == "as high as" for m in clause.mentions[left:right])
+    if kinds == {"class"} and len(before) == len(after) == 1 and (clause.of("score") or equal or high):
         scores = clause.findings.prediction.scores
         values = [scores.get(clause.mentions[j].value) for j in (left, right)]
         return None if None in values else (values[0], values[1])

@@ -119,6 +119,10 @@ def _counted_on_a_side(clause: Clause, i: int, target: int) -> bool:
     """ "two lesions are on the right": of several, as many as lie there; "the other" are the rest."""
     number, lesions = clause.mentions[i].number, clause.findings.lesions
     after = [j for j in clause.of("side") if j > target and not clause.crosses(target, j)]
+    fronted = [
+        j for j in clause.of("side") if j < i and all(m.kind in ("neutral", "mark") for m in clause.mentions[j + 1 : i])
+    ]
+    after = after or fronted  # "in the left hemisphere, one lesion was found"
     if (
         not after
         or clause.mentions[after[0]].value not in ("left", "right", "each")
@@ -155,6 +159,13 @@ def images(clause: Clause, i: int) -> bool:
     return True
 
 
+def _planes_alone(agreement: float | None, value: float) -> bool | None:
+    """ "all three planes", "two planes agree": of three; where more of them do, it is not said how many."""
+    if agreement is None or value == 3:
+        return agreement is not None and agreement > 0.999
+    return True if abs(agreement - value / 3) < 0.01 else None if agreement > value / 3 else False
+
+
 def planes(clause: Clause, i: int) -> bool:
     """ "two of the three planes agree", "all three planes"."""
     plane = clause.cue("plane", "planes")
@@ -186,7 +197,7 @@ def planes(clause: Clause, i: int) -> bool:
     elif clause.mentions[i].number.unit == "fraction":
         holds = agreement is not None and abs(100 * agreement - value) < 1
     else:
-        holds = agreement is not None and value == 3 and agreement > 0.999
+        holds = _planes_alone(agreement, value)
     clause.read(*clause.of("only"))
     if class_ is None and agree is not None:
         clause.read(*(j for j in clause.of("suggest") if j > agree and clause.findings.prediction.label))

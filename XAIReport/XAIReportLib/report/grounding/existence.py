@@ -46,6 +46,9 @@ def read(clause: Clause) -> None:
     if not lesions or clause.of("map") or any(not c.process and c.kind != "count" for c in clause.claims):
         return
     found = clause.findings
+    if len(lesions) > 2 and any(clause.mentions[i].value in _WHICH for i in lesions):
+        _paired(clause, lesions)  # "lesion 1 is the largest, lesion 3 the smallest"
+        return
     if len(lesions) == 2 and any(
         m.text.lower() in ("is", "are", "was", "were") for m in clause.mentions[lesions[0] : lesions[1]]
     ):
@@ -75,3 +78,14 @@ def read(clause: Clause) -> None:
     counted = [c for c in clause.claims if c.kind == "count"]
     if counted:
         return
+
+
+_WHICH = ("largest", "smallest", "larger", "smaller", "second")
+
+
+def _paired(clause: Clause, lesions: list[int]) -> None:
+    """Two by two the same lesion; what is left over is not read."""
+    for a, b in zip(lesions[::2], lesions[1::2], strict=False):
+        which = [clause.lesions_at(a), clause.lesions_at(b)]
+        known = None not in which and () not in which and not clause.of("neg")
+        clause.state("identity", which[0] == which[1] if known else None, a, b)

@@ -153,20 +153,31 @@ def _is_margin(clause: Clause, i: int) -> bool:
             clause.read(*top)  # "the two leading classes, A and B, differ by"
         compare(clause, "margin", i, sign, *classes, cue, *relations[:1])
         return True
-    order = ranked(clause)
+    return _ahead_of_the_next(clause, i, cue, relations)
+
+
+def _ahead_of_the_next(clause: Clause, i: int, cue: int | None, relations: list[int]) -> bool:
+    """ "glioma is favoured by a margin of 0.81", "glioma leads by 0.81", "the two leading classes differ by 0.03"."""
+    scores, order = clause.findings.prediction.scores, ranked(clause)
+    classes, top = clause.of("class"), clause.of("rank", value="two")
     ahead = scores[order[0]] - scores[order[1]] if len(order) > 1 else 0.0
     apart = clause.mentions[cue : classes[0]] if cue is not None and len(classes) == 1 else []
     if any(m.text.lower() in _TO_NEXT for m in apart):
         runner_up = len(order) > 1 and clause.mentions[classes[0]].value == order[1]
         compare(clause, "margin", i, ahead if runner_up else -1.0, classes[0], cue)
         return True  # "the margin over the next class, meningioma, is 0.93"
-    alone = cue is not None and [clause.mentions[c].value for c in classes] == order[:1] and not relations
-    if alone:  # "glioma is favoured by a margin of 0.81"
+    first = [clause.mentions[c].value for c in classes] == order[:1]
+    if first and cue is not None and not relations:
         much = [j for j in clause.of("much") if j == cue - 1 and ahead >= 0.2]
         compare(clause, "margin", i, ahead, classes[0], cue, *much)
-    elif top and not classes:
+        return True
+    if first and cue is None and relations and clause.mentions[relations[0]].text.lower() in ("leads", "led"):
+        compare(clause, "margin", i, ahead, classes[0], *relations[:1])
+        return True
+    if top and not classes:
         compare(clause, "margin", i, ahead, *top, cue)
-    return alone or (bool(top) and not classes)
+        return True
+    return False
 
 
 _TO_NEXT = ("to the next class", "over the next class", "over the runner-up", "to the runner-up")

@@ -92,6 +92,8 @@ def _together(clause: Clause, i: int, place: int, masks: list[Lesion | Saliency]
     kind, group = clause.mentions[place].kind, [place]
     while before := [j for j in clause.of(kind) if j < group[0] and joined(clause, j, group[0])]:
         group.insert(0, before[-1])
+    while after := [j for j in clause.of(kind) if j > group[-1] and joined(clause, group[-1], j)]:
+        group.append(after[0])
     total = clause.cue("total")
     if kind not in ("region", "lobe") or len(group) < 2 or total is None:
         return False
