@@ -195,11 +195,68 @@ def test_the_exported_volume_is_where_the_node_is(tmp_path):
 
     voxels = np.random.default_rng(0).random((5, 6, 7)).astype(np.float32)
     node = slicer.util.addVolumeFromArray(voxels, ijkToRAS=oblique(flips=(1, 1, 1)))
-    export_volume(node, tmp_path / "volume.nrrd")
+    write = export_volume(node, tmp_path / "volume.nrrd")
+    slicer.util.updateVolumeFromArray(node, 0 * voxels)  # what is changed later is not what is analyzed
+    write()
     image = sitk.ReadImage(str(tmp_path / "volume.nrrd"))
     np.testing.assert_array_equal(sitk.GetArrayFromImage(image), voxels)
     lps = image.TransformIndexToPhysicalPoint((3, 4, 2))
     np.testing.assert_allclose(np.multiply(lps, (-1, -1, 1)), (oblique(flips=(1, 1, 1)) @ [3, 4, 2, 1])[:3], atol=1e-3)
+
+
+def test_a_sheared_volume_keeps_its_shear(tmp_path):
+    import numpy as np
+    import slicer
+    from XAIReportLib.reading import read_case
+    from XAIReportLib.scene.export import export_volume
+
+    sheared = np.array([[1.0, 0.3, 0.0, 5.0], [0.0, 1.2, 0.2, -7.0], [0.0, 0.0, 2.0, 9.0], [0.0, 0.0, 0.0, 1.0]])
+    voxels = np.random.default_rng(0).random((16, 20, 24)).astype(np.float32)
+    export_volume(slicer.util.addVolumeFromArray(voxels, ijkToRAS=sheared), tmp_path / "volume.nrrd")()
+    case = read_case(tmp_path / "volume.nrrd")
+    corner = [case.affine @ [i, j, k, 1] for i in (0, 23) for j in (0, 19) for k in (0, 15)]
+    meant = [sheared @ [i, j, k, 1] for i in (0, 23) for j in (0, 19) for k in (0, 15)]
+    np.testing.assert_allclose(sorted(map(tuple, corner)), sorted(map(tuple, meant)), atol=1e-3)
+
+
+def test_a_volume_that_cannot_be_written_is_an_error_and_the_panel_is_ready(
+    open_panel, a_volume, a_worker, wait_until, monkeypatch
+):
+    from XAIReportLib.scene import export
+
+    write = export._write
+    monkeypatch.setattr(export, "_write", lambda v, m, path, name: write(v, m, path.parent / "gone" / path.name, name))
+    widget = open_panel(a_worker(UNTIL_CANCELLED))
+    ui = selected(widget, a_volume)
+    ui.analyzeButton.click()
+    wait_until(ui.errorFrame.isVisible)
+    assert "cannot be written to the temporary folder" in ui.errorLabel.text()
+    assert ui.analyzeButton.text() == "Analyze"
+    assert not widget.logic.isRunning
+
+
+@pytest.mark.parametrize("end", ["cancel", "close"])
+def test_stopped_while_the_volume_is_written_no_worker_is_asked_and_no_file_stays(
+    open_panel, a_volume, a_worker, wait_until, monkeypatch, tmp_path, end
+):
+    import tempfile
+
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    asked = tmp_path / "asked"
+    widget = open_panel(a_worker(f"open({str(asked)!r}, 'w').close()\nask()\n"))
+    ui = selected(widget, a_volume)
+    ui.analyzeButton.click()
+    assert list((tmp_path / "temporary").iterdir()) != []
+    if end == "cancel":
+        ui.analyzeButton.click()
+    else:
+        widget.logic.close()
+    wait_until(lambda: not widget.logic.isRunning)
+    assert ui.stageLabel.text() == "Cancelled."
+    assert ui.analyzeButton.text() == "Analyze"
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert not asked.exists()
 
 
 def test_cancel_returns_the_panel_to_ready(open_panel, a_volume, a_worker, wait_until):

@@ -38,6 +38,10 @@ class Background:
     def abandon(self) -> None:
         self._done = None
 
+    def join(self) -> None:
+        """Wait for the end of the work."""
+        self._thread.join()
+
     def _run(self) -> None:
         try:
             self._result = self._work()

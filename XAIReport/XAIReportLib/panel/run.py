@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import qt
 
-from XAIReportLib.panel.background import YIELD_S
+from XAIReportLib.case import InputError
+from XAIReportLib.panel.background import YIELD_S, Background
 
 POLL_INTERVAL_MS = 100
 WAIT_INTERVAL_S = 0.03
@@ -46,6 +48,8 @@ class AnalysisRun:
         self._client: Client | None = None
         self._request: str | None = None
         self._listener: Listener | None = None
+        self._writing: Background | None = None
+        self._cancelled = False
         self._workspace: Path | None = None
         self._started = 0.0
         self._lastSeconds: float | None = None
@@ -56,7 +60,7 @@ class AnalysisRun:
 
     @property
     def isRunning(self) -> bool:
-        return self._request is not None
+        return self._listener is not None
 
     @property
     def elapsedSeconds(self) -> float:
@@ -69,12 +73,15 @@ class AnalysisRun:
         return self._lastSeconds
 
     def start(
-        self, writeInputs: Callable[[Path], dict[str, str]], parameters: dict[str, Any], listener: Listener
+        self,
+        prepareInputs: Callable[[Path], tuple[dict[str, str], Callable[[], None]]],
+        parameters: dict[str, Any],
+        listener: Listener,
     ) -> None:
         """Hand a volume to the worker; returns at once.
 
-        :param writeInputs: writes files into the folder that it is given, under names that tell nothing, and returns the
-            parameters that name them; the folder is gone when the analysis ends.
+        :param prepareInputs: gives, for a folder, the parameters that name its files, whose names tell nothing, and what
+            writes them in a thread; the folder is gone when the analysis ends.
         :param parameters: of the worker's "analyze" request, without those.
         :raises RuntimeError: an analysis is running already.
         """
@@ -82,14 +89,28 @@ class AnalysisRun:
             raise RuntimeError("An analysis is running; cancel it or wait for its end.")
         self._workspace = Path(tempfile.mkdtemp(prefix="xaireport-"))
         try:
-            parameters = {**writeInputs(self._workspace), **parameters}
+            files, write = prepareInputs(self._workspace)
             if self._client is None:
                 self._client = self._makeClient()
-            self._request = self._client.submit("analyze", **parameters)
         except BaseException:
             self._removeWorkspace()
             raise
-        self._listener, self._started, self._log = listener, time.monotonic(), []
+        self._listener, self._started, self._log, self._cancelled = listener, time.monotonic(), [], False
+        self._writing = Background(write, lambda _nothing, error: self._onWritten({**files, **parameters}, error))
+
+    def _onWritten(self, parameters: dict[str, Any], error: BaseException | None) -> None:
+        self._writing = None
+        if self._cancelled:
+            self._end().analysisCancelled()
+            return
+        try:
+            if error is not None:
+                raise error
+            self._request = self._client.submit("analyze", **parameters)
+        except Exception as failed:  # handed to the listener
+            details = "" if isinstance(failed, InputError) else "".join(traceback.format_exception(failed))
+            self._end().analysisFailed(str(failed), details)
+            return
         self._timer.start(POLL_INTERVAL_MS)
 
     def ask(self, type: str, parameters: dict[str, Any], answer: Callable[[Any], None]) -> None:
@@ -104,6 +125,7 @@ class AnalysisRun:
 
     def cancel(self) -> None:
         """Ask for the end of the running analysis; the listener hears when it has ended."""
+        self._cancelled = True
         if self._client is not None and self._request is not None:
             self._client.cancel(self._request)
 
@@ -111,6 +133,10 @@ class AnalysisRun:
         """End the worker; a running analysis ends as cancelled. The next ``start`` makes a new worker."""
         client, self._client = self._client, None
         self._asked = {}
+        if self._writing is not None:
+            self._writing.abandon()
+            self._writing.join()  # or its file would outlive the folder
+            self._writing = None
         if client is not None:
             client.close()
         self._timer.stop()

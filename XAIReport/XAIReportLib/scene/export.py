@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from XAIReportLib.case import InputError, new_case_id
 from XAIReportLib.clinical import read_clinical
 
 from .cases import ATTRIBUTE_PREFIX, HEAT_MAP, ROLE
-from .session import slicer_package
+from .nodes import image_array
+from .reveal import ijk_to_ras
+
+RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def case_id_of(node: Any) -> str:
@@ -21,11 +28,12 @@ def case_id_of(node: Any) -> str:
     return node.GetAttribute(name)
 
 
-def export_volume(node: Any, path: Path) -> None:
-    """Write a scalar volume node, with its place in the patient, to an NRRD file.
+def export_volume(node: Any, path: Path) -> Callable[[], None]:
+    """What writes a scalar volume node, with its place in the patient, to an NRRD file: from a copy of the voxels, so that it
+    can run in a thread while the node is changed. It raises InputError when the file cannot be written.
 
     Raises:
-        InputError: there is no image in the node, it is moved by a transform, or it cannot be written.
+        InputError: there is no image in the node, or it is moved by a transform.
     """
     name = node.GetName()
     if node.GetAttribute(ROLE) == HEAT_MAP:
@@ -35,11 +43,24 @@ def export_volume(node: Any, path: Path) -> None:
     # A transform moves what is seen, not the voxels: the heat maps would lie elsewhere.
     if node.GetParentTransformNode() is not None:
         raise InputError(f"The volume '{name}' is under a transform; harden the transform on the volume first.")
-    storage = slicer_package().vtkMRMLNRRDStorageNode()
-    storage.SetFileName(str(path))
-    storage.SetUseCompression(False)
-    if not storage.WriteData(node):
-        raise InputError(f"The volume '{name}' cannot be written to the temporary folder; is the disk full?")
+    return partial(_write, image_array(node.GetImageData()), ijk_to_ras(node), path, name)
+
+
+def _write(voxels: np.ndarray, matrix: np.ndarray, path: Path, name: str) -> None:
+    """``voxels``: axes (k, j, i); ``matrix``: 4x4, (i, j, k, 1) to RAS millimetres."""
+    import SimpleITK as sitk
+
+    lps = RAS_TO_LPS @ matrix
+    spacing = np.linalg.norm(lps[:3, :3], axis=0)
+    image = sitk.GetImageFromArray(voxels)
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((lps[:3, :3] / spacing).ravel().tolist())
+    image.SetOrigin(lps[:3, 3].tolist())
+    try:
+        sitk.WriteImage(image, str(path), False)
+    except RuntimeError as error:
+        text = f"The volume '{name}' cannot be written to the temporary folder; is the disk full?"
+        raise InputError(text) from error
 
 
 def export_table(node: Any, path: Path) -> None:
@@ -53,16 +74,17 @@ def export_table(node: Any, path: Path) -> None:
             rows.writerow([table.GetValue(row, column).ToString() for column in columns])
 
 
-def export_inputs(volume: Any, clinical: Any | None, folder: Path) -> dict[str, str]:
-    """Write what is to be analysed into a folder; returns the files as parameters of the worker's "analyze" request.
+def export_inputs(volume: Any, clinical: Any | None, folder: Path) -> tuple[dict[str, str], Callable[[], None]]:
+    """What is to be analysed, as files of a folder: the parameters of the worker's "analyze" request that name them, and
+    what writes the volume (``export_volume``); the table is written already.
 
     Raises:
         InputError: as ``export_volume``, or the clinical table breaks its rules.
     """
     files = {"source": folder / "volume.nrrd"}
-    export_volume(volume, files["source"])
+    write = export_volume(volume, files["source"])
     if clinical is not None:
         files["clinical_table"] = folder / "clinical.csv"
         export_table(clinical, files["clinical_table"])
         read_clinical(files["clinical_table"])  # refused now, not after the worker has started
-    return {name: str(path) for name, path in files.items()}
+    return {name: str(path) for name, path in files.items()}, write
