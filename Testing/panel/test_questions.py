@@ -107,9 +107,11 @@ def with_a_model(review: Any, scripted: Any, behaviour: str) -> Any:
 
 
 def test_a_language_model_answers_under_the_same_check_and_never_sees_the_readers_words(ask, a_review, scripted):
-    ui = with_a_model(a_review, scripted, "good")
+    ui, heard = with_a_model(a_review, scripted, "good"), []
+    ui.answersText.textChanged.connect(lambda: heard.append(ui.answersText.toPlainText()))
     shown = ask("Honestly, Dr. Smith asks: why glioma and not meningioma?")
     assert "The model suggests glioma with a score of 0.89. ✓" in shown
+    assert any("score of 0.89. ✓" in text and "Left out" not in text for text in heard)  # while it arrived
     assert "Left out of the language model's text" in shown
     assert "The lesion lies on the left and measures 4.45 ml. ? not in the findings" in shown
     assert ui.answerLabel.text().startswith("Answered by openai; every sentence was checked.")

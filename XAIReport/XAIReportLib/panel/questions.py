@@ -38,7 +38,9 @@ class QuestionsSection:
         self._parameters: Any = None
         self._case: LoadedResult | None = None
         self._findings = ""
-        self._replies: list[dict[str, Any]] = []  # as the worker gives them, the newest first
+        # As the worker gives them, the newest first; one that is still arriving comes before them.
+        self._replies: list[dict[str, Any]] = []
+        self._arriving: list[dict[str, Any]] = []
         self._chosen: tuple[int, int] | None = None
         ui.questionEdit.textChanged.connect(self.update)
         ui.questionEdit.returnPressed.connect(self._onReturn)
@@ -57,7 +59,7 @@ class QuestionsSection:
         if not same or findings != self._findings:
             had = same and bool(self._replies or self._answering.isRunning)
             self._answering.close()
-            self._replies, self._chosen = [], None
+            self._replies, self._arriving, self._chosen = [], [], None
             self._say(_("The findings have changed; ask again.") if had else "")
         self._case, self._findings = case, findings
         self._draw()
@@ -99,16 +101,27 @@ class QuestionsSection:
         if request is None:
             return
         self._prepare()
-        self._answering.start(self._case, {"question": question, **request}, self._heard)
+        self._answering.start(self._case, {"question": question, **request}, lambda event: self._heard(question, event))
         self._say(_("Answering…"))
 
-    def _heard(self, event: Any) -> None:
+    def _heard(self, question: str, event: Any) -> None:
         if event.type == "progress":
-            if "sentence" not in event.data:
+            if "sentence" in event.data:
+                self._hear(question, event.data["sentence"])
+            else:
                 self._say(event.data.get("message") or _("Answering…"))
-            return
-        if not event.is_last:
-            return
+        elif event.is_last:
+            self._end(event)
+
+    def _hear(self, question: str, sentence: dict[str, Any] | None) -> None:
+        """A checked sentence of an answer that is still arriving; without one, those before it are void."""
+        before = self._arriving[0]["sentences"] if self._arriving else []
+        self._arriving = [{"question": question, "sentences": [*before, sentence]}] if sentence is not None else []
+        self._chosen = None
+        self._draw()
+
+    def _end(self, event: Any) -> None:
+        self._arriving, self._chosen = [], None
         self._say("")
         if event.type == "result":
             self._take(event.data["reply"])
@@ -116,15 +129,14 @@ class QuestionsSection:
             self._say(_("Stopped."))
         else:
             self._onError(RuntimeError(event.data.get("message") or _("The question was not answered.")))
+        self._draw()
         self.update()
 
     def _take(self, reply: dict[str, Any]) -> None:
         self._replies.insert(0, reply)
-        self._chosen = None
         if self._typed() == reply["question"]:  # not the next question already
             self._ui.questionEdit.clear()
         self._say(_told(reply))
-        self._draw()
         self._ui.answersText.verticalScrollBar().value = 0
 
     def _typed(self) -> str:
@@ -135,7 +147,7 @@ class QuestionsSection:
 
     def _draw(self) -> None:
         inks, parts = Inks.of(self._ui.answersText), []
-        for index, reply in enumerate(self._replies):
+        for index, reply in enumerate(self._shown()):
             parts.append(heading(reply["question"]))
             for number, sentence in enumerate(reply["sentences"]):
                 parts.append(linked(sentence, f"answer:{index}:{number}", inks, (index, number) == self._chosen))
@@ -151,7 +163,10 @@ class QuestionsSection:
 
     def _sentence(self) -> dict[str, Any]:
         assert self._chosen is not None
-        return self._replies[self._chosen[0]]["sentences"][self._chosen[1]]
+        return self._shown()[self._chosen[0]]["sentences"][self._chosen[1]]
+
+    def _shown(self) -> list[dict[str, Any]]:
+        return [*self._arriving, *self._replies]
 
     def _document(self) -> dict[str, Any]:
         assert self._case is not None
