@@ -56,11 +56,12 @@ def read_answers(path: Path) -> Answers:
         with path.open(newline="", encoding="utf-8") as file:
             rows = sorted(csv.DictReader(file), key=lambda row: row["idx"])
         classes = tuple(name.removeprefix("score_") for name in rows[0] if name.startswith("score_"))
+        scores = np.array([[float(row[f"score_{c}"]) for c in classes] for row in rows])
         answered = Answered(
             classes,
             np.array([row["group"] for row in rows]),
             np.array([classes.index(row["label"]) for row in rows]),
-            np.array([[float(row[f"score_{c}"]) for c in classes] for row in rows]),
+            scores / scores.sum(axis=1, keepdims=True),  # a file may hold them rounded
             np.array([float(row["dice"]) for row in rows]),
             np.array([row["outcome"] for row in rows]),
         )

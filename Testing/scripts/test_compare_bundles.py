@@ -30,7 +30,7 @@ def write_answers(path: Path, skill: float, seed: int, patients: int = 60, slice
                 logits[patient % 3] += skill
                 scores = np.exp(logits) / np.exp(logits).sum()
                 writer.writerow(
-                    [f"{patient}-{n}", patient, "axial", CLASSES[patient % 3], "class_suggested", *scores, 0.5]
+                    [f"{patient}-{n}", patient, "axial", CLASSES[patient % 3], "class_suggested", *scores.round(3), 0.5]
                 )
     return path
 
