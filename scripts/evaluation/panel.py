@@ -1,10 +1,10 @@
 """Measures how the module in Slicer feels: ``python scripts/evaluate.py panel [--parts analysis review tiny] [--result DIR]``.
 
-The module runs in the tests' stand-in for Slicer (real Qt, real MRML, real worker). ``analysis``: a synthetic head from a cold and
-from a warm worker, and how long the event loop is ever blocked. ``review``: opening a finished folder (``--result``, else the one
-just made), a step of the percentile, a correction, the check of a sentence. ``tiny``: a brain template at 4 mm of which few slices
-are looked at, from a cold and a warm worker, and Cancel at each of its stages. What was measured is kept in
-docs/measurements/panel.json, part by part.
+The module runs in the tests' stand-in for Slicer (real Qt, real MRML, real worker). ``analysis``: a synthetic head of 240 x 240 x
+155 voxels from a cold and from a warm worker, and how long the event loop is ever blocked. ``review``: opening a finished folder
+(``--result``, else the one just made), a step of the percentile, a correction, the check of a sentence. ``tiny``: a brain template
+at 4 mm of which few slices are looked at, from a cold and a warm worker, and Cancel at each of its stages. What was measured is
+kept in docs/measurements/panel.json, part by part.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from PySide6 import QtCore
 from evaluation import MEASUREMENTS, keep, machine
 
 PARTS = ("analysis", "review", "tiny")
-STAGES = ("read", "predict", "saliency", "counterfactuals", "anatomy", "report", "write", "scene")
+FULL_SIZE = (240, 240, 155)
 LONGEST_S = 900.0
 TICK_MS = 5
 
@@ -120,7 +120,10 @@ def _wording(stage: Stage) -> float:
     return round(time.perf_counter() - began, 2)
 
 
-def _cancel(stage: Stage, name: str) -> float:
+def _cancel(stage: Stage, name: str) -> tuple[float, int]:
+    """Seconds until the panel is ready, and what is left then: nodes that were not there, workers beside the warm one."""
+    from killed_worker import nodes
+
     ui, panel, reached = stage.widget.ui, stage.widget.panel, []
     heard = panel.analysisProgressed
 
@@ -130,19 +133,22 @@ def _cancel(stage: Stage, name: str) -> float:
 
     panel.analysisProgressed = hear
     ui.analyzeButton.click()
+    before = nodes(stage.host.scene)
     _until(lambda: reached.count(name) > (name == "read"))
     began = time.perf_counter()
     ui.analyzeButton.click()
     _until(lambda: ui.analyzeButton.text() == "Analyze")
+    seconds = round(time.perf_counter() - began, 2)
     panel.analysisProgressed = heard
-    return round(time.perf_counter() - began, 2)
+    earlier = sum(Path(f"/proc/{pid}").exists() for pid in stage.pids[:-1])
+    return seconds, len(nodes(stage.host.scene) - before) + earlier
 
 
 def _analysed(stage: Stage) -> dict[str, Any]:
     """A cold and a warm worker on the same head."""
     from synthetic_head import make_synthetic_head
 
-    head = make_synthetic_head()
+    head = make_synthetic_head(shape=FULL_SIZE)
     stage.volume(head.image, head.affine, "Synthetic head")
     measured: dict[str, Any] = {"voxels": list(head.image.shape)}
     for name in ("cold", "warm"):
@@ -169,23 +175,28 @@ def _reviewed(stage: Stage, result: Path | None) -> dict[str, Any]:
 
 
 def _tiny(stage: Stage) -> None:
-    from small_case import planted_brain
+    from killed_worker import tiny_brain
 
-    image, affine = planted_brain()
-    stage.volume(image[::2, ::2, ::2], affine @ np.diag([2.0, 2.0, 2.0, 1.0]), "Planted brain")
+    stage.volume(*tiny_brain(), "Planted brain")
     for box in (stage.widget.ui.gradcamCheckBox, stage.widget.ui.scorecamCheckBox):
         box.click()
 
 
 def _on_tiny_case() -> dict[str, Any]:
     """A cold and a warm worker on the tiny case, then Cancel at each stage."""
+    from killed_worker import STAGES
     from small_case import COARSE_WORKER
 
     with module_stage(lambda _folder: COARSE_WORKER) as stage:
         _tiny(stage)
         measured: dict[str, Any] = {name: _analysis(stage) for name in ("cold", "warm")}
         print(measured, flush=True)
-        return {**measured, "cancel_s": {at: _cancel(stage, at) for at in STAGES}}
+        cancelled = {at: _cancel(stage, at) for at in STAGES}
+        return {
+            **measured,
+            "cancel_s": {at: seconds for at, (seconds, _) in cancelled.items()},
+            "cancel_left": {at: left for at, (_, left) in cancelled.items()},
+        }
 
 
 def _with_load(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -223,9 +234,10 @@ def section(measured: dict[str, Any]) -> list[str]:
     rows: list[str] = []
     if analysis:
         cold, warm = analysis["cold"], analysis["warm"]
+        size = " × ".join(str(n) for n in analysis["voxels"])
         rows += [
-            f"| analysis, cold worker | {cold['seconds']:.1f} s |",
-            f"| analysis, warm worker | {warm['seconds']:.1f} s |",
+            f"| analysis of {size} voxels, cold worker | {cold['seconds']:.1f} s |",
+            f"| the same, warm worker | {warm['seconds']:.1f} s |",
             *(
                 f"| event loop blocked during the analysis, {name} worker | {run['event_loop']['longest_ms']:.0f} ms at most, "
                 f"99 % below {run['event_loop']['p99_ms']:.0f} ms |"
@@ -254,10 +266,13 @@ def section(measured: dict[str, Any]) -> list[str]:
             f"{tiny[name]['event_loop']['longest_ms']:.0f} ms at most, 99 % below {tiny[name]['event_loop']['p99_ms']:.0f} ms |"
             for name in ("cold", "warm")
         ]
-        rows.append(
-            f"| tiny case: Cancel until ready, slowest of {len(tiny['cancel_s'])} stages | "
-            f"{max(tiny['cancel_s'].values()):.2f} s |"
-        )
+        seconds, left = tiny["cancel_s"].values(), tiny.get("cancel_left", {}).values()
+        rows.append(f"| tiny case: Cancel until ready, slowest of {len(seconds)} stages | {max(seconds):.2f} s |")
+        if left:
+            clean = sum(not count for count in left)
+            rows.append(
+                f"| tiny case: Cancel leaves no node and no process behind | at {clean} of {len(left)} stages |"
+            )
     told = analysis or review or tiny
     loads = [
         f"{name} {part['load_before']}" for name, part in zip(PARTS, (analysis, review, tiny), strict=True) if part
