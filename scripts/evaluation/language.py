@@ -109,4 +109,14 @@ def section(measured: dict[str, Any]) -> list[str]:
         lines.append(
             f"| {name} | {look['true']} | {look['refused']} ({share:.1f} %) | {look['false']} | {look['let_through']} |"
         )
+    looks = measured["first_looks"].values()
+    refused, true, passed, false = (
+        sum(look[key] for look in looks) for key in ("refused", "true", "let_through", "false")
+    )
+    lines += [
+        "",
+        f"Of all batches together {refused} of {true} true sentences ({100 * refused / true:.1f} %) were refused at first look, far",
+        f"from the 2 % that are aimed at, and {passed} of {false} false ones let through. Refused means that a sentence is marked and",
+        "left out, not that a wrong one is shown; batches try different numbers of ways of speaking, so that they differ.",
+    ]
     return [*lines, "", *_translated.lines(measured["languages"])]
