@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .claims import Clause
+from .facts import joined
 from .scores import ranked
 
 MUCH = 0.2  # a difference of scores that may be called much
@@ -75,11 +76,14 @@ def _next_in_line(clause: Clause, i: int) -> bool:
     if not before or not after or clause.mentions[before[-1]].value not in order:
         return False
     place = order.index(clause.mentions[before[-1]].value) + 1
-    holds = order[place : place + 1] == [clause.mentions[after[0]].value]
+    line = [after[0]]
+    while (more := [c for c in after if c > line[-1]]) and joined(clause, line[-1], more[0]):
+        line.append(more[0])
+    holds = order[place : place + len(line)] == [clause.mentions[c].value for c in line]
     closely = [j for j in clause.of("grade") if j == i - 1 and clause.mentions[j].text.lower() == "closely"]
     if closely:
         holds = holds and gap(clause, place - 1, place) <= 0.1
-    clause.state("rank", holds, i, before[-1], after[0], *closely)
+    clause.state("rank", holds, i, before[-1], *line, *closely)
     return True
 
 
