@@ -117,7 +117,7 @@ def section(measured: dict[str, Any]) -> list[str]:
         "",
         f"Of all batches together {refused} of {true} true sentences ({100 * refused / true:.1f} %) were refused at first look,",
         f"far from the 2 % that are aimed at, and {passed} of {false} false ones let through. Refused means that a sentence is",
-        "marked and left out, not that a wrong one is shown. Batches try different numbers of ways of speaking, so that they differ;",
+        "marked and left out, not that a wrong one is shown. Batches try more or fewer ways of speaking, so that they differ:",
         "batches 23 and later are in plain fluent English, those before them also in many turns of speech that are rarer.",
     ]
     return [*lines, "", *_translated.lines(measured["languages"])]

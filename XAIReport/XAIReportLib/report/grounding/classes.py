@@ -87,7 +87,8 @@ def _compared(clause: Clause) -> None:
         along = [*cues, *clause.of("lesion")]
         clause.state("comparison", clause.mentions[named[0]].value == best, *better, *maps, *along)
     if than is not None and better and len(maps) == 2 and maps[0] < than < maps[1]:
-        dice_compared(clause, maps, 1, [*better, *(p for p in (clause.cue("agree", "overlap"),) if p is not None)])
+        along = [*clause.of("lesion"), *(p for p in (clause.cue("agree", "overlap"),) if p is not None)]
+        dice_compared(clause, maps, 1, [*better, *along])
 
 
 def _higher_dice(clause: Clause) -> None:
