@@ -149,7 +149,9 @@ def _masks(clause: Clause, i: int, sign: int) -> None:
         return
     first, second = ([m for m in sorted((*maps, *lesions)) if (m < i) is ahead] for ahead in (True, False))
     of_size = clause.mentions[i].text.lower().startswith(_OF_SIZES) or clause.has("volume")
-    other = clause.of("region", "lobe", "dim", "shift", "landmark", "bright", "check", "change")
+    other = clause.of("region", "lobe", unread=True) or clause.of(
+        "dim", "shift", "landmark", "bright", "check", "change"
+    )
     if not first or not second or other or not of_size:
         return
     much, slight = clause.of("much", unread=True), clause.of("slight", unread=True)

@@ -119,9 +119,8 @@ def _counted_on_a_side(clause: Clause, i: int, target: int) -> bool:
     """ "two lesions are on the right": of several, as many as lie there; "the other" are the rest."""
     number, lesions = clause.mentions[i].number, clause.findings.lesions
     after = [j for j in clause.of("side") if j > target and not clause.crosses(target, j)]
-    fronted = [
-        j for j in clause.of("side") if j < i and all(m.kind in ("neutral", "mark") for m in clause.mentions[j + 1 : i])
-    ]
+    fronted = [j for j in clause.of("side") if j < i]
+    fronted = [j for j in fronted if all(m.kind in ("neutral", "mark", "verb") for m in clause.mentions[j + 1 : i])]
     after = after or fronted  # "in the left hemisphere, one lesion was found"
     if (
         not after

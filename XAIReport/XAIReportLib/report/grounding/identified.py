@@ -22,7 +22,12 @@ def read(clause: Clause) -> None:
         if not named or clause.mentions[i + 1].text.lower() not in ("in", "within"):
             continue
         place, following = ahead[0], clause.mentions[ahead[1]]
-        if clause.mentions[place].kind not in ("region", "lobe") or following.kind not in ("verb", "bound", "compare"):
+        if clause.mentions[place].kind not in ("region", "lobe") or following.kind not in (
+            "verb",
+            "bound",
+            "compare",
+            "mark",
+        ):
             continue
         _only_there(clause, i, place)
     _same(clause)
