@@ -15,6 +15,7 @@ from XAIReportLib import __main__ as command_line
 from XAIReportLib.report import narrative
 from XAIReportLib.report.findings import Findings
 from XAIReportLib.report.grounding import Checker, check_sentence, check_text
+from XAIReportLib.report.grounding.rewording import plainer
 from XAIReportLib.report.grounding.vocabulary import entries
 from XAIReportLib.report.wording import RESEARCH_USE
 
@@ -124,6 +125,66 @@ def test_the_template_is_supported_after_a_readers_edit(findings):
 )
 def test_what_cannot_be_read_is_never_supported(text):
     assert check_sentence(text, findings_of("left glioma")).verdict != "supported"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The model suggests glioma, for the lesion lies on the left.",
+        "With the lesion being on the left, the model suggests glioma.",
+        "The lesion is on the left, which means that the model suggests glioma.",
+        "The model suggests glioma based on a lesion on the left.",
+        "Glioma is suggested by virtue of a lesion on the left.",
+        "The lesion on the left speaks for glioma.",
+        "Meningioma can be set aside, so the model chose this class.",
+        "The lesion was outlined by the user.",
+        "A colleague found one lesion on the left.",
+        "The user found a lesion on the left.",
+        "By now, the lesion measures 4.45 ml.",
+        "Once more the lesion lies on the left.",
+        "The lesion returned on the left.",
+        "The lesion came back on the left.",
+        "The lesion gained 4.45 ml.",
+        "The lesion has spread across the left frontal lobe.",
+        "The lesion was taken from the left frontal lobe.",
+        "The lesion lies on the left but for a part.",
+        "The lesion lies partly on the left.",
+        "The lesion, in all cases, lies on the left.",
+        "Patients with glioma have a score of 0.89.",
+        "The frontal pole is covered to 41.6 % by the lesion.",
+        "The left frontal pole, of which the lesion fills 41.6 %, is frontal.",
+    ],
+)
+def test_causes_times_and_people_between_the_lines_are_refused(text):
+    assert check_sentence(text, findings_of("left glioma")).verdict != "supported"
+
+
+def test_a_true_sentence_with_an_unknown_word_is_unsupported_and_not_contradicted():
+    """What was not read in whole cannot be said to be otherwise; what was, can."""
+    found = findings_of("left glioma")
+    assert check_sentence("The blorb lesion measures 9.00 ml.", found).verdict == "unsupported"
+    assert (
+        check_sentence("The blorb lies on the left, and the lesion measures 9.00 ml.", found).verdict == "contradicted"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("Forty-two percent of it lies there", "42 percent of it lies there"),
+        ("a volume of four point four five ml", "a volume of 4.45 ml"),
+        ("a score of point eight nine", "a score of 0.89"),
+        ("It should be noted that the lesion lies on the left.", "the lesion lies on the left."),
+        (
+            "Were the lesion removed, the model would suggest glioma.",
+            "when the lesion is removed, the model suggest glioma.",
+        ),
+        ("two lesions, the larger of which measures 4 ml", "two lesions; the larger abnormality measures 4 ml"),
+        ("The midline shift is from left to right.", "The midline shift is to the right."),
+    ],
+)
+def test_plainer_words_claim_the_same(written, meant):
+    assert plainer(written, ("glioma",)) == meant
 
 
 def test_a_text_is_checked_sentence_by_sentence_and_it_is_what_was_spoken_of():

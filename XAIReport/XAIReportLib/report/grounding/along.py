@@ -47,6 +47,8 @@ def read(clause: Clause) -> None:
             )
             or (m.kind == "cue" and m.value == "intended" and clause.has("research"))
             or (m.kind == "which" and m.text.lower() in ("both", "all") and _several(clause))
+            or (m.kind == "cue" and m.value == "taken" and "name" in kinds)
+            or (m.kind == "cue" and m.value == "by user" and clause.has("demand"))
             or (m.kind == "cue" and m.value == "modality word" and (clause.has("mr", "ct")) and "statement" in kinds)
             or (m.kind == "cue" and m.value == "computed" and kinds & _FIGURES)
             or (m.kind == "only" and _counted_after(clause, i))

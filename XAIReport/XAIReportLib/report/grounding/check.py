@@ -40,12 +40,21 @@ _NEVER = re.compile(
     r"proves?|prior|previous\w*|earlier|since last|led (?:to|the)|leads? (?:to|the model)|unchanged|new(?:ly)?|recurren\w*|"
     rf"histor\w*|symptom\w*|patient reports|years?|follow-up|recommend\w*|advis\w*|should be (?!{_MAY_BE})|must be|require\w*|"
     r"(?<!is )(?<!was )(?<!are )(?<!were )(?<!been )given (?:its|the|their|this|how)|"
+    r"(?:lesion|abnormality|it|they) (?:has |have )?(?:return(?:s|ed)?|c[ao]mes? back|reappear\w*)|"
     r"dose\w*|(?:any|every|all|most|many|other|some|these) patients?|patients with|medication|steroid\w*|chemo\w*|radio\w*|"
     r"observation)\b",
     re.IGNORECASE,
 )
 
 
+# "glioma is suggested, for the lesion lies on the left" gives a cause.
+_FOR = re.compile(
+    r", for (?=(?:the|it|its|they|their|there|no|an?|both|all|one) [^,;]*?"
+    r"\b(?:is|are|was|were|has|have|lies|lie|scored|failed|lacks?|measures)\b)",
+    re.IGNORECASE,
+)
+_SAME = ({"overlap", "dice"}, {"planes", "plane_agreement"})  # kinds that say one thing in two ways
+_BEING = re.compile(r"^with ([^,]+?) being ([^,]+), ", re.IGNORECASE)
 _OF_SCORES = ("score", "similar scores", "rank", "class set", "comparison")  # may be what a suggestion rests on
 
 
@@ -138,6 +147,7 @@ def _checked(
 
 def _ways(sentence: str, findings: Findings) -> Iterator[list[str]]:
     """How a sentence may be read, until its claims are held: as it stands, in plainer words, and one statement after the other."""
+    sentence = _BEING.sub(r"because \1 is \2, ", _FOR.sub(", because ", sentence))
     yield [sentence]
     said = plainer(sentence, tuple(map(wording.class_name, findings.model.classes)))
     if said != sentence:
@@ -255,25 +265,22 @@ def _causes(parts: list[Clause]) -> Iterator[str]:
         if not clause.causal:
             led = clause.claims[-1:]
             continue
-        fits = all(claim.process or claim.kind in ("suggestion", "class set") for claim in led)
-        fits = fits and all(c.process or c.kind in _OF_SCORES for c in clause.claims)
-        fits = fits or {c.kind for c in (*led, *clause.claims)} <= {
-            "overlap",
-            "dice",
-        }  # "it does not overlap, as its Dice is 0"
-        if (
-            clause.consequence and led and (clause.of("class") or clause is parts[1])
-        ):  # "the scores are ..., so glioma is suggested"
-            named = clause.of("class") or parts[0].causal
-            fits = fits or (
-                bool(named) and led[0].kind in ("score", "rank") and all(c.kind == "suggestion" for c in clause.claims)
-            )
-            fits = fits or (
-                led[0].kind == "similar scores" and all(c.kind == "suggestion" and c.process for c in clause.claims)
-            )
-        if not clause.claims or not fits:
+        if not clause.claims or not _may_be_joined(clause, led, parts[0].causal):
             yield "a cause"
         led = clause.claims[-1:] if clause is parts[0] else led
+
+
+def _may_be_joined(clause: Clause, led: list[Claim], fronted: bool) -> bool:
+    """Whether a clause that gives a reason, or a consequence, may stand beside ``led``; ``fronted``: the reason comes first."""
+    process = all(claim.process or claim.kind in ("suggestion", "class set") for claim in led)
+    if process and all(c.process or c.kind in _OF_SCORES for c in clause.claims):
+        return True
+    if any({c.kind for c in (*led, *clause.claims)} <= alike for alike in _SAME):
+        return True  # "it does not overlap, as its Dice is 0"
+    suggested = clause.consequence and bool(led) and all(c.kind == "suggestion" for c in clause.claims)
+    if suggested and led[0].kind in ("score", "rank"):
+        return bool(clause.of("class")) or fronted  # "the scores are ..., so glioma is suggested"
+    return suggested and led[0].kind == "similar scores" and all(c.process for c in clause.claims)
 
 
 def _is_read(mention: Mention) -> bool:

@@ -318,6 +318,10 @@ def clauses(findings: Findings, mentions: Iterable[Mention], context: Context) -
     return [clause for clause in result if clause.mentions]
 
 
+_CONSEQUENCES = (
+    *("so", "so that", "thus", "therefore", "hence", "for this reason"),
+    *("means that", "which means that", "meaning that", "implies that", "which implies that"),
+)
 _RELATIVE = ("region", "lobe", "lesion", "map", "outside", "landmark")
 _SUBJECTS = ("class", "lesion", "map", "suggest", "classes", "score", "model")
 

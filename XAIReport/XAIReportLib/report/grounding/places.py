@@ -82,7 +82,7 @@ def enough(share: float, quantifier: str) -> bool:
         "minor": 0.05 <= share < 50,
         "half+": 50 < share <= 60,
         "half-": 40 <= share < 50,
-        "part": share >= 0.05,
+        "part": 0.05 <= share < 99.95,
         "small": 0.05 <= share < 25,
         "nothing": share < 0.05,
     }[quantifier]
