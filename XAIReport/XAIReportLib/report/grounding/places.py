@@ -196,9 +196,10 @@ def _together(clause: Clause) -> None:
     place, masks = _masks(clause, regions[0])
     if not masks or len(masks) != 1:
         return
-    share = sum(share_of(row) for i in regions for row in rows_of(masks, clause, i))
+    rows = [rows_of(masks, clause, i) for i in regions]
+    share = sum(share_of(row) for found in rows for row in found)
     places = [*regions, *most, *([place] if place is not None else [])]
-    clause.state("region", enough(share, clause.mentions[most[-1]].value), *places)
+    clause.state("region", all(rows) and enough(share, clause.mentions[most[-1]].value), *places)
 
 
 def _top(clause: Clause) -> None:

@@ -12,12 +12,9 @@ def volume(clause: Clause, i: int) -> None:
     volume = clause.cue("volume")
     behind = [m.kind for m in clause.mentions[(volume or 0) + 1 :][:3] if m.kind != "neutral"]
     by = i > 0 and clause.mentions[i - 1].text.lower() == "by"  # "smaller by 0.47 ml": how far apart, not how large
-    of_a_part = clause.context.bright and not clause.of(
-        "lesion", "map"
-    )  # "(the bright part is a ring) and has a volume of ..."
-    next_in_line = (
-        i > 0 and clause.mentions[i - 1].text.lower() == "followed by"
-    )  # "3.43 ml, followed by 0.26 ml": of another
+    # "(the bright part is a ring) and has a volume of ..."; "3.43 ml, followed by 0.26 ml"
+    of_a_part = clause.context.bright and not clause.of("lesion", "map")
+    next_in_line = i > 0 and clause.mentions[i - 1].text.lower() == "followed by"
     if (
         by
         or of_a_part
@@ -46,17 +43,11 @@ def volume(clause: Clause, i: int) -> None:
         facts = [r.overlap_ml for r in rows_of(masks, clause, holder)]
         first_that_agrees(clause, "region volume", i, facts, holder, place)
         return
-    if (
-        region is not None
-        and not clause.crosses(i, region)
-        and (region > i or not clause.of("verb") or region < (place or 0))
-    ):
-        row = rows_of(masks, clause, region)
-        between = [m.text.lower() for m in clause.mentions[place + 1 : i]] if place is not None else []
-        of_lesion = between in (["of"], ["measuring"], ["with"])  # "an abnormality of 0.41 ml in the sellar region"
-        if (row and region > i and not of_lesion) or (row and place is not None and region < place):
-            first_that_agrees(clause, "region volume", i, [r.overlap_ml for r in row], region, place)
-            return
+    if region is not None and not clause.crosses(i, region) and _is_of_region(clause, i, region, place, masks):
+        first_that_agrees(
+            clause, "region volume", i, [r.overlap_ml for r in rows_of(masks, clause, region)], region, place
+        )
+        return
     several = place is not None and clause.mentions[place].kind == "lesion" and masks is not None and len(masks) > 1
     if total is not None and clause.crosses(total, i) and place is not None and not several:
         total = None  # "of the total of 4.50 ml, 4.03 ml belong to the first"
@@ -75,6 +66,26 @@ def volume(clause: Clause, i: int) -> None:
         unreadable(clause, i)
         return
     each(clause, "volume", i, [_volume_of(mask) for mask in masks or []], place, volume)
+
+
+def _is_of_region(
+    clause: Clause, i: int, region: int, place: int | None, masks: list[Lesion | Saliency] | None
+) -> bool:
+    """Whether a volume is that of the overlap with a region: "1.85 ml in the left frontal pole", "the angular gyrus 3.9 ml"."""
+    bare = not any(m.kind == "verb" for m in clause.mentions[region + 1 : i])
+    if (
+        region < i
+        and bare
+        and (place is None or place < region)
+        and clause.mentions[region].depth <= clause.mentions[i].depth
+    ):
+        return True
+    if region < i and clause.of("verb") and region >= (place or 0):
+        return False
+    between = [m.text.lower() for m in clause.mentions[place + 1 : i]] if place is not None else []
+    of_lesion = between in (["of"], ["measuring"], ["with"])  # "an abnormality of 0.41 ml in the sellar region"
+    row = rows_of(masks, clause, region)
+    return bool(row) and ((region > i and not of_lesion) or (place is not None and region < place))
 
 
 def _volume_of(mask: Lesion | Saliency) -> float | None:
