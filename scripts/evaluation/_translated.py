@@ -59,8 +59,13 @@ def times() -> dict[str, dict[str, float]]:
     return spent
 
 
-def measured() -> dict[str, Any]:
-    """By language: verdicts on false sentences by kind and on the template's, and the times."""
+def chosen(said: Sequence[tuple[str, str]], at_most: int | None) -> Sequence[tuple[str, str]]:
+    """Evenly spaced ones, at most so many; all where no number is given."""
+    return said if at_most is None or len(said) <= at_most else [said[k * len(said) // at_most] for k in range(at_most)]
+
+
+def measured(at_most: int | None = None) -> dict[str, Any]:
+    """By language: verdicts on false sentences by kind (at most so many of each) and on the template's, and the times."""
     cases = _cases()
     from word_mutations import KINDS, mutated, template
 
@@ -71,7 +76,9 @@ def measured() -> dict[str, Any]:
             "cases": len(cases),
             "milliseconds": spent[name],
             "template": verdicts(template(code), code),
-            "false": {kind: verdicts(mutated(kind, code), code) for kind in KINDS} if code != "en" else {},
+            "false": {kind: verdicts(chosen(mutated(kind, code), at_most), code) for kind in KINDS}
+            if code != "en"
+            else {},
         }
         print(f"{name}: {languages[name]}")
     return languages
