@@ -19,31 +19,33 @@ from XAIReportLib.models.bundle import load_bundle, load_network
 from XAIReportLib.models.inference import ClassPath
 from XAIReportLib.models.networks import NECK_STRIDE, DualHeadNetwork
 from XAIReportLib.saliency import explain
+from XAIReportLib.saliency.quality import dice
 from XAIReportLib.views import PictureViews
 
 from evaluation import keep, machine
 from evaluation.slices import DATA
 
 METHOD = "gradcam++"
+SHIFTS = np.arange(-16, 17)
 PLACES = {"where the cells were taught to lie": NECK_STRIDE, "receptive-field centres": 0}
 
 
-def middle(values: np.ndarray) -> float:
-    """Column of the middle of what exceeds half of the maximum."""
-    columns = np.where(values > values.max() / 2, values, 0).sum(axis=0)
-    return float(np.average(np.arange(len(columns)), weights=columns))
+def overlaps(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Dice of the lesion with what exceeds half of the map's maximum, moved by each of SHIFTS columns."""
+    high = values > values.max() / 2
+    return np.array([dice(np.roll(high, columns, axis=1), truth) for columns in SHIFTS])
 
 
-def shift(network: DualHeadNetwork, pixels: np.ndarray, lesion: np.ndarray, target: tuple[str, int]) -> float:
-    """Columns, in pixels, from the lesion's middle to the map's: mean of the slice and its mirror image."""
+def shift(network: DualHeadNetwork, pixels: np.ndarray, lesion: np.ndarray, target: tuple[str, int]) -> int:
+    """Columns, in pixels, by which the map lies right of where it overlaps the lesion best; slice and mirror image together."""
     both = []
     for image, truth in ((pixels, lesion), (pixels[:, ::-1].copy(), lesion[:, ::-1])):
         views = PictureViews(np.zeros(2), 1.0, (*pixels.shape, 1))
         (heatmap,) = explain(
             [METHOD], target, ClassPath(network), ("neck", network.neck), views, image[None], np.array([5.0]), np.array([1.0])
         ).heatmaps  # fmt: skip
-        both.append(middle(heatmap.values[:, :, 0].T) - middle(truth.astype(float)))
-    return float(np.mean(both))
+        both.append(overlaps(heatmap.values[:, :, 0].T, truth))
+    return int(-SHIFTS[np.mean(both, axis=0).argmax()])
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -64,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
             for n, t in zip(kept, chosen.targets[kept], strict=True)
         ]
         low, median, high = np.percentile(found, [25, 50, 75])
-        shifts[words] = {"median": round(median, 2), "quarter": round(low, 2), "three_quarters": round(high, 2)}
+        shifts[words] = {"median": float(median), "quarter": float(low), "three_quarters": float(high)}
         print(words, shifts[words], flush=True)
     keep(
         "placement",
@@ -79,8 +81,9 @@ def section(measured: dict[str, Any]) -> list[str]:
     return [
         f"## Placement of heat maps: {measured['n_images']} slices of {measured['n_groups']} tune patients",
         "",
-        "From the lesion's middle to the middle of the Grad-CAM++ map, in columns of network pixels (1 mm), mean of a slice and",
-        "its mirror image: a shift of the whole map. Tune patients, since the place of the cells was chosen on them.",
+        "Columns of network pixels (1 mm) by which the Grad-CAM++ map (above half of its maximum) lies right of where it would",
+        "overlap the lesion best, slice and mirror image together: a shift of the whole map. Tune patients, since the place of",
+        "the cells was chosen on them.",
         "",
         "| the neck's cells are drawn | median shift | quartiles |",
         "| --- | --- | --- |",
