@@ -4,7 +4,8 @@ The score of a masked image is a function of the mask, similar masks give simila
 layer's output is masked instead of its input, a guess that costs next to nothing, goes along with it. A Gaussian process
 (Rasmussen and Williams 2006, algorithm 2.1) over the masks, linear in the guess, predicts the scores that are not known. The first
 masks are spread out by farthest-point clustering (Gonzalez 1985, doi 10.1016/0304-3975(85)90224-5); the next are those whose
-predicted score plus its standard deviation is highest, since only high scores carry weight after the softmax.
+predicted score plus its standard deviation is highest, since only high scores carry weight after the softmax. The algebra is
+torch's: the threads of another library would still spin when the network's go on.
 
 Tried on 80 slices of tune groups, ten channels of 96 scored, SSIM with the exact map (median): masks alone 0.91; with the guess
 0.96, and 0.98 with bolder choices; the guess alone 0.88; the six highest scores, were they known, with nothing for the others 0.84.
@@ -17,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
+import torch
 
 LENGTH = 0.5  # of the kernel, in units of the median distance between two masks
 NOISE = 0.05  # of the scores, in their standard deviations
@@ -72,16 +73,17 @@ def _kernel(distances: np.ndarray, guess: np.ndarray) -> np.ndarray:
 def _predict(kernel: np.ndarray, known: list[int], scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of every mask's scores, (masks, columns)."""
     middle, unit = scores.mean(axis=0), np.maximum(scores.std(axis=0), 1e-9)
-    factor = cholesky(kernel[np.ix_(known, known)] + NOISE**2 * np.eye(len(known)), lower=True)
-    across = solve_triangular(factor, kernel[known], lower=True)
-    mean = across.T @ solve_triangular(factor, (scores - middle) / unit, lower=True)
-    deviation = np.sqrt(np.maximum(np.diag(kernel) - (across**2).sum(axis=0), 0))
-    return middle + unit * mean, deviation[:, None] * unit
+    prior, heard = torch.from_numpy(kernel), torch.from_numpy((scores - middle) / unit)
+    factor = torch.linalg.cholesky(prior[known][:, known] + NOISE**2 * torch.eye(len(known), dtype=prior.dtype))
+    across = torch.linalg.solve_triangular(factor, prior[known], upper=False)
+    mean = across.T @ torch.linalg.solve_triangular(factor, heard, upper=False)
+    deviation = (prior.diagonal() - (across**2).sum(dim=0)).clamp(min=0).sqrt()
+    return middle + unit * mean.numpy(), deviation.numpy()[:, None] * unit
 
 
 def _distances(masks: np.ndarray) -> np.ndarray:
-    squares = (masks**2).sum(axis=1)
-    return np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * masks @ masks.T, 0))
+    cells = torch.from_numpy(np.ascontiguousarray(masks, np.float32))
+    return torch.cdist(cells, cells).numpy().astype(float)
 
 
 def _spread(distances: np.ndarray, first: int, count: int) -> list[int]:
