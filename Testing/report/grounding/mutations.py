@@ -213,7 +213,7 @@ def class_() -> Iterator[Said]:
                 if other != named[0]:
                     yield case, _renamed(text, {named[0]: other})
         if len(named) == 2 and not re.search(
-            r"\bnot\b|Neither|neither|between|differ|slightly|set aside|class set|separated|"
+            r"\bnot\b|Neither|neither|between|differ|slightly|set aside|class set|separate|\bsame score|"
             r"both scored|both below|stay below|similar|equal|close|two leading",
             text,
         ):
