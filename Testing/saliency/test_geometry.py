@@ -123,12 +123,14 @@ def test_an_unknown_method_is_refused_with_the_known_ones() -> None:
         explain(["tarot"], ("glioma", 1), model, ("layer", model.layer), None, None, None, None)
 
 
-@pytest.mark.skipif(not (DATA / "index.csv").is_file(), reason="../shared/data/brain_tumor_mri is absent")
-def test_the_maps_of_the_shipped_network_lie_over_the_lesions_and_not_beside_them() -> None:
-    """Where the hot half of a map would overlap the lesion best, over an image and its mirror image: what is left is a shift."""
+@pytest.fixture(scope="module")
+def hot_halves() -> list[list[tuple[np.ndarray, np.ndarray]]]:
+    """Of some slices: (Grad-CAM++ map, lesion) of the slice and of its mirror image; what both share is a shift of the map."""
+    if not (DATA / "index.csv").is_file():
+        pytest.skip("../shared/data/brain_tumor_mri is absent")
     bundle = load_bundle(SHIPPED)
     network = load_network(bundle, "cpu")
-    moves, shifts = np.arange(-16, 17), []
+    pairs = []
     for row in read_index(DATA, bundle.classes)[::150]:
         views, (pixels,) = make_views(read_case(row.image, "slice"))
         (lesion,) = views.from_case(read_picture(row.mask)[0] > 0, labels=True)
@@ -140,8 +142,23 @@ def test_the_maps_of_the_shipped_network_lie_over_the_lesions_and_not_beside_the
             (heatmap,) = explain(
                 ["gradcam++"], target, ClassPath(network), layer, alone, image[None], np.array([5.0]), np.array([1.0])
             ).heatmaps
-            values = heatmap.values[:, :, 0].T
-            hot = values > values.max() / 2
-            both.append([dice(np.roll(hot, columns, axis=1), truth) for columns in moves])  # rows are not mirrored
-        shifts.append(moves[np.mean(both, axis=0).argmax()])
-    assert abs(np.median(shifts)) <= 2  # a quarter of a cell
+            both.append((heatmap.values[:, :, 0].T, truth))
+        pairs.append(both)
+    return pairs
+
+
+@pytest.mark.xfail(
+    strict=True, reason="broad maps of bundle 0.2.0 lean to the right, by 5.5 pixels here (docs/models.md)"
+)
+def test_the_maps_of_the_shipped_network_lie_over_the_lesions_and_not_beside_them(hot_halves) -> None:
+    """Away from a lesion's centre on average over an image and its mirror image: what is left is a shift of the whole map."""
+    shifts = [np.mean([centre(v)[1] - centre(truth.astype(float))[1] for v, truth in both]) for both in hot_halves]
+    assert abs(np.median(shifts)) < 2.0
+
+
+def test_no_move_of_more_than_a_quarter_of_a_cell_would_bring_the_maps_closer_to_the_lesions(hot_halves) -> None:
+    moves, best = np.arange(-16, 17), []
+    for both in hot_halves:
+        overlaps = [[dice(np.roll(v > v.max() / 2, m, axis=1), truth) for m in moves] for v, truth in both]
+        best.append(moves[np.mean(overlaps, axis=0).argmax()])
+    assert abs(np.median(best)) <= 2
