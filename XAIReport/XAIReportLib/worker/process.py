@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
-import signal
 import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+
+from XAIReportLib.worker.process_group import process_group
 
 STDERR_LINES = 60
 LINE_CHARACTERS = 2000
@@ -36,14 +36,20 @@ class ChildProcess:
         on_stderr: Callable[[str], None],
         on_end: Callable[[], None],
     ) -> None:
-        self._process = subprocess.Popen(
-            list(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=dict(environment),
-            **_own_group(),
-        )
+        self._group = process_group()
+        try:
+            self._process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=dict(environment),
+                **self._group.options,
+            )
+        except BaseException:
+            self._group.close()
+            raise
+        self._group.add(self._process)
         self._tail: deque[str] = deque(maxlen=STDERR_LINES)
         self._to_child: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._stderr_thread = _thread(self._read_stderr, on_stderr)
@@ -72,16 +78,7 @@ class ChildProcess:
 
     def kill(self) -> None:
         """End the child and every process of its group, at once."""
-        if os.name == "nt":
-            # Windows has no process groups that can be killed; taskkill follows the tree of parents.
-            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                command = ["taskkill", "/T", "/F", "/PID", str(self.pid)]
-                subprocess.run(command, capture_output=True, timeout=5, check=False, creationflags=_NO_WINDOW)
-            with contextlib.suppress(OSError):
-                self._process.kill()
-        else:
-            with contextlib.suppress(OSError):
-                os.killpg(self.pid, signal.SIGKILL)
+        self._group.end()
 
     def _read_stdout(self, on_line: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
         assert self._process.stdout is not None
@@ -92,6 +89,7 @@ class ChildProcess:
             self._process.wait(EXIT_WAIT_S)
         self.kill()  # what the child itself had started outlives it otherwise
         self._process.wait()
+        self._group.close()
         self._stderr_thread.join(EXIT_WAIT_S)
         self._to_child.put(None)
         on_end()
@@ -115,15 +113,6 @@ class ChildProcess:
                 self._process.stdin.flush()
         with contextlib.suppress(OSError, ValueError):
             self._process.stdin.close()
-
-
-_NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-
-
-def _own_group() -> dict[str, object]:
-    if os.name == "nt":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | _NO_WINDOW}  # type: ignore[attr-defined]
-    return {"start_new_session": True}
 
 
 def _thread(target: Callable[..., None], *arguments: object) -> threading.Thread:
