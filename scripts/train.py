@@ -31,16 +31,23 @@ from training.augmentation import TrainingSlices  # noqa: E402
 from training.painting import paint_out  # noqa: E402
 from training.pretrained import load_pretrained  # noqa: E402
 from training.slices import CLASSES, SPLITS, Slices, as_picture, load_slices  # noqa: E402
-from XAIReportLib.models.bundle import choose_device, load_bundle, load_network  # noqa: E402
+from XAIReportLib.models.bundle import choose_device, load_bundle, network_as_trained  # noqa: E402
 from XAIReportLib.models.encoders import ARCHITECTURES  # noqa: E402
 from XAIReportLib.models.networks import DualHeadNetwork, NetworkOutput  # noqa: E402
 from XAIReportLib.views import PictureViews, normalise  # noqa: E402
 
-HEADS = {"dual": ("outline", "attention", "class"), "single": ("class",)}  # the losses that a network is trained with
+EVIDENCE = 0.7  # weight of the evidence loss
+HEADS = {
+    "dual": ("outline", "attention", "class", "evidence"),
+    "single": ("class",),
+}  # the losses that a network is trained with
 
 
-def loss_of(output: NetworkOutput, lesion: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Outline: cross-entropy + soft Dice over the batch. Attention: cross-entropy on the lesion's share of a cell. Class: 4-way."""
+def loss_of(
+    network: DualHeadNetwork, output: NetworkOutput, lesion: torch.Tensor, target: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """Outline: cross-entropy + soft Dice over the batch. Attention: cross-entropy on the lesion's share of a cell. Class: 4-way.
+    Evidence: the share of a class's evidence that lies outside its lesion."""
     logits = output.outline.float()
     p = torch.sigmoid(logits)
     present = lesion.flatten(1).any(dim=1).float()
@@ -49,13 +56,32 @@ def loss_of(output: NetworkOutput, lesion: torch.Tensor, target: torch.Tensor) -
     dice = (dice * present).sum() / present.sum().clamp(min=1)
     weight = 1 + 4 * lesion
     outline = F.binary_cross_entropy_with_logits(logits, lesion, weight=weight) * 3 + dice
-    cells = F.adaptive_avg_pool2d(lesion, output.attention.shape[-2:])
+    cells = network.lesion_shares(lesion)
     attention = F.binary_cross_entropy_with_logits(output.attention.float(), cells, weight=1 + 4 * cells)
     return {
         "outline": outline,
         "attention": attention * 3,
         "class": F.cross_entropy(output.scores.float(), target, label_smoothing=0.05),
+        "evidence": evidence_outside(network, output.neck.float(), cells, target) * EVIDENCE,
     }
+
+
+def evidence_outside(
+    network: DualHeadNetwork, neck: torch.Tensor, cells: torch.Tensor, target: torch.Tensor
+) -> torch.Tensor:
+    """What the true class's evidence has outside the lesion, from 0 to 1, mean over the samples that have a lesion.
+
+    The evidence for class c in a cell with features f >= 0 is sum_k max(W_ck - mean_c W_ck, 0) f_k: what a class activation map
+    shows, before any attention. Its share inside is the energy loss of Rao et al. (ICCV 2023, arXiv 2303.11932, eq. 4).
+    """
+    present = target > 0
+    if not present.any():
+        return neck.sum() * 0
+    weight = network.classify.weight
+    weight = F.relu(weight - weight.mean(dim=0))[target[present] - 1]
+    evidence = torch.einsum("bk,bkhw->bhw", weight, neck[present])
+    inside = (evidence * (cells[present, 0] > 0)).sum(dim=(1, 2))
+    return (1 - inside / evidence.sum(dim=(1, 2)).clamp(min=1e-6)).mean()
 
 
 class Tune:
@@ -78,13 +104,16 @@ class Tune:
     def measure(self, network: DualHeadNetwork, autocast: torch.autocast) -> dict[str, float]:
         network.eval()
         device = next(network.parameters()).device
-        scores, dices, empty = [], [], []
+        scores, dices, empty, outside = [], [], [], []
         with autocast:
             for start in range(0, len(self.inputs), 32):
                 output = network(self.inputs[start : start + 32].to(device))
                 scores.append(output.scores.float().cpu().numpy())
                 found = (output.outline.float() > 0).cpu().numpy()[:, 0]
                 truth = self.lesions[start : start + 32]
+                cells = network.lesion_shares(torch.from_numpy(truth[:, None].astype(np.float32)).to(device))
+                target = torch.from_numpy(self.labels[start : start + 32]).to(device)
+                outside.append(float(evidence_outside(network, output.neck.float(), cells, target)))
                 dices.append(2 * (found & truth).sum((1, 2)) / np.maximum((found.sum((1, 2)) + truth.sum((1, 2))), 1))
                 without = network(self.painted[start : start + 32].to(device), outline=False)
                 empty.append(without.scores.float().cpu().numpy())
@@ -99,6 +128,7 @@ class Tune:
             "lesion_dice": float(np.concatenate(dices).mean()),
             "found": float((scores[:, 1:].max(1) > 0).mean()),
             "painted_out_empty": float((empty[:, 1:].max(1) <= 0).mean()),
+            "evidence_outside": float(np.mean(outside)),
             "cross_entropy": float(F.nll_loss(probabilities.log(), torch.from_numpy(self.labels - 1))),
         }
 
@@ -169,7 +199,7 @@ def first_weights(network: DualHeadNetwork, options: argparse.Namespace) -> str:
     """Fills the network as ``options`` say; returns a sentence that says with what."""
     if options.start:
         bundle = load_bundle(options.start)
-        network.load_state_dict(load_network(bundle, "cpu").state_dict())
+        network.load_state_dict(network_as_trained(bundle).state_dict())
         return f"weights of the bundle {bundle.name} {bundle.version} ({bundle.metadata['xaireport']['weights_sha256'][:12]})"
     if options.scratch:
         return "random initial weights"
@@ -233,7 +263,7 @@ def main(argv: list[str] | None = None) -> int:  # noqa: PLR0915 - one training 
         for image, lesion, target in tqdm(loader, desc=f"epoch {state['epoch'] + 1}", mininterval=30, disable=None):
             with autocast:
                 result = network(image.to(device, memory_format=torch.channels_last))
-            losses = loss_of(result, lesion.to(device), target.to(device))
+            losses = loss_of(network, result, lesion.to(device), target.to(device))
             optimiser.zero_grad(set_to_none=True)
             sum(losses[name] for name in HEADS[options.heads]).backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)

@@ -38,7 +38,7 @@ class Bright(nn.Module):
         present = 10 * ((x > 0.9).float().mean(dim=(1, 2, 3)) > 0.002).float() - 5
         corner = x[:, 0, :30, :30].mean(dim=(1, 2))
         scores = torch.stack([0 * present, present, present - 4 + self.air * corner, present - 6], dim=1)
-        return NetworkOutput(scores, torch.zeros_like(x) if outline else None, x)
+        return NetworkOutput(scores, torch.zeros_like(x) if outline else None, x, x)
 
 
 def phantom(points: np.ndarray) -> np.ndarray:

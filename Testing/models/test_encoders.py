@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from XAIReportLib.cells import cell_grid
 from XAIReportLib.models.encoders import ARCHITECTURES, make_encoder
 from XAIReportLib.models.networks import DualHeadNetwork
-from XAIReportLib.saliency.layer import cell_grid
 
 PIXELS = 224
 
@@ -64,3 +64,38 @@ def test_every_encoder_carries_both_heads_and_a_class_path_at_stride_8(architect
     assert output.scores.shape == (1, 4)
     assert output.outline.shape == (1, 1, 96, 96)
     assert output.attention.shape == (1, 1, 12, 12)
+
+
+@pytest.mark.parametrize("architecture", ["resnet50", "densenet121", "vgg16"])
+def test_coarse_features_are_merged_where_their_cells_lie(architecture: str) -> None:
+    """Features that say in which pixel column their cell lies say it in the neck, too."""
+    network = DualHeadNetwork(ARCHITECTURES[architecture]).eval()
+    network.neck = torch.nn.Identity()
+    features = []
+    for channels, stride in zip(network.encoder.out_channels, (1, 2, 4, 8, 16, 32), strict=True):
+        features.append(torch.zeros(1, channels, 96 // stride, PIXELS // stride))
+    for level, grid in enumerate(network.grids, 3):
+        features[level][:] = grid.origin[1] + grid.stride[1] * torch.arange(features[level].shape[-1])
+    with torch.inference_mode():
+        for lateral in network.lateral:
+            torch.nn.init.constant_(lateral.weight, 1 / lateral.in_channels)
+            torch.nn.init.zeros_(lateral.bias)
+        merged = network.neck_features(features)[0, 0] / 3
+    fine = network.grids[0]
+    places = fine.origin[1] + fine.stride[1] * np.arange(merged.shape[1])
+    # beyond the middle of the last coarse cell its value is kept
+    np.testing.assert_allclose(merged[:, 4:-4], np.broadcast_to(places, merged.shape)[:, 4:-4], atol=1e-3)
+
+
+@pytest.mark.parametrize("architecture", ["mobilenet_v2", "vgg16"])
+def test_a_lesions_share_of_the_cells_keeps_its_area_and_its_place(architecture: str) -> None:
+    network = DualHeadNetwork(ARCHITECTURES[architecture])
+    lesion = torch.zeros(1, 1, 96, PIXELS)
+    lesion[:, :, 33:50, 100:137] = 1
+    shares = network.lesion_shares(lesion)[0, 0].numpy()
+    grid = network.grids[0]
+    assert shares.shape == (12, PIXELS // 8)
+    assert shares.max() == pytest.approx(1)
+    assert shares.sum() * np.prod(grid.stride) == pytest.approx(float(lesion.sum()), rel=1e-4)
+    columns = grid.origin[1] + grid.stride[1] * np.arange(shares.shape[1])
+    assert np.average(columns, weights=shares.sum(axis=0)) == pytest.approx((100 + 136) / 2, abs=0.7)

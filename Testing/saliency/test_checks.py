@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from XAIReportLib.cells import CellGrid
 from XAIReportLib.saliency import checks, quality
-from XAIReportLib.saliency.layer import CellGrid
 
 SIZE = 64
 Y, X = np.mgrid[0:SIZE, 0:SIZE]

@@ -11,10 +11,10 @@ from hypothesis.extra import numpy as hnp
 from pytorch_grad_cam import GradCAM, GradCAMPlusPlus
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
+from XAIReportLib.cells import CellGrid, cell_grid
 from XAIReportLib.results import Cancelled, Heatmap
 from XAIReportLib.saliency import adaptive_mask, key_slices, with_neighbours
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
-from XAIReportLib.saliency.layer import CellGrid, cell_grid
 
 
 class Small(nn.Module):
@@ -173,10 +173,3 @@ def test_any_map_gives_a_mask_within_the_head(values: np.ndarray, head: np.ndarr
     assert mask.values.dtype == np.uint8
     assert not mask.values[~head].any()
     assert mask.rule
-
-
-def test_a_layer_whose_cells_were_taught_their_place_is_drawn_there() -> None:
-    layer = torch.nn.Conv2d(1, 1, 3, stride=8, padding=1)
-    assert cell_grid(layer, layer, 96).origin == (0.0, 0.0)
-    layer.cell_pixels = 8
-    assert cell_grid(layer, layer, 96) == CellGrid((3.5, 3.5), (8.0, 8.0))

@@ -14,13 +14,13 @@ from scipy.special import softmax
 from skimage.metrics import structural_similarity
 from torch import nn
 from torch.nn import functional as F
+from XAIReportLib.cells import CellGrid, cell_grid
 from XAIReportLib.models.bundle import load_bundle, load_network
 from XAIReportLib.models.inference import ClassPath
 from XAIReportLib.results import Cancelled
 from XAIReportLib.saliency import effective_number, masked_passes, score_cam
 from XAIReportLib.saliency.cam import record_layer
 from XAIReportLib.saliency.channel_search import search
-from XAIReportLib.saliency.layer import CellGrid, cell_grid
 from XAIReportLib.saliency.score_cam import ScoreCam, Sweep, weighted_maps
 
 BUNDLE = Path(__file__).resolve().parents[2] / "Resources" / "Models" / "brain_tumor_mri"

@@ -35,9 +35,9 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from skimage.metrics import structural_similarity
 from torch import nn
 from training.unseen import slices_of
+from XAIReportLib.cells import cell_grid
 from XAIReportLib.models.bundle import load_bundle, load_network, network_as_trained
 from XAIReportLib.models.inference import ClassPath
-from XAIReportLib.saliency.layer import cell_grid
 from XAIReportLib.saliency.masked_passes import BATCHES
 from XAIReportLib.saliency.score_cam import ScoreCam, weighted_maps
 

@@ -10,6 +10,7 @@ import torch
 from scipy import ndimage
 from torch import nn
 from training.unseen import UnseenSlices
+from XAIReportLib.cells import CellGrid, cell_grid
 from XAIReportLib.models.bundle import Bundle
 from XAIReportLib.models.inference import ClassPath
 from XAIReportLib.results import DEFAULT_SALIENCY, SALIENCY_METHODS, Heatmap, SaliencyMask
@@ -18,7 +19,6 @@ from XAIReportLib.saliency.cam import METHODS as GRADIENT_METHODS
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
 from XAIReportLib.saliency.input_methods import METHODS as INPUT_METHODS
 from XAIReportLib.saliency.input_methods import input_maps
-from XAIReportLib.saliency.layer import CellGrid, cell_grid
 from XAIReportLib.saliency.score_cam import ScoreCam, weighted_maps
 
 from evaluation._mask_rules import RULE_METHODS, dice_of_rules

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 from scipy import ndimage
+from XAIReportLib.cells import CellGrid
 from XAIReportLib.models.bundle import Bundle
 from XAIReportLib.models.inference import ClassPath
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
-from XAIReportLib.saliency.layer import CellGrid
 from XAIReportLib.saliency.quality import dice, inpainted, relevance_mass, small_changes
 
 

@@ -3,8 +3,7 @@
     python scripts/evaluate.py placement --data ../shared/data/brain_tumor_mri
 
 An image and its mirror image are looked at together: what pulls a map towards the middle of the head cancels, and what is left
-in the columns is a shift of the whole map. Once with the neck's cells where they were taught to lie, once at their
-receptive-field centres.
+in the columns is a shift of the whole map.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import numpy as np
 from training.unseen import slices_of
 from XAIReportLib.models.bundle import load_bundle, load_network
 from XAIReportLib.models.inference import ClassPath
-from XAIReportLib.models.networks import NECK_STRIDE, DualHeadNetwork
+from XAIReportLib.models.networks import DualHeadNetwork
 from XAIReportLib.saliency import explain
 from XAIReportLib.saliency.quality import dice
 from XAIReportLib.views import PictureViews
@@ -28,7 +27,6 @@ from evaluation.slices import DATA
 METHOD = "gradcam++"
 SHIFTS = np.arange(-16, 17)
 MEASURES = ("middle of the hot half", "best overlap")
-PLACES = {"where the cells were taught to lie": NECK_STRIDE, "receptive-field centres": 0}
 
 
 def middle(values: np.ndarray) -> float:
@@ -71,15 +69,13 @@ def main(argv: list[str] | None = None) -> int:
     chosen = slices_of("tune", options.data, options.slices, bundle.settings.metrics["fold"])
     kept = np.flatnonzero(chosen.lesions.any(axis=(1, 2)))
     shifts = {}
-    for words, cell_pixels in PLACES.items():
-        network.neck.cell_pixels = cell_pixels
-        found = [
-            shift(network, chosen.pixels[n], chosen.lesions[n], (bundle.classes[t - 1], int(t)))
-            for n, t in zip(kept, chosen.targets[kept], strict=True)
-        ]
-        for measure, values in zip(MEASURES, np.transpose(found), strict=True):
-            low, median, high = np.percentile(values, [25, 50, 75]).round(2).tolist()
-            shifts[f"{words}; {measure}"] = {"median": median, "quarter": low, "three_quarters": high}
+    found = [
+        shift(network, chosen.pixels[n], chosen.lesions[n], (bundle.classes[t - 1], int(t)))
+        for n, t in zip(kept, chosen.targets[kept], strict=True)
+    ]
+    for measure, values in zip(MEASURES, np.transpose(found), strict=True):
+        low, median, high = np.percentile(values, [25, 50, 75]).round(2).tolist()
+        shifts[measure] = {"median": median, "quarter": low, "three_quarters": high}
     keep(
         "placement",
         {"bundle": bundle.sha256, "machine": machine(), "method": METHOD, "n_images": len(kept),
@@ -95,9 +91,9 @@ def section(measured: dict[str, Any]) -> list[str]:
         "",
         "Columns of network pixels (1 mm) by which the hot half of the Grad-CAM++ map lies right of the lesion, slice and",
         "mirror image together: from middle to middle, and from where it would overlap the lesion best. The two differ where a",
-        "broad map leans to one side. Tune patients, on whom the place of the cells was chosen.",
+        "broad map leans to one side.",
         "",
-        "| the neck's cells are drawn | median shift | quartiles |",
+        "| shift | median | quartiles |",
         "| --- | --- | --- |",
         *(f"| {w} | {f['median']:.2f} | {f['quarter']:.2f} to {f['three_quarters']:.2f} |" for w, f in measured["shifts"].items()),
     ]  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from XAIReportLib.cells import cell_grid
 from XAIReportLib.results import SALIENCY_METHODS as METHODS
 from XAIReportLib.results import Heatmap, SaliencyCheck, SaliencyMask
 from XAIReportLib.saliency import checks
@@ -20,7 +21,6 @@ from XAIReportLib.saliency.cam import METHODS as GRADIENT_METHODS
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
 from XAIReportLib.saliency.input_methods import METHODS as INPUT_METHODS
 from XAIReportLib.saliency.input_methods import input_maps
-from XAIReportLib.saliency.layer import cell_grid
 from XAIReportLib.saliency.masks import adaptive_mask
 from XAIReportLib.saliency.score_cam import ScoreCam, Sweep, weighted_maps
 from XAIReportLib.views import PIXELS, Views

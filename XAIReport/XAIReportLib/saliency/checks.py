@@ -11,9 +11,9 @@ from scipy import ndimage
 from scipy.special import log_softmax, softmax
 from torch import nn
 
+from XAIReportLib.cells import CellGrid
 from XAIReportLib.results import SaliencyCheck
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
-from XAIReportLib.saliency.layer import CellGrid
 from XAIReportLib.saliency.quality import deletion_insertion, inpainted, noisy, small_changes
 
 STABILITY_METHOD = "gradcam++"

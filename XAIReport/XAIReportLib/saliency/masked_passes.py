@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from XAIReportLib.cells import CellGrid
 from XAIReportLib.results import Cancelled
-from XAIReportLib.saliency.layer import CellGrid
 
 BATCHES = {"cpu": (4, 8, 16), "cuda": (32, 64, 128)}  # masked images at a time, among which the fastest is found
 TRIES = 2  # timings of a batch size; the first also pays for the preparation
@@ -47,7 +47,7 @@ class MaskedPasses:
     """The masked images x * H_k of one image, built and scored a batch at a time.
 
     Args:
-        model: images (B, channels, *size) to scores (B, columns).
+        models: images (B, channels, *size) to scores (B, columns), by whether the pass is in bfloat16.
         image: float32 (input channels, *size); activations: float32 (channels, *cells), which become the masks H_k.
         progress: told the share of ``expected`` masked images that are done.
         cancelled: asked between two batches.
@@ -55,7 +55,7 @@ class MaskedPasses:
 
     def __init__(
         self,
-        model: nn.Module,
+        models: dict[bool, nn.Module],
         grid: CellGrid,
         batches: Batches,
         image: np.ndarray,
@@ -63,8 +63,8 @@ class MaskedPasses:
         progress: Callable[[float], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> None:
-        self.device = next(model.parameters()).device
-        self.model, self.batches, self.progress, self.cancelled = model, batches, progress, cancelled
+        self.device = next(models[False].parameters()).device
+        self.models, self.batches, self.progress, self.cancelled = models, batches, progress, cancelled
         self.layout = torch.channels_last if image.ndim == 3 else torch.channels_last_3d
         self.image = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)[None]
         self.activations = torch.from_numpy(np.ascontiguousarray(activations)).to(self.device)
@@ -118,7 +118,7 @@ class MaskedPasses:
         precision = torch.autocast(self.device.type, torch.bfloat16) if half else nullcontext()
         with torch.inference_mode(), precision:
             masked = (self.image * self.masks(channels)).contiguous(memory_format=self.layout)
-            return self.model(masked).double().cpu().numpy()
+            return self.models[half](masked).double().cpu().numpy()
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

@@ -11,6 +11,7 @@ time, so that memory does not grow with the number of channels. Pictures and vol
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,8 +20,8 @@ import torch
 from scipy.special import softmax
 from torch import nn
 
+from XAIReportLib.cells import CellGrid
 from XAIReportLib.saliency.channel_search import search
-from XAIReportLib.saliency.layer import CellGrid
 from XAIReportLib.saliency.masked_passes import EMPTY, Batches, MaskedPasses
 
 SAMPLE = 8  # channels whose float32 scores decide whether bfloat16 may be used
@@ -76,6 +77,7 @@ class ScoreCam:
     ) -> None:
         layout = torch.channels_last if len(grid.stride) == 2 else torch.channels_last_3d
         self.model, self.grid, self.cancelled = model.to(memory_format=layout), grid, cancelled
+        self.models = {False: self.model}  # by whether the masked passes run in bfloat16
         self.batches = Batches(next(model.parameters()).device.type)
         self._half: bool | None = None if precision == "auto" else False
 
@@ -144,12 +146,13 @@ class ScoreCam:
     def _passes(
         self, image: np.ndarray, activations: np.ndarray, progress: Callable[[float], None] | None
     ) -> MaskedPasses:
-        return MaskedPasses(self.model, self.grid, self.batches, image, activations, progress, self.cancelled)
+        return MaskedPasses(self.models, self.grid, self.batches, image, activations, progress, self.cancelled)
 
     def _may_use_half(self, passes: MaskedPasses) -> bool:
         if self._half is None:
             sample = passes.varied[np.linspace(0, len(passes.varied) - 1, SAMPLE).astype(int)]
             scores, seconds = {}, {}
+            self.models[True] = _converted(self.model)
             for half in (False, True, False, True):  # the first pass of a precision also prepares it
                 began = self.batches.clock()
                 scores[half] = passes.score(sample, half)
@@ -158,6 +161,15 @@ class ScoreCam:
             self._half = agree and seconds[True] < GAIN * seconds[False]
             passes.forwards = 0
         return self._half
+
+
+def _converted(model: nn.Module) -> nn.Module:
+    """A copy whose convolutions and linear layers hold bfloat16 weights: autocast would convert them again in every pass."""
+    twin = copy.deepcopy(model)
+    for module in twin.modules():
+        if isinstance(module, nn.Conv2d | nn.Conv3d | nn.Linear):
+            module.bfloat16()
+    return twin
 
 
 def _heaviest(scores: np.ndarray) -> np.ndarray:
@@ -198,7 +210,7 @@ def _masked_at_layer(
         if not kept:
             kept.append(output[0].float().cpu().numpy())
             size = max(int(GUESSED_MB * 2**20 / (output.numel() * output.element_size())), 1)
-        masks = torch.from_numpy(_scaled(kept[0][done : done + size])).to(output)
+        masks = torch.from_numpy(np.ascontiguousarray(_scaled(kept[0][done : done + size]))).to(output)
         return output * masks[:, None]
 
     x = torch.from_numpy(np.ascontiguousarray(image))[None].to(next(model.parameters()).device)

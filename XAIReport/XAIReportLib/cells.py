@@ -38,6 +38,24 @@ class CellGrid:
             for size, count, origin, stride in zip(sizes, cells, self.origin, self.stride, strict=True)
         ]
 
+    def shares(self, cells: tuple[int, ...], pixels: tuple[int, ...]) -> list[np.ndarray]:
+        """For each axis the matrix (cells, pixels) by which a mask becomes its share of the cell-sized square around a cell."""
+        found = []
+        for count, size, origin, stride in zip(cells, pixels, self.origin, self.stride, strict=True):
+            middles, pixel = origin + stride * np.arange(count)[:, None], np.arange(size)
+            low, high = np.maximum(middles - stride / 2, pixel - 0.5), np.minimum(middles + stride / 2, pixel + 0.5)
+            found.append((np.clip(high - low, 0, None) / stride).astype(np.float32))
+        return found
+
+    def from_coarser(self, coarse: CellGrid, cells: tuple[int, ...], coarse_cells: tuple[int, ...]) -> list[np.ndarray]:
+        """For each axis the matrix (cells, coarse_cells) that draws a coarser grid's values at this grid's cells."""
+        return [
+            _linear_weights((origin + stride * np.arange(count) - coarse_origin) / coarse_stride, coarse_count)
+            for origin, stride, count, coarse_origin, coarse_stride, coarse_count in zip(
+                self.origin, self.stride, cells, coarse.origin, coarse.stride, coarse_cells, strict=True
+            )
+        ]
+
 
 def _linear_weights(positions: np.ndarray, cells: int) -> np.ndarray:
     """Matrix (positions, cells) of linear interpolation; positions beyond the cells take the nearest one."""
@@ -51,24 +69,29 @@ def _linear_weights(positions: np.ndarray, cells: int) -> np.ndarray:
 
 
 def cell_grid(model: nn.Module, layer: nn.Module, pixels: int | tuple[int, ...], input_channels: int = 1) -> CellGrid:
-    """Where a layer's cells lie: where they were taught to lie, or else at their receptive-field centres.
-
-    A layer with the attribute ``cell_pixels`` was taught that its cell (i, j) stands for the square of so many pixels under it; the
-    receptive-field centre of a network of odd windows is the square's upper left corner, half a cell away. For any other layer,
-    the strided and the unpadded operations of one forward pass are followed down to the size of the layer's output.
-
-    Each change of size is read from the first operation that makes it (parallel branches share its grid): with kernel k,
-    stride s and padding p, cell i is centred on cell s i - p + (k - 1) / 2 of the grid before (Araujo et al. 2019,
-    doi 10.23915/distill.00021, eq. 5).
+    """Where a layer's cells lie: at their receptive-field centres, found by its output's size (``grids``).
 
     Args:
         pixels: size of the network's input, an int for a square picture, one number an axis otherwise.
     """
-    whole = (pixels, pixels) if isinstance(pixels, int) else tuple(pixels)
-    if taught := getattr(layer, "cell_pixels", None):
-        return CellGrid(((taught - 1) / 2,) * len(whole), (float(taught),) * len(whole))
-    changes: dict[tuple[int, ...], tuple[tuple[int, ...], nn.Module]] = {}
     sizes: list[tuple[int, ...]] = []
+    handle = layer.register_forward_hook(lambda _m, _i, output: sizes.append(tuple(output.shape[2:])))
+    try:
+        found = grids(model, pixels, input_channels)
+    finally:
+        handle.remove()
+    return found[sizes[0]]
+
+
+def grids(model: nn.Module, pixels: int | tuple[int, ...], input_channels: int = 1) -> dict[tuple[int, ...], CellGrid]:
+    """The grid of each size of features that a network in evaluation mode makes of an input of ``pixels``.
+
+    The strided and the unpadded operations of one forward pass are followed. Each change of size is read from the first operation
+    that makes it (parallel branches share its grid): with kernel k, stride s and padding p, cell i is centred on cell
+    s i - p + (k - 1) / 2 of the grid before (Araujo et al. 2019, doi 10.23915/distill.00021, eq. 5).
+    """
+    whole = (pixels, pixels) if isinstance(pixels, int) else tuple(pixels)
+    changes: dict[tuple[int, ...], tuple[tuple[int, ...], nn.Module]] = {}
 
     def watch(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
         before, after = tuple(inputs[0].shape[2:]), tuple(output.shape[2:])
@@ -76,7 +99,6 @@ def cell_grid(model: nn.Module, layer: nn.Module, pixels: int | tuple[int, ...],
             changes[after] = (before, module)
 
     handles = [m.register_forward_hook(watch) for m in model.modules() if isinstance(m, RESIZING)]
-    handles.append(layer.register_forward_hook(lambda _m, _i, output: sizes.append(tuple(output.shape[2:]))))
     parameter = next(model.parameters())
     try:
         with torch.inference_mode():
@@ -84,17 +106,14 @@ def cell_grid(model: nn.Module, layer: nn.Module, pixels: int | tuple[int, ...],
     finally:
         for handle in handles:
             handle.remove()
-    chain = []
-    size = sizes[0]
-    while size != whole:
-        size, module = changes[size]
-        chain.append(module)
-    centre, stride = np.zeros(len(whole)), np.ones(len(whole))
-    for module in reversed(chain):
+    found = {whole: CellGrid((0.0,) * len(whole), (1.0,) * len(whole))}
+    for after, (before, module) in changes.items():
+        finer = found[before]
+        centre, stride = np.array(finer.origin), np.array(finer.stride)
         k, s, p = (_per_axis(getattr(module, name), len(whole)) for name in ("kernel_size", "stride", "padding"))
         centre = centre + stride * ((k - 1) / 2 - p)
-        stride = stride * s
-    return CellGrid(tuple(map(float, centre)), tuple(map(float, stride)))
+        found[after] = CellGrid(tuple(map(float, centre)), tuple(map(float, stride * s)))
+    return found
 
 
 def _per_axis(value: int | tuple[int, ...], axes: int) -> np.ndarray:
