@@ -26,7 +26,7 @@ from evaluation.audit import figures as painted_figures  # noqa: E402
 from training.card import model_card  # noqa: E402
 from training.slices import CLASSES, Slices, as_picture, load_slices, nested_split  # noqa: E402
 from XAIReportLib.evaluate import answer, read_index  # noqa: E402
-from XAIReportLib.models.bundle import METADATA, Bundle, load_bundle, save_bundle  # noqa: E402
+from XAIReportLib.models.bundle import FORMAT, METADATA, Bundle, load_bundle, save_bundle  # noqa: E402
 from XAIReportLib.models.calibration import calibrated, conformal_quantile, fit_temperature  # noqa: E402
 from XAIReportLib.models.encoders import ARCHITECTURES  # noqa: E402
 from XAIReportLib.models.inference import look  # noqa: E402
@@ -101,7 +101,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--fold", type=int, default=0)
     parser.add_argument("--name", default="brain_tumor_mri")
     parser.add_argument("--run", help="name of the folder in training/; default <architecture>-fold<k>")
-    parser.add_argument("--version", default="0.2.0")
+    parser.add_argument("--version", default="0.3.0")
     parser.add_argument("--change", default="trained anew", help="what is new in this version, for the changelog")
     options = parser.parse_args(argv)
     folder = ROOT / "Resources" / "Models" / options.name
@@ -167,7 +167,7 @@ def main(argv: list[str] | None = None) -> int:
             },
         },
         "xaireport": {
-            "format": 1,
+            "format": FORMAT,
             "classes": list(CLASSES),
             "network": {"family": "dual_head", "encoder": ARCHITECTURES[options.architecture], "neck_channels": 96},
             "weights_sha256": "",

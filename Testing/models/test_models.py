@@ -150,6 +150,17 @@ def test_a_damaged_bundle_is_refused_before_a_weight_is_read(tmp_path: Path, dam
 
 
 @needs_bundle
+def test_a_bundle_whose_weights_mean_something_else_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(SHIPPED, folder)
+    metadata = json.loads((folder / bundles.METADATA).read_text())
+    metadata["xaireport"]["format"] = 1
+    (folder / bundles.METADATA).write_text(json.dumps(metadata))
+    with pytest.raises(InputError, match="its format is 1, .* reads 2 only; install the bundle of this version"):
+        bundles.load_bundle(folder)
+
+
+@needs_bundle
 def test_a_volume_needs_more_evidence_of_a_lesion_than_a_single_slice() -> None:
     """It is an average over many sections, which varies less; false findings in healthy heads lie between the two."""
     thresholds = bundles.load_bundle(SHIPPED).settings.thresholds

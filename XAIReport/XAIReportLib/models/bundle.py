@@ -23,6 +23,9 @@ WEIGHTS = Path("models") / "model.safetensors"
 CARD = Path("docs") / "README.md"
 
 
+FORMAT = 2  # of the xaireport block and of what the weights mean; 1: coarse features were merged half a cell beside their places
+
+
 class _Block(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -150,6 +153,11 @@ def load_bundle(name: str | Path) -> Bundle:
         raise InputError(
             f"bundle {folder.name}: {METADATA.as_posix()} cannot be read ({error}); install the bundle again"
         ) from error
+    if settings.format != FORMAT:
+        raise InputError(
+            f"bundle {folder.name} {version}: its format is {settings.format}, and this version of XAIReport reads {FORMAT} only; "
+            "install the bundle of this version, or train it again with scripts/train.py"
+        )
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise InputError(f"bundle {folder.name}: {WEIGHTS.as_posix()} is missing; install the bundle again")
