@@ -156,7 +156,7 @@ def test_a_bundle_whose_weights_mean_something_else_is_refused_with_what_to_do(t
     metadata = json.loads((folder / bundles.METADATA).read_text())
     metadata["xaireport"]["format"] = 1
     (folder / bundles.METADATA).write_text(json.dumps(metadata))
-    with pytest.raises(InputError, match="its format is 1, .* reads 2 only; install the bundle of this version"):
+    with pytest.raises(InputError, match=r"its format is 1, .* reads 2 only; install the bundle of this version"):
         bundles.load_bundle(folder)
 
 
