@@ -24,6 +24,7 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "XAIReport")]
 from evaluation.audit import PaintedOut  # noqa: E402
 from evaluation.audit import figures as painted_figures  # noqa: E402
 from training.card import model_card  # noqa: E402
+from training.painting import paint_out  # noqa: E402
 from training.slices import CLASSES, Slices, as_picture, load_slices, nested_split  # noqa: E402
 from XAIReportLib.evaluate import answer, read_index  # noqa: E402
 from XAIReportLib.models.bundle import FORMAT, METADATA, Bundle, load_bundle, save_bundle  # noqa: E402
@@ -35,6 +36,7 @@ from XAIReportLib.models.networks import DualHeadNetwork  # noqa: E402
 from XAIReportLib.views import PictureViews, normalise  # noqa: E402
 
 CLASS_SET_LEVEL = 0.9
+PAINTING_SEED = 0  # of the tune slices' painted-out lesions
 FOUND_IN_PATIENTS = 0.95  # share of the tune patients whose lesion a volume's threshold keeps
 
 
@@ -64,10 +66,22 @@ def by_patient(slices: Slices, answers: Answers) -> tuple[np.ndarray, np.ndarray
     return logits, np.array([labels[groups == g][0] for g in names]), names
 
 
+def slice_presence(found: np.ndarray, emptied: np.ndarray) -> float:
+    """The log-odds of a lesion at which as large a share of the slices with a lesion is passed over as of the same slices with
+    the lesion painted out is not (the equal error rate): neither a missed nor an invented lesion is taken lightly.
+
+    Args:
+        found, emptied: best class log-odds of the slices as they are and painted out, (n,).
+    """
+    cuts = np.sort(np.concatenate([found, emptied]))
+    missed, invented = (found <= cuts[:, None]).mean(axis=1), (emptied > cuts[:, None]).mean(axis=1)
+    return float(cuts[np.abs(missed - invented).argmin()])
+
+
 def volume_presence(slices: Slices, answers: Answers, threshold: float) -> float:
     """The log-odds of a lesion, averaged over a patient's slices by its section, that ``FOUND_IN_PATIENTS`` of the patients reach.
 
-    A volume averages many sections, and so does this; a single slice varies more and keeps the threshold 0.
+    A volume averages many sections, and so does this; a single slice varies more and has a threshold of its own.
     """
     present = answers.scores[:, 1:].max(axis=1)
     areas = (answers.lesion >= threshold).sum(axis=(1, 2)) + 1.0
@@ -124,6 +138,11 @@ def main(argv: list[str] | None = None) -> int:
     quantile = conformal_quantile(calibrated(logits, temperature), labels, CLASS_SET_LEVEL)
     candidates = [0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7]
     threshold = max(candidates, key=lambda t: dice(answers, tune, t).mean())
+
+    rng = np.random.default_rng(PAINTING_SEED)
+    emptied = [paint_out(i, m, h, rng) for i, m, h in zip(tune.images, tune.lesions, tune.heads, strict=True)]
+    emptied = Answers(network, tune, np.stack(emptied))
+    presence = slice_presence(answers.scores[:, 1:].max(axis=1), emptied.scores[:, 1:].max(axis=1))
 
     metadata = {
         "schema": "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20220324.json",
@@ -188,7 +207,7 @@ def main(argv: list[str] | None = None) -> int:
             },
             "thresholds": {
                 "lesion_probability": threshold,
-                "presence_score": 0.0,
+                "presence_score": round(presence, 2),
                 "presence_score_volume": round(volume_presence(tune, answers, threshold), 2),
                 "smallest_lesion_ml": 0.5,
                 "smallest_lesion_pixels": 12,
@@ -208,7 +227,9 @@ def main(argv: list[str] | None = None) -> int:
     metadata["xaireport"]["metrics"] = {**metrics, "fold": options.fold, "groups_sha256": split.groups_sha256}
     save_bundle(folder, network, metadata, model_card(metadata, training, options.architecture))
     print(json.dumps({k: v for k, v in metrics.items() if isinstance(v, dict) and "value" in v}, indent=1))
-    print(f"temperature {temperature:.3f}, outline threshold {threshold}, class-set quantile {quantile:.3f}")
+    print(
+        f"temperature {temperature:.3f}, outline threshold {threshold}, class-set quantile {quantile:.3f}, presence {presence:.2f}"
+    )
     print(f"wrote {folder.relative_to(ROOT)}")
     return 0
 

@@ -50,8 +50,9 @@ class Calibration(_Block):
 
 class Thresholds(_Block):
     """``lesion_probability`` cuts the outline (chosen on tune groups), ``smallest_lesion_ml`` / ``_pixels`` the components,
-    an outline counts where the class path's log-odds of a lesion exceed ``presence_score`` in a single slice, or
-    ``presence_score_volume`` on average over a volume's sections of it (chosen on tune groups, at the patient level),
+    an outline counts where the class path's log-odds of a lesion exceed ``presence_score`` in a single slice (where on tune groups
+    as many slices with a lesion are missed as painted-out ones are not), or ``presence_score_volume`` on average over a volume's
+    sections of it (chosen on tune groups, at the patient level),
     no class is suggested when fewer planes than ``lowest_plane_agreement`` (a share) agree."""
 
     lesion_probability: float
