@@ -14,10 +14,6 @@ from benchmark import parts as timed_parts  # noqa: E402
 from evaluate import parts  # noqa: E402
 from evaluation import MEASUREMENTS  # noqa: E402
 
-ARCHITECTURES = (
-    "InceptionResNetV2", "Xception", "InceptionV3", "VGG16", "VGG19", "ResNet50", "DenseNet121", "EfficientNet-B0", "MobileNetV2",
-)  # fmt: skip
-
 
 def main() -> int:
     lines = [
@@ -26,13 +22,6 @@ def main() -> int:
         "Written by `python scripts/results.py` from what `python scripts/evaluate.py PART` and",
         "`python scripts/benchmark.py PART --keep` kept in docs/measurements.",
         "Nothing here was tuned on test patients or on the volumes, except where it is said.",
-        "",
-        "## Architectures",
-        "",
-        "| architecture | state |",
-        "| --- | --- |",
-        "| EfficientNet-Lite0 (shipped) | one fold, below |",
-        *(f"| {name} | not trained yet |" for name in ARCHITECTURES),
         "",
     ]
     for part in parts():
