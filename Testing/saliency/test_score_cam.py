@@ -104,29 +104,13 @@ def test_only_columns_that_differ_say_which_channels_are_scored_again() -> None:
 
 def test_fast_mode_scores_a_ninth_of_the_channels_and_says_so(shipped: ClassPath, picture: np.ndarray) -> None:
     layer = shipped.network.neck
-    activations = recorded(shipped, layer, picture)
-    sweep = ScoreCam(shipped, cell_grid(shipped, layer, 128), precision="float32").fast(picture, layer, 2)
-    np.testing.assert_allclose(sweep.activations, activations, atol=1e-4)
+    record = record_layer(shipped, layer, picture, 2)
+    activations, gradients = record.activations[0], record.gradients[0]
+    engine = ScoreCam(shipped, cell_grid(shipped, layer, 128), precision="float32")
+    sweep = engine.fast(picture, activations, gradients, 2)
     assert sweep.forwards == len(activations) // 9
     assert sweep.predicted == len(activations) - sweep.forwards
     assert np.isclose(sweep.weights(2).sum(), 1)
-
-
-def test_what_fast_mode_masks_at_the_layer_does_not_depend_on_how_many_at_a_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    model = Cubes().eval()
-    volume = np.random.default_rng(0).random((1, 16, 16, 16)).astype(np.float32)
-    whole = score_cam._masked_at_layer(model, model.layer, volume, 1)
-    monkeypatch.setattr(score_cam, "GUESSED_MB", 0.004)
-    in_parts = score_cam._masked_at_layer(model, model.layer, volume, 1)
-    cells = torch.from_numpy(whole[0])
-    masks = torch.from_numpy(score_cam._scaled(whole[0]))[:, None]
-    with torch.inference_mode():
-        expected = model.head((cells * masks).mean(dim=(2, 3, 4)) * 20)[:, 1]
-    for activations, guess in (whole, in_parts):
-        np.testing.assert_array_equal(activations, recorded(model, model.layer, volume))
-        np.testing.assert_allclose(guess, expected, rtol=1e-5)
 
 
 def test_the_search_finds_the_best_masks_of_a_smooth_score_and_predicts_the_others() -> None:
@@ -187,7 +171,8 @@ def test_an_image_without_any_structure_gets_no_weights() -> None:
         model.layer[-1].weight.zero_()  # the layer's output is constant
     engine = ScoreCam(model, CellGrid((1.5,) * 3, (4.0,) * 3))
     image = np.ones((1, 16, 16, 16), np.float32)
-    for sweep in (engine.exact(image, np.ones((7, 4, 4, 4), np.float32)), engine.fast(image, model.layer, 1)):
+    flat = np.ones((7, 4, 4, 4), np.float32)
+    for sweep in (engine.exact(image, flat), engine.fast(image, flat, flat, 1)):
         assert not sweep.weights(1).any()
 
 
@@ -237,7 +222,8 @@ def test_no_more_than_a_batch_of_masked_images_exists_at_a_time(monkeypatch: pyt
 
 def test_masked_passes_run_without_hooks(shipped: ClassPath, picture: np.ndarray) -> None:
     layer = shipped.network.neck
-    record_layer(shipped, layer, picture, 2)
+    record = record_layer(shipped, layer, picture, 2)
     assert not layer._forward_hooks
-    assert isinstance(ScoreCam(shipped, cell_grid(shipped, layer, 128)).fast(picture, layer, 2), Sweep)
+    engine = ScoreCam(shipped, cell_grid(shipped, layer, 128))
+    assert isinstance(engine.fast(picture, record.activations[0], record.gradients[0], 2), Sweep)
     assert not layer._forward_hooks

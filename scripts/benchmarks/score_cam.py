@@ -38,6 +38,7 @@ from training.unseen import slices_of
 from XAIReportLib.cells import cell_grid
 from XAIReportLib.models.bundle import load_bundle, load_network, network_as_trained
 from XAIReportLib.models.inference import ClassPath
+from XAIReportLib.saliency.cam import record_layer
 from XAIReportLib.saliency.masked_passes import BATCHES
 from XAIReportLib.saliency.score_cam import ScoreCam, weighted_maps
 
@@ -94,8 +95,9 @@ class Bench:
         return [self.grid.onto_input(weighted_maps(sweep.weights(c), activations[None]), 224)[0] for c in classes]
 
     def our_fast_map(self, image: np.ndarray, target: int) -> np.ndarray:
-        sweep = self.engines["auto"].fast(image[None], self.neck(self.ours), target)
-        return self.grid.onto_input(weighted_maps(sweep.weights(target), sweep.activations[None]), 224)[0]
+        record = record_layer(self.ours, self.neck(self.ours), image[None], target)
+        sweep = self.engines["auto"].fast(image[None], record.activations[0], record.gradients[0], target)
+        return self.grid.onto_input(weighted_maps(sweep.weights(target), record.activations), 224)[0]
 
     def library_map(self, model: ClassPath, image: np.ndarray, target: int) -> np.ndarray:
         with (

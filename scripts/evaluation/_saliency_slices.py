@@ -55,7 +55,9 @@ class Explainer:
                 weights = self.score_cam.exact(image[None], record.activations[0]).weights(column)
                 cells = weighted_maps(weights, record.activations)
             else:
-                weights = self.score_cam.fast(image[None], self.layer, column).weights(column)
+                weights = self.score_cam.fast(image[None], record.activations[0], record.gradients[0], column).weights(
+                    column
+                )
                 cells = weighted_maps(weights, record.activations)
             found[method] = np.maximum(self.grid.onto_input(cells, 224)[0], 0)
         return found

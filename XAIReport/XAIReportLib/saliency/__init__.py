@@ -105,8 +105,10 @@ def explain(
                 at_keys = record.activations[np.searchsorted(looked, keys)]
                 weights, how = _exact_weights(engine, pixels[keys], at_keys, column, tell)
             else:
+                near = np.intersect1d(with_neighbours(keys, views.planes), looked)
+                at = np.searchsorted(looked, near)
                 weights, how = _fast_weights(
-                    engine, layer[1], pixels[with_neighbours(keys, views.planes)], column, tell
+                    engine, pixels[near], record.activations[at], record.gradients[at], column, tell
                 )
             found = grid.onto_input(weighted_maps(weights, record.activations), PIXELS)
             parameters |= {"effective_channels": effective_number(weights), **how}
@@ -168,12 +170,17 @@ def _exact_weights(
 
 
 def _fast_weights(
-    engine: ScoreCam, layer: nn.Module, pixels: np.ndarray, column: int, tell: Callable[[float], None]
+    engine: ScoreCam,
+    pixels: np.ndarray,
+    activations: np.ndarray,
+    gradients: np.ndarray,
+    column: int,
+    tell: Callable[[float], None],
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Mean of these slices' weights in fast mode, and how they were taken."""
     sweeps = []
-    for done, image in enumerate(pixels):
-        sweeps.append(engine.fast(image[None], layer, column))
+    for done, (image, layer, gradient) in enumerate(zip(pixels, activations, gradients, strict=True)):
+        sweeps.append(engine.fast(image[None], layer, gradient, column))
         tell(0.5 + 0.5 * (done + 1) / len(pixels))
     return _mean(sweeps, column, "fast")
 

@@ -28,7 +28,6 @@ SAMPLE = 8  # channels whose float32 scores decide whether bfloat16 may be used
 DISAGREEMENT = 0.1  # most that the weights of those channels may differ between precisions (total variation, 0 to 1)
 GAIN = 0.8  # bfloat16 must take less than this share of float32's time
 FAST_SHARE, FAST_LEAST = 9, 10  # fast mode scores one channel in nine, at least ten
-GUESSED_MB = 64  # of masked layer outputs at a time
 
 
 @dataclass(frozen=True)
@@ -40,14 +39,12 @@ class Sweep:
         precision: "float32", or "bfloat16" (in exact mode with the heaviest channels in float32).
         forwards: masked images that went through the network.
         predicted: how many channels' scores fast mode predicted from the others'.
-        activations: of the layer, (channels, *cells), as fast mode recorded them.
     """
 
     scores: np.ndarray
     precision: str
     forwards: int
     predicted: int = 0
-    activations: np.ndarray | None = None
 
     def weights(self, target: int) -> np.ndarray:
         """w_k of one column of the model's output: float64 (channels,), summing to 1, 0 for constant channels."""
@@ -112,36 +109,43 @@ class ScoreCam:
         return Sweep(whole, "bfloat16" if half else "float32", passes.forwards)
 
     def fast(
-        self, image: np.ndarray, layer: nn.Module, target: int, progress: Callable[[float], None] | None = None
+        self,
+        image: np.ndarray,
+        activations: np.ndarray,
+        gradients: np.ndarray,
+        target: int,
+        progress: Callable[[float], None] | None = None,
     ) -> Sweep:
         """One channel in FAST_SHARE is scored, chosen for one class; the others' scores are predicted (channel_search).
 
-        What this loses is measured by ``scripts/benchmark.py score-cam`` (``ssim_fast``).
+        What goes along with the scores is what would be left of the class's score if channel k's mask were laid over the layer's
+        output A instead of the image, to first order: sum_ij H_k,ij sum_c A_c,ij dy/dA_c,ij. What fast mode loses is measured by
+        ``scripts/benchmark.py score-cam`` (``ssim_fast``).
 
         Args:
-            image: float32 (input channels, *size); layer: the explained layer, whose activations are recorded on the way.
+            image: float32 (input channels, *size); activations, gradients: A and dy/dA (channels, *cells), of one backward pass
+                down to the layer (``cam.record_layer``).
 
         Raises:
             Cancelled: between two batches.
         """
-        activations, guess = _masked_at_layer(self.model, layer, image, target)
         passes = self._passes(image, activations, progress)
         if not len(passes.varied):
-            return Sweep(np.full((len(activations), 1), np.nan), "float32", 0, activations=activations)
+            return Sweep(np.full((len(activations), 1), np.nan), "float32", 0)
         half = self._may_use_half(passes)
         budget = min(max(len(passes.varied) // FAST_SHARE, FAST_LEAST), len(passes.varied))
         passes.expected = budget
+        masks = _scaled(activations[passes.varied]).reshape(len(passes.varied), -1)
         scores, measured = search(
-            _scaled(activations[passes.varied]).reshape(len(passes.varied), -1),
-            guess[passes.varied],
+            masks,
+            masks @ (activations * gradients).sum(axis=0).ravel(),
             lambda rows: passes.score(passes.varied[rows], half),
             target,
             budget,
         )
         whole = np.full((len(activations), scores.shape[1]), np.nan)
         whole[passes.varied] = scores
-        precision = "bfloat16" if half else "float32"
-        return Sweep(whole, precision, passes.forwards, int((~measured).sum()), activations)
+        return Sweep(whole, "bfloat16" if half else "float32", passes.forwards, int((~measured).sum()))
 
     def _passes(
         self, image: np.ndarray, activations: np.ndarray, progress: Callable[[float], None] | None
@@ -192,37 +196,6 @@ def _scaled(activations: np.ndarray) -> np.ndarray:
     axes = tuple(range(1, activations.ndim))
     low = activations.min(axis=axes, keepdims=True)
     return (activations - low) / np.maximum(activations.max(axis=axes, keepdims=True) - low, EMPTY)
-
-
-def _masked_at_layer(
-    model: nn.Module, layer: nn.Module, image: np.ndarray, target: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The layer's activations A (channels, *cells) and y when all of them are multiplied by channel k's mask: (channels,).
-
-    The layer's masked outputs go on through the rest of the network as one batch of at most GUESSED_MB.
-    """
-    kept: list[np.ndarray] = []
-    scores: list[np.ndarray] = []
-    done, size = 0, 1
-
-    def replaced(_module: nn.Module, _inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
-        nonlocal size
-        if not kept:
-            kept.append(output[0].float().cpu().numpy())
-            size = max(int(GUESSED_MB * 2**20 / (output.numel() * output.element_size())), 1)
-        masks = torch.from_numpy(np.ascontiguousarray(_scaled(kept[0][done : done + size]))).to(output)
-        return output * masks[:, None]
-
-    x = torch.from_numpy(np.ascontiguousarray(image))[None].to(next(model.parameters()).device)
-    handle = layer.register_forward_hook(replaced)
-    try:
-        with torch.inference_mode():
-            while not kept or done < len(kept[0]):
-                scores.append(model(x)[:, target].double().cpu().numpy())
-                done += size
-    finally:
-        handle.remove()
-    return kept[0], np.concatenate(scores)
 
 
 def weighted_maps(weights: np.ndarray, activations: np.ndarray) -> np.ndarray:
