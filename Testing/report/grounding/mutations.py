@@ -130,7 +130,7 @@ _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\d.]*\w*\.\d)(?!\w)|\b(?:
 _WORDS = {"one": "two", "two": "three", "three": "four"}
 _BOUND = re.compile(
     r"(more|less|smaller|higher|fewer|above|below) than|not exceed|\bbelow\b|\babove\b|at least|level|"
-    r"(?:neither|not|none) .*\breach",
+    r"(?:neither|not|none) .*\b(?:reach|exceed)",
     re.IGNORECASE,
 )
 

@@ -337,8 +337,11 @@ def _outcome(clause: Clause, before: Answer, after: Answer, changed: bool) -> No
             clause.state("outcome", holds if not clause.of("neg") else None, i, *object_, *named)
         elif value == "still":
             labels = [clause.mentions[j].value for j in named]
-            if not labels and not object_:
-                continue
+            trails = clause.mentions[i].text.lower() == "still" and all(
+                m.kind == "mark" for m in clause.mentions[i + 1 :]
+            )
+            if trails or (not labels and not object_):
+                continue  # "glioma scores 0.87, still" speaks of an earlier time
             holds = kept and all(label == after.label for label in labels[:1])
             clause.claims.append(Claim("outcome", clause.mentions[i].text, holds))
             clause.mentions[i].read = True

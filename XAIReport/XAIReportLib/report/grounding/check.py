@@ -16,7 +16,21 @@ from typing import Literal
 
 from .. import wording
 from ..schema import Findings, Part
-from . import bright, changed, checked, classes, compared, edited, identified, near, numbers, places, shape, statements
+from . import (
+    bright,
+    changed,
+    checked,
+    classes,
+    compared,
+    edited,
+    existence,
+    identified,
+    near,
+    numbers,
+    places,
+    shape,
+    statements,
+)
 from .claims import Claim, Clause, Context, clauses
 from .mentions import Mention
 from .quotes import quotes, sentences
@@ -130,18 +144,48 @@ def _checked(
         return CheckedSentence(
             text=sentence, verdict="unsupported", reason="A question states nothing that can be checked."
         )
-    never = _never(sentence, findings, (findings.model.data_set, findings.model.name))
-    outcome, seen = None, context
-    for way in _ways(_without_edit_marks(sentence, findings), findings):
+    never = _never(_named(sentence, findings), findings, (findings.model.data_set, findings.model.name))
+    said = _named(_without_edit_marks(sentence, findings), findings)
+    outcome = None
+    found = (never, findings, vocabulary)
+    for way in _ways(said, findings):
         trial = replace(context)
-        parts = [_said(sentence, piece, never, findings, vocabulary, trial) for piece in way]
+        parts = [_piece(sentence, piece, *found, trial, nested=len(way) > 1) for piece in way]
         if all(part.verdict == "supported" for part in parts):
-            claims = tuple(claim for part in parts for claim in part.claims)
-            outcome, seen = parts[0].model_copy(update={"claims": claims}), trial
+            outcome, seen = _joined(parts), trial
             break
         if len(way) == 1:
             outcome, seen = parts[0], trial
     vars(context).update(vars(seen))
+    return outcome
+
+
+def _joined(parts: list[CheckedSentence]) -> CheckedSentence:
+    claims = tuple(claim for part in parts for claim in part.claims)
+    return parts[0].model_copy(update={"claims": claims})
+
+
+def _piece(
+    sentence: str,
+    said: str,
+    never: list[str],
+    findings: Findings,
+    vocabulary: Vocabulary,
+    context: Context,
+    nested: bool,
+) -> CheckedSentence:
+    """What became of a statement; one that was joined to others (``nested``) may itself be taken apart once more."""
+    found = (never, findings, vocabulary)
+    trial = replace(context)
+    outcome = _said(sentence, said, *found, trial)
+    if nested and outcome.verdict == "unsupported":
+        for way in _ways(said, findings):
+            again = replace(context)
+            parts = [_said(sentence, piece, *found, again) for piece in way]
+            if all(part.verdict == "supported" for part in parts):
+                outcome, trial = _joined(parts), again
+                break
+    vars(context).update(vars(trial))
     return outcome
 
 
@@ -206,6 +250,15 @@ def _without_edit_marks(sentence: str, findings: Findings) -> str:
     return sentence
 
 
+def _named(sentence: str, findings: Findings) -> str:
+    """The sentence with the data set's name in full: "the Jun Cheng brain tumor dataset" lacks a comma and a number."""
+    whole = findings.model.data_set
+    words = re.findall(r"\w+", whole.partition("(")[0])
+    if len(words) < 2 or whole in sentence:
+        return sentence
+    return re.sub(rf"(?i)\b{'(?:, ?| )'.join(map(re.escape, words))}\b", whole.replace("\\", r"\\"), sentence)
+
+
 def _never(sentence: str, findings: Findings, names: tuple[str, ...]) -> list[str]:
     text = plain(sentence)
     for allowed in (
@@ -224,6 +277,7 @@ def _never(sentence: str, findings: Findings, names: tuple[str, ...]) -> list[st
 
 
 def _read(clause: Clause) -> None:
+    existence.predicate(clause)
     edited.read(clause)
     checked.read(clause)
     bright.read(clause)

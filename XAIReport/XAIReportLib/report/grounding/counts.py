@@ -37,7 +37,7 @@ def count(clause: Clause, i: int) -> None:
         and len(found.lesions) > 1
     ):
         holds = True  # "one larger lesion"
-    if [m.text.lower() for m in clause.mentions[max(0, i - 2) : i]] in (["none of", "the"], ["none", "of", "the"]):
+    if " ".join(m.text.lower() for m in clause.mentions[max(0, i - 3) : i]).endswith(("none of the", "neither of the")):
         clause.read(i)  # "none of the three": it is not the number that is denied
         clause.claims.append(Claim("count", number.text, holds))
     else:

@@ -40,6 +40,27 @@ def sizes_compared(clause: Clause) -> None:
             clause.state("comparison", holds, i, before[-1], *much)
 
 
+_BEING = ("is", "are", "was", "were", "remains", "it is", "it was", "it was the")
+
+
+def predicate(clause: Clause) -> None:
+    """ "it is the smaller of the two", "and is the largest": of what was spoken of last, not of any one that is so."""
+    place = next(iter(clause.of("lesion")), None)
+    if place is None:
+        return
+    mention, before = clause.mentions[place], clause.mentions[:place]
+    cleft = any(m.text.lower() in ("that", "which", "whose") for m in clause.mentions[place + 1 : place + 2])
+    named = mention.value in (*_WHICH, "other") or mention.value[:1].isdigit() or mention.value.startswith("side:")
+    linked = any(m.text.lower() in _BEING for m in before)
+    bare = all(m.kind in ("neutral", "mark", "verb", "only", "much", "neg", "sep") for m in before)
+    if named and linked and bare and not cleft:
+        meant, spoken = clause.lesions_at(place), clause.context.lesions
+        if spoken is None and len(clause.findings.lesions) == 1:
+            spoken = (0,)
+        known = clause.context.subject == "lesion" and bool(meant) and bool(spoken)
+        clause.state("identity", set(meant or ()) == set(spoken or ()) if known else None, place)
+
+
 def read(clause: Clause) -> None:
     """ "no lesion was found", "one lesion was outlined": only as something found, never as something that is there or not."""
     lesions = clause.of("lesion", unread=True)

@@ -28,9 +28,7 @@ def agrees(number: Number, fact: float) -> bool:
         low, high = number.parts
         return low <= fact <= high and high - low <= 0.25 * fact
     if number.bound:
-        far = number.unit in ("mm", "ml") and not value / 10 <= fact <= 10 * value
-        holds = {">": fact > value, "<": fact < value, ">=": fact >= value, "<=": fact <= value}
-        return holds.get(number.bound, False) and not far  # true or not, nobody bounds a size so far from it
+        return _within(number, fact) and not _far(number, fact)
     distance = abs(value - fact)
     if number.unit == "fraction":
         return distance <= (5.0 if number.approx else 2.5)
@@ -45,15 +43,35 @@ def agrees(number: Number, fact: float) -> bool:
     return value == fact or rounded
 
 
+def _within(number: Number, fact: float) -> bool:
+    value = number.value
+    return {">": fact > value, "<": fact < value, ">=": fact >= value, "<=": fact <= value}.get(number.bound, False)
+
+
+def _far(number: Number, fact: float) -> bool:
+    """Whether a bound lies so far from a size that nobody would give it: true or not, it is not held."""
+    return bool(number.bound) and number.unit in ("mm", "ml") and not number.value / 10 <= fact <= 10 * number.value
+
+
+def firm(number: Number, facts: Sequence[float | None]) -> bool:
+    """Whether the denial of a number that is not held says nothing: of an exact number, and of a bound that is far off."""
+    known = [fact for fact in facts if fact is not None]
+    far_off = [fact for fact in known if _far(number, fact)]
+    return not number.bound or (bool(known) and far_off == known) or any(_within(number, fact) for fact in far_off)
+
+
 def compare(clause: Clause, kind: str, number: int, fact: float | None, *places: int | None) -> None:
     """State that the number is the fact; without a fact, the findings do not hold it."""
     value = clause.mentions[number].number
     holds = None if fact is None else agrees(value, fact)
-    clause.state(kind, holds, number, *(p for p in places if p is not None), exact=not value.bound)
+    clause.state(kind, holds, number, *(p for p in places if p is not None), exact=firm(value, [fact]))
 
 
 def unreadable(clause: Clause, number: int) -> None:
     clause.state("number", None, number)
+
+
+_NONE = ("none", "none of", "neither", "no")
 
 
 def each(clause: Clause, kind: str, i: int, facts: Sequence[float | None], *places: int | None) -> None:
@@ -62,10 +80,14 @@ def each(clause: Clause, kind: str, i: int, facts: Sequence[float | None], *plac
     if not facts or any(fact is None for fact in facts):
         clause.state(kind, None, i, *(p for p in places if p is not None))
         return
-    denied_by_bound = bool(number.bound)
     results = {agrees(number, fact) for fact in facts}
-    holds = results.pop() if len(results) == 1 else False
-    clause.state(kind, holds, i, *(p for p in places if p is not None), exact=not denied_by_bound)
+    chosen = [p for p in places if p is not None]
+    holds: bool | None = results.pop() if len(results) == 1 else False
+    if len(facts) > 1 and holds is False and any(agrees(number, fact) for fact in facts):
+        none = any(clause.mentions[j].text.lower() in _NONE for j in clause.of("neg"))
+        denied = clause.negations(i, *chosen) % 2 == 1
+        holds = (none or None) if denied else False  # "none of them exceeds 3 ml"
+    clause.state(kind, holds, i, *chosen, exact=firm(number, facts))
 
 
 def first_that_agrees(clause: Clause, kind: str, i: int, facts: Sequence[float], *places: int | None) -> None:
@@ -74,7 +96,7 @@ def first_that_agrees(clause: Clause, kind: str, i: int, facts: Sequence[float],
     if not facts:
         clause.state(kind, False, i, *chosen, exact=True)
         return
-    clause.state(kind, any(agrees(number, fact) for fact in facts), i, *chosen, exact=not number.bound)
+    clause.state(kind, any(agrees(number, fact) for fact in facts), i, *chosen, exact=firm(number, facts))
 
 
 def entity(clause: Clause, i: int) -> tuple[int | None, list[Lesion | Saliency] | None]:

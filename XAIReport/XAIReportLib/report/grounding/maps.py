@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from ..schema import Lesion, Saliency
 from .claims import Claim, Clause
 from .facts import cue_at, joined
 
@@ -70,8 +71,7 @@ def overlaps(clause: Clause) -> None:
     holds = values.pop() if len(values) == 1 else None
     only = [i for i in clause.of("only", unread=True) if maps and i == maps[0] - 1]
     if only and maps:
-        others = [s for s in clause.findings.saliency if s not in (masks or [])]
-        holds = holds if holds is None else holds and all(not s.dice_with_lesion for s in others)
+        holds = _no_other(clause, masks or [], holds)
         clause.read(*only)
     contrast = cue_at(clause, "contrast")
     if contrast is not None and holds is not None and maps:
@@ -95,6 +95,14 @@ def overlaps(clause: Clause) -> None:
         values = {(s.dice_with_lesion or 0) > 0 for s in clause.masks(rest[-1]) or []}
         clause.read(rest[-1], rest[-1] + 2)
         clause.claims.append(Claim("overlap", f"{last[0].text} does not", values == {False}))
+
+
+def _no_other(clause: Clause, masks: list[Lesion | Saliency], holds: bool | None) -> bool | None:
+    """ "only A overlaps", "only A fails to overlap": what holds before a negation is counted."""
+    others = [s for s in clause.findings.saliency if s not in masks]
+    if holds is not None and len(clause.of("neg")) == 1:
+        return holds or not all(s.dice_with_lesion for s in others)
+    return holds if holds is None else holds and all(not s.dice_with_lesion for s in others)
 
 
 def _none_within(clause: Clause, maps: list[int]) -> None:

@@ -6,14 +6,17 @@ from dataclasses import replace
 
 from ..schema import DistancePart, Lesion
 from .claims import Clause
-from .facts import agrees
+from .facts import agrees, firm
 
 ADJACENT_MM = 5.0  # up to here a position may be called near without its distance
+
+_AWAY = ("away", "away from", "distant", "apart from")
 
 
 def read(clause: Clause) -> None:
     """ "the motor cortex is 11.4 mm away (8.9 to 13.6 mm)", "in contact with the brain's surface"."""
-    away = any(m.text.lower() == "them" for m in clause.mentions) and clause.cue("distance") is not None
+    about = clause.cue("distance") is not None or bool(clause.of("contact"))
+    away = any(m.text.lower() == "them" for m in clause.mentions) and about
     if away and not clause.of("landmark") and clause.context.landmark is not None:
         clause.mentions.append(replace(clause.context.landmark, read=False, depth=0))
     marks = clause.of("landmark")
@@ -91,7 +94,9 @@ def _state(
         return
     for i in points:
         number = clause.mentions[i].number
-        clause.state("distance", agrees(number, way.distance_mm), mark, i, *along, exact=not number.bound)
+        clause.state(
+            "distance", agrees(number, way.distance_mm), mark, i, *along, exact=firm(number, [way.distance_mm])
+        )
     for i in spans:
         number = clause.mentions[i].number
         ends = () if way.low_mm is None or way.high_mm is None else (way.low_mm, way.high_mm)
@@ -105,5 +110,8 @@ def _state(
         clause.state("contact", touching, mark, i, *along)
     if not (points or spans or contacts) and (any(_distance(clause, j) for j in along)):
         denied = bool(clause.of("neg")) or clause.negated
-        holds = way.distance_mm <= ADJACENT_MM and not denied
-        clause.state("distance", holds or None, mark, *along)
+        near = way.distance_mm <= ADJACENT_MM
+        if any(clause.mentions[j].text.lower() in _AWAY for j in along):  # "stays away from the brain's surface"
+            clause.state("distance", not near and not touching if not denied else None, mark, *along)
+            return
+        clause.state("distance", True if near and not denied else None, mark, *along)

@@ -67,6 +67,34 @@ def spelled_out(text: str) -> str:
     return _SPELLED.sub(written, text)
 
 
+_SIZE = r"(\d+(?:\.\d+)?) ?(mm|cm|ml|cc|cm3|mm3|l|µl)\b"
+_AGAIN = re.compile(
+    rf"(?<![\d.]){_SIZE}([^,;()\d]*?)"
+    r"(?:,? (?:or|i\.e\.,?|that is,?|equivalent to|equal to|corresponding to)|,| \(| \(=| =) ?"
+    r"(?:(?:about|approximately|roughly|around|or|i\.e\.,?|that is,?|equivalent to) )*"
+    rf"{_SIZE}(\))?",
+    re.IGNORECASE,
+)
+
+
+def said_once(text: str) -> str:
+    """ "34 mm apart, or 3.4 cm" is "34 mm apart": a size in another unit is left out where it is the same, as it is rounded."""
+
+    def once(found: re.Match[str]) -> str:
+        value, unit, words, again, other, closed = found.groups()
+        for table in ({**_TO_ML, "cc": 1.0, "cm3": 1.0, "µl": 0.001}, _TO_MM):
+            if unit.lower() in table and other.lower() in table and unit.lower() != other.lower():
+                step = 0.5 * 10 ** -len(again.partition(".")[2]) * table[other.lower()]
+                same = abs(float(value) * table[unit.lower()] - float(again) * table[other.lower()]) <= step * (
+                    1 + 1e-6
+                )
+                opened = "(" in found[0]
+                return f"{value} {unit}{words}" if same and opened is bool(closed) else found[0]
+        return found[0]
+
+    return _AGAIN.sub(once, text)
+
+
 def halves(mentions: list[Mention]) -> list[Mention]:
     """ "four and a half" is 4.5."""
     result: list[Mention] = []

@@ -132,7 +132,9 @@ def _side(clause: Clause, i: int) -> None:
         )
         clause.state("side", not all(share < (0.05 if reaches else 10) for share in shares), *places)
         return
-    clause.state("side", _all_or_none([mask.side == value for mask in masks]), *places)
+    said = [mask.side == value for mask in masks]
+    every = place is not None and clause.mentions[place].value in ("both", "all") and not clause.negations(*places)
+    clause.state("side", all(said) if every else _all_or_none(said), *places)
 
 
 def _only_one(clause: Clause) -> None:

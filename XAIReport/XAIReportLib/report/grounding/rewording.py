@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from .numerals import spelled_out
+from .numerals import said_once, spelled_out
 from .vocabulary import subject_of
 
 _FILE = Path(__file__).with_name("rewordings.en.txt")
@@ -72,7 +72,7 @@ def _needed(pattern: str) -> str:
 
 def plainer(sentence: str, classes: tuple[str, ...]) -> str:
     """The same claims in the words that are read; ``classes``: what the model's classes are called."""
-    sentence = spelled_out(sentence)
+    sentence = said_once(spelled_out(sentence))
     for rule in rules(classes):
         if rule.needs not in sentence.lower():
             continue
@@ -101,6 +101,29 @@ _ONE_OF = re.compile(
     r"(?: (?:that were )?(?:computed|segmented|found))?,? ",
     re.IGNORECASE,
 )
+_FINITE = (
+    r"(?:is|are|was|were|has|have|had|lies?|sits?|measures?|measured|projects?|overl(?:ies?|aps?)|covers?|occupies|occupy|"
+    r"does|do|did|cannot|could|can|may|must|reach(?:es)?|shows?|scored|scores|received?s?|suggests?|suggested|favours?|leads?|"
+    r"marks?|highlights?|extends?|cross(?:es)?|contains?|holds?|accounts?|comes?|came|touch(?:es)?|falls?|straddles?|"
+    r"remains?|stays?|ranks?|exceeds?|makes?|takes?|belongs?|corresponds?|amounts?|fails?|failed|passed|agrees?|agreed)"
+)
+# "One of the lesions", "a lesion": two statements about such need not be about the same one, so they are not taken apart.
+_DEFINITE = r"(?!(?:an?|one|some|any|another|either|each|two|three|of)\b)(?!.*?\b(?:one|some|any|either|each|at least|which) of\b)"
+_PREDICATES = re.compile(
+    rf"^{_DEFINITE}([^,;:]+?) ({_FINITE} [^;:]+?),? (?:and|but|yet) ({_FINITE} .+)$", re.IGNORECASE
+)
+_TAIL = re.compile(
+    rf"^{_DEFINITE}([^,;:]+?) ({_FINITE} [^;:]+?), "
+    r"((?:with|at|measuring|located|lying|situated|having|occupying|covering|projecting|overlapping|scoring|making|crossing|"
+    r"reaching|touching|extending|accounting|and (?:mainly|mostly|chiefly|predominantly|only|also)) .+)$",
+    re.IGNORECASE,
+)
+_FIGURE = re.compile(
+    r"^at (?=(?:about |roughly |approximately |around |some |only |just |nearly |almost )?[\d.]+)", re.IGNORECASE
+)
+_NO_SUBJECT = re.compile(
+    rf"{_FINITE}\b", re.IGNORECASE
+)  # "is the smaller of the two" says nothing of any one by itself
 _WHOLE = re.compile(
     r"^(?:if|when|were|without|once|after|it is (?:not|wrong|false|untrue))\b|\bnot only\b", re.IGNORECASE
 )
@@ -114,6 +137,12 @@ def apart(sentence: str) -> list[list[str]]:
     if embedded := _EMBEDDED.match(sentence):
         subject, aside, rest = embedded.groups()
         ways.append([f"{subject} {aside.removeprefix('which ')}", f"{subject} {rest}"])
+    if predicates := _PREDICATES.match(sentence):
+        subject, first, second = predicates.groups()
+        ways.append([f"{subject} {first}", f"{subject} {second}"])
+    if tail := _TAIL.match(sentence):
+        subject, first, said = tail.groups()
+        ways.append([f"{subject} {first}", f"{subject} {_FIGURE.sub('with ', said).removeprefix('and ')}"])
     if one_of := _ONE_OF.match(sentence):
         count, noun = one_of.groups()
         done = "segmented" if noun.lower().startswith(("lesion", "abnormal")) else "computed"
@@ -126,4 +155,4 @@ def apart(sentence: str) -> list[list[str]]:
         loose = list(_LOOSE.finditer(sentence))[:3]
         ways += [[sentence[: joint.start()], sentence[joint.end() :]] for joint in loose]
     closed = [way for way in ways if all(piece.count("(") == piece.count(")") for piece in way)]
-    return [way for way in closed if len(way) > 1]
+    return [way for way in closed if len(way) > 1 and not any(map(_NO_SUBJECT.match, way[1:]))]

@@ -145,10 +145,11 @@ def _is_margin(clause: Clause, i: int) -> bool:
         leads = cue is not None and clause.mentions[cue].text.lower().startswith(("lead", "advantage"))
         between = {m.text.lower() for m in clause.mentions[classes[0] : classes[1]]}
         over = leads or bool(between & {"over", "margin over", "lead over", "ahead of"})
-        sign = first - second if over else abs(first - second)
+        gap = _gap(clause, i, first, second)
+        sign = gap if over else abs(gap)
         if relations and cue is None:
             way = clause.mentions[relations[0]].value
-            sign = first - second if way.startswith((">", "1")) else second - first
+            sign = gap if way.startswith((">", "1")) else -gap
         if top and {clause.mentions[c].value for c in classes} == set(ranked(clause)[:2]):
             clause.read(*top)  # "the two leading classes, A and B, differ by"
         compare(clause, "margin", i, sign, *classes, cue, *relations[:1])
@@ -156,11 +157,19 @@ def _is_margin(clause: Clause, i: int) -> bool:
     return _ahead_of_the_next(clause, i, cue, relations)
 
 
+def _gap(clause: Clause, i: int, first: float, second: float) -> float:
+    """How far two scores are apart; where the number is the difference of the scores as they are shown, that one."""
+    number, shown = clause.mentions[i].number, round(round(first, 2) - round(second, 2), 2)
+    exact = first - second
+    as_shown = not number.bound and not agrees(number, abs(exact)) and agrees(number, abs(shown))
+    return shown if as_shown else exact
+
+
 def _ahead_of_the_next(clause: Clause, i: int, cue: int | None, relations: list[int]) -> bool:
     """ "glioma is favoured by a margin of 0.81", "glioma leads by 0.81", "the two leading classes differ by 0.03"."""
     scores, order = clause.findings.prediction.scores, ranked(clause)
     classes, top = clause.of("class"), clause.of("rank", value="two")
-    ahead = scores[order[0]] - scores[order[1]] if len(order) > 1 else 0.0
+    ahead = _gap(clause, i, scores[order[0]], scores[order[1]]) if len(order) > 1 else 0.0
     apart = clause.mentions[cue : classes[0]] if cue is not None and len(classes) == 1 else []
     if any(m.text.lower() in _TO_NEXT for m in apart):
         runner_up = len(order) > 1 and clause.mentions[classes[0]].value == order[1]

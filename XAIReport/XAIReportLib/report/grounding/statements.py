@@ -124,6 +124,7 @@ STATEMENTS = (
     Statement(("analyse", "demand"), lambda f: f.image.forced, ("image",)),
     Statement(("analyse",), _analysed, ("image",)),
     Statement(("demand",), lambda f: f.image.forced, ("image",)),
+    Statement(("run", "atlas"), lambda f: f.anatomy.registration.verdict in ("good", "limited"), ("image",)),
     Statement(("run",), _analysed),
     Statement(("look", "head"), _intended, ("image",)),
     Statement(("rely",), _relied_on, ("below",)),
