@@ -130,7 +130,7 @@ _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\d.]*\w*\.\d)(?!\w)|\b(?:
 _WORDS = {"one": "two", "two": "three", "three": "four"}
 _BOUND = re.compile(
     r"(more|less|smaller|higher|fewer|above|below) than|not exceed|\bbelow\b|\babove\b|at least|level|"
-    r"(?:neither|not|none) .*\b(?:reach|exceed)",
+    r"(?:neither|not|none) .*\b(?:reach|exceed|larger)",
     re.IGNORECASE,
 )
 
@@ -183,7 +183,7 @@ _UNITS = {
 def unit() -> Iterator[Said]:
     for case, text in true_sentences():
         if _BOUND.search(text) or re.search(
-            r"\d, [\d.]+ and [\d.]+ mm", text
+            r"\d, [\d.]+ and [\d.]+ m[ml]", text
         ):  # a unit that all share may be said of each
             continue
         for old, others in _UNITS.items():
