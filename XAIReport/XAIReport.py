@@ -294,6 +294,10 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
         """Ask a worker for something short; ``answer`` is called with the last event (worker.protocol.Event)."""
         self._desk.ask(type, parameters, answer)
 
+    def askDevices(self, answer):
+        """Ask the worker that analyzes what each choice of device would run on and why, as ``ask``."""
+        self._run.ask("devices", {}, answer)
+
     def loadResult(self, folder, replace=False):
         """Put a finished result folder into the scene; returns its nodes (scene.cases.LoadedResult).
 

@@ -12,7 +12,9 @@ from XAIReportLib.panel import dependencies
 
 
 class InstallationSection:
-    """:param requirementsPath: of requirements.txt.
+    """``isComplete``: nothing is missing, as far as was looked.
+
+    :param requirementsPath: of requirements.txt.
     :param closeWorker: ends the worker, which holds files of the packages open.
     :param onError: called with what went wrong.
     """
@@ -26,7 +28,7 @@ class InstallationSection:
     ) -> None:
         self._ui, self._requirementsPath = ui, requirementsPath
         self._closeWorker, self._onError = closeWorker, onError
-        self._isComplete = False
+        self.isComplete = False
         ui.removeDownloadsButton.clicked.connect(self._onRemove)
         self.update()
 
@@ -35,7 +37,7 @@ class InstallationSection:
 
         :raises MissingDependencies: with the reason, in one sentence.
         """
-        if self._isComplete:
+        if self.isComplete:
             return
         try:
             dependencies.ensure(self._requirementsPath)
@@ -48,7 +50,7 @@ class InstallationSection:
             needed, names = dependencies.need(self._requirementsPath), dependencies.removable()
         except dependencies.MissingDependencies as error:
             needed, names = str(error), []
-        self._isComplete = not needed
+        self.isComplete = not needed
         self._ui.needLabel.text, self._ui.needLabel.visible = needed, bool(needed)
         self._ui.removeDownloadsButton.enabled = bool(names)
         self._ui.downloadsLabel.text = (

@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 from XAIReportLib.case import InputError
 from XAIReportLib.panel import stages
 from XAIReportLib.panel.background import Background
+from XAIReportLib.panel.device import DeviceSection
 from XAIReportLib.panel.installation import InstallationSection
 from XAIReportLib.panel.narrator import LANGUAGES
 from XAIReportLib.panel.opening import load_libraries
@@ -48,7 +49,8 @@ class ReviewPanel:
         self._clock = qt.QTimer()
         self._clock.timeout.connect(self._showElapsed)
         ui.resultSelector.addAttribute("vtkMRMLScalarVolumeNode", ROLE, IMAGE)
-        self.shown = ShownCase(ui, logic, self._installation.ensure, self.failed)
+        self._device = DeviceSection(ui, logic.askDevices, lambda: self._installation.isComplete)
+        self.shown = ShownCase(ui, logic, self._installation.ensure, self.failed, self._device.showUsed)
         ui.bundleSelector.addItems(logic.bundleNames())
         ui.analyzeButton.clicked.connect(self._onAnalyzeOrCancel)
         ui.loadResultButton.clicked.connect(self._onLoadResult)
@@ -80,6 +82,7 @@ class ReviewPanel:
         """Follow the parameters; say whether Analyze can be pressed and, if not, why."""
         if self._parameters is not None and not self._logic.isOpening:  # which fills the sections by itself
             self.shown.follow(self._parameters)
+        self._device.follow(self._parameters)
         button = self._ui.analyzeButton
         busy = self._logic.isRunning or self._logic.isOpening
         self._ui.loadResultButton.enabled = not busy

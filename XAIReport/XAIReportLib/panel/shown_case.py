@@ -32,6 +32,7 @@ class ShownCase:
     :param logic: XAIReportLogic; its worker measures, checks and writes.
     :param prepare: called before the worker is needed; may ask, install, and raise with the reason.
     :param onError: called with what went wrong.
+    :param onDevice: called with what the shown case was analyzed on, None without one.
     """
 
     def __init__(
@@ -40,8 +41,9 @@ class ShownCase:
         logic: Any,
         prepare: Callable[[], None],
         onError: Callable[[BaseException], None],
+        onDevice: Callable[[str | None], None],
     ) -> None:
-        self._ui, ask = ui, logic.ask
+        self._ui, self._onDevice, ask = ui, onDevice, logic.ask
         self.case: LoadedResult | None = None
         self.findings: dict[str, Any] = {}
         self.prediction = PredictionSection(ui)
@@ -173,5 +175,4 @@ class ShownCase:
         self._ui.folderLabel.text = text
         self._ui.folderLabel.toolTip = str(folder or "")
         self._ui.folderLabel.visible = bool(text)
-        device = self.case.volume.GetAttribute("XAIReport.device") if self.case is not None else None
-        self._ui.deviceReasonLabel.text = _("last used: {device}").format(device=device) if device else ""
+        self._onDevice(self.case.volume.GetAttribute("XAIReport.device") if self.case is not None else None)

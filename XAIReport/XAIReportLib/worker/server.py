@@ -86,6 +86,19 @@ def describe_bundle(channel: Channel, parameters: dict[str, Any]) -> dict[str, A
     return {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256}
 
 
+def devices(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+    """What each wish for a device comes to on this machine, and why, in a sentence."""
+    from XAIReportLib.models.bundle import choose_device
+
+    def sentence(wish: str) -> str:
+        try:
+            return choose_device(wish)[1]
+        except InputError as error:
+            return str(error)
+
+    return {"devices": {wish: sentence(wish) for wish in ("auto", "cpu", "cuda")}}
+
+
 def prepare_revision(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
     from XAIReportLib import revision
 
@@ -195,6 +208,7 @@ HANDLERS: dict[str, Handler] = {
     "check": check,
     "reword": reword,
     "bundle": describe_bundle,
+    "devices": devices,
     "narrate": narrate,
     "ask": ask,
     "ping": ping,
