@@ -219,6 +219,13 @@ def test_a_program_sees_nothing_but_json_lines(
     assert (road.asked["keep"], road.asked["force"]) == (True, True)
 
 
+def test_further_classes_get_heat_maps_only_when_they_are_named(tmp_path: Path, road: SimpleNamespace) -> None:
+    assert run(tmp_path) == 0
+    assert road.asked["classes"] == ()
+    assert run(tmp_path, "--classes", "meningioma, glioma,meningioma") == 0
+    assert road.asked["classes"] == ("meningioma", "glioma")
+
+
 def test_the_report_is_in_the_language_that_was_asked_for(tmp_path: Path, road: SimpleNamespace) -> None:
     assert run(tmp_path) == 0
     assert road.asked["language"] == "en"

@@ -63,6 +63,25 @@ def test_every_heat_map_is_hot_in_the_lesion(analysis: Analysis, head: Synthetic
         assert heatmap.values[head.lesion].mean() > 4 * heatmap.values[outside].mean(), heatmap.method
 
 
+def test_every_class_is_mapped_when_asked_for_and_only_the_first_is_checked(
+    head: SyntheticHead, tmp_path: Path
+) -> None:
+    level = int(np.argwhere(head.lesion).mean(axis=0)[2].round())
+    picture = case_from_array(head.image[:, :, level : level + 1], None, "picture")
+    options = {"saliency": ("gradcam++",), "counterfactuals": False}
+    usual, found = analyze(picture, **options), analyze(picture, tmp_path, classes=("all",), **options)
+    ranked = sorted(found.prediction.scores, key=found.prediction.scores.get, reverse=True)
+    assert [h.target for h in usual.heatmaps] == ranked[:1]
+    assert [h.target for h in found.heatmaps] == ranked
+    np.testing.assert_array_equal(found.heatmaps[0].values, usual.heatmaps[0].values)
+    first, second = (found.heatmaps[n].values for n in (0, 1))
+    assert not np.array_equal(first, second)
+    assert found.findings.saliency_check == usual.findings.saliency_check
+    assert list(read_result(found.folder).heatmaps) == ["gradcam++", *(f"gradcam++-{name}" for name in ranked[1:])]
+    assert found.run["options"]["classes"] == ["all"]
+    assert {s.outcome for s in found.narrative.sentences} == {"supported"}
+
+
 def test_a_header_that_names_no_contrast_agent_is_a_warning(analysis: Analysis) -> None:
     assert WITHOUT_CONTRAST_AGENT in analysis.findings.warnings
     assert WITHOUT_CONTRAST_AGENT not in analyze(replace(noise(), contrast_agent=False)).findings.warnings
@@ -116,7 +135,8 @@ def test_a_cancelled_analysis_leaves_nothing(head: SyntheticHead, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "options", [{"saliency": ("magic",)}, {"saliency": ()}, {"bundle": "nobody"}, {"device": "abacus"}]
+    "options",
+    [{"saliency": ("magic",)}, {"saliency": ()}, {"bundle": "nobody"}, {"device": "abacus"}, {"classes": ("nobody",)}],
 )
 def test_bad_options_are_refused(tmp_path: Path, options: dict) -> None:
     with pytest.raises(InputError):

@@ -75,6 +75,7 @@ class XAIReportParameterNode:
     gradcamPlusPlus: bool = True
     gradcam: bool = True
     scorecam: bool = True
+    everyClass: bool = False
     device: Annotated[str, Choice(["auto", "cpu", "cuda"])] = "auto"
     atlas: Annotated[
         str,
@@ -256,8 +257,8 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
 
         :param output: folder in which the result folder is made; ``defaultOutput()`` unless given.
         :param clinicalTable: table node with the clinical record, kept with the result; no model uses it.
-        :param options: bundle, saliency, device, atlas, language, case_id, keep, force, as in XAIReportLib.analyze. A volume that
-            is analyzed again keeps its case id, so that the result takes the place of the earlier one or, with keep,
+        :param options: bundle, saliency, classes, device, atlas, language, case_id, keep, force, as in XAIReportLib.analyze. A
+            volume that is analyzed again keeps its case id, so that the result takes the place of the earlier one or, with keep,
             stands beside it.
         :raises InputError: the volume cannot be analyzed.
         """

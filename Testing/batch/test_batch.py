@@ -50,8 +50,18 @@ def test_a_case_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     assert "longer than 1.5 s" in summary["cases"][0]["message"]
 
 
-@pytest.mark.parametrize(("atlas", "state"), [("harvard_oxford", "skipped"), ("desikan_killiany", "ok")])
-def test_a_finished_case_is_skipped_unless_another_atlas_is_asked_for(tmp_path: Path, atlas: str, state: str) -> None:
+@pytest.mark.parametrize(
+    ("options", "state"),
+    [
+        ({"atlas": "harvard_oxford"}, "skipped"),
+        ({"atlas": "desikan_killiany"}, "ok"),
+        ({"classes": []}, "skipped"),
+        ({"classes": ["all"]}, "ok"),
+    ],
+)
+def test_a_finished_case_is_skipped_unless_another_atlas_or_class_is_asked_for(
+    tmp_path: Path, options: dict, state: str
+) -> None:
     (tmp_path / "x.nii.gz").write_bytes(b"a volume")
     (tmp_path / "cases.csv").write_text("input,case_id\nx.nii.gz,one\n")
     folder = write_result(tmp_path / "out" / "one", np.eye(4), case_id="one")
@@ -63,7 +73,7 @@ def test_a_finished_case_is_skipped_unless_another_atlas_is_asked_for(tmp_path: 
     }
     (folder / "run.json").write_text(json.dumps(run))
     with WorkerClient(command=[sys.executable, str(WORKER)], silence_timeout_s=30) as client:
-        summary = run_batch(tmp_path / "cases.csv", tmp_path / "out", client, 60, atlas=atlas)
+        summary = run_batch(tmp_path / "cases.csv", tmp_path / "out", client, 60, **options)
     assert summary["cases"][0]["state"] == state
 
 

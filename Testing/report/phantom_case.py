@@ -18,6 +18,7 @@ from XAIReportLib.results import (
     RegionOverlap,
     Registration,
     SaliencyMask,
+    map_names,
 )
 
 CLASSES = ["meningioma", "glioma", "pituitary"]
@@ -157,6 +158,25 @@ def analysed_phantom() -> Analysed:
             overlaps=tuple(row for name, mask in found.items() for row in _overlaps(name, mask, atlas, regions)),
             template_edges=(brain ^ _ellipsoid((0, -2, 3), (51, 41, 43))).astype(np.uint8),
         ),
+    )
+
+
+def phantom_of_two_classes() -> Analysed:
+    """The phantom with heat maps for meningioma, too: around the spot on the right, where glioma's are on the left."""
+    one = analysed_phantom()
+    heat = np.ascontiguousarray(one.heatmaps[0].values[::-1, ::-1])
+    further = tuple(replace(h, target="meningioma", values=heat) for h in one.heatmaps)
+    masks = tuple(replace(m, target="meningioma", values=(heat > 0.6).astype(np.uint8)) for m in one.masks)
+    names = map_names((m.method, m.target) for m in (*one.masks, *masks))[len(one.masks) :]
+    found = dict(zip(names, (m.values > 0 for m in masks), strict=True))
+    anatomy = one.anatomy
+    rows = [row for name, mask in found.items() for row in _overlaps(name, mask, anatomy.labels, anatomy.regions)]
+    return replace(
+        one,
+        geometry={**one.geometry, **{name: _geometry(name, mask, one.case.affine) for name, mask in found.items()}},
+        heatmaps=(*one.heatmaps, *further),
+        masks=(*one.masks, *masks),
+        anatomy=replace(anatomy, overlaps=(*anatomy.overlaps, *rows)),
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pydicom
 import pytest
 from exported import PATIENT, STUDY, moved, write_multi_frame, write_result, write_series
-from phantom_case import Analysed
+from phantom_case import Analysed, phantom_of_two_classes
 from pydicom.sr.codedict import codes
 from XAIReportLib.__main__ import main
 from XAIReportLib.case import InputError
@@ -123,6 +123,18 @@ def test_a_series_gets_its_voxels_back_at_their_places(tmp_path: Path, phantom: 
     volume = masks.get_volume(segment_numbers=[2], combine_segments=True, allow_missing_positions=True)
     assert_same_places(volume, read.masks[1].values.astype(int) * 2, read.case.affine)
     assert_same_places(heat_map(folder / "heatmap-scorecam.dcm"), read.heatmaps[1].values, read.case.affine)
+
+
+def test_maps_of_several_classes_are_objects_and_segments_of_their_own(tmp_path: Path) -> None:
+    phantom = small(phantom_of_two_classes())
+    series = write_series(tmp_path / "series", phantom.case.image, grid_affine("oblique"), backwards=True)
+    read = analysed_series(tmp_path / "result", phantom, series)
+    folder = dicom.write(tmp_path / "result", series)
+    masks = hd.seg.segread(folder / "saliency.dcm")
+    labels = [masks.get_segment_description(number).segment_label for number in masks.segment_numbers]
+    assert labels == [f"{m} mask for {c}" for c in ("glioma", "meningioma") for m in ("Grad-CAM++", "ScoreCAM")]
+    shown = heat_map(folder / "heatmap-scorecam-meningioma.dcm")
+    assert_same_places(shown, read.heatmaps[3].values, read.case.affine)
 
 
 def test_a_multi_frame_file_with_frames_in_another_order(tmp_path: Path, phantom: Analysed) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from XAIReportLib.batch import saliency_methods
+from XAIReportLib.batch import CLASSES_HELP, class_names, saliency_methods
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
 from XAIReportLib.report.languages import LANGUAGES
 from XAIReportLib.results import ATLAS_NAMES, DEFAULT_ATLAS, DEFAULT_SALIENCY, SALIENCY_METHODS
@@ -142,6 +142,7 @@ def _add_analyze(commands: argparse._SubParsersAction) -> None:
         default=DEFAULT_SALIENCY,
         help=f"comma-separated, of {', '.join(SALIENCY_METHODS)}; default {','.join(DEFAULT_SALIENCY)}",
     )
+    command.add_argument("--classes", metavar="CLASSES", type=class_names, default=(), help=CLASSES_HELP)
     command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default %(default)s")
     command.add_argument("--case-id", metavar="ID", help="default: a random one, never from a file name or a tag")
     command.add_argument("--keep", action="store_true", help="keep an old result and put the new one beside it")
@@ -191,6 +192,7 @@ def analyze(options: argparse.Namespace) -> int:
             options.output,
             bundle=options.bundle,
             saliency=options.saliency,
+            classes=options.classes,
             device=options.device,
             keep=options.keep,
             force=options.force,

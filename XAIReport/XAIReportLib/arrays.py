@@ -5,11 +5,12 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from XAIReportLib.case import Case
-from XAIReportLib.results import Anatomy, AtlasRegion, Heatmap, Prediction, SaliencyMask
+from XAIReportLib.results import Anatomy, AtlasRegion, Heatmap, Prediction, SaliencyMask, map_names
 
 # A picture without geometry is written at 1 mm with i to the patient's left and j to the back, so that an axial view
 # shows it as it stands; run.json says that this geometry is nominal.
@@ -32,16 +33,16 @@ def write_arrays(
     lies displacement.nii.gz, where the registration has a deformable step: int16 (x, y, z, 3), hundredths of a millimetre
     along the patient's right, anterior and superior, which are added before the matrix of the findings is applied.
 
-    Returns the paths. Raises ValueError for an array off the case's grid or two maps of one method.
+    Returns the paths. Raises ValueError for an array off the case's grid or two maps of one method and class.
     """
     images: dict[str, np.ndarray] = {"image": _image(case.image)}
     if prediction.outcome != "not_applicable" or prediction.scores:
         images["lesion_probability"] = prediction.lesion_probability.astype(np.float32)
         images[f"masks/{LESION}"] = prediction.lesion_labels.astype(np.uint8)
-    for heatmap in _values(heatmaps):
-        _add(images, f"heatmaps/{heatmap.method}", heatmap.values.astype(np.float32))
-    for mask in _values(masks):
-        _add(images, f"masks/{mask.method}", (mask.values != 0).astype(np.uint8))
+    for name, heatmap in _named(heatmaps):
+        _add(images, f"heatmaps/{name}", heatmap.values.astype(np.float32))
+    for name, mask in _named(masks):
+        _add(images, f"masks/{name}", (mask.values != 0).astype(np.uint8))
     if anatomy is not None and anatomy.labels is not None:
         images["atlas"] = anatomy.labels.astype(np.int16)
     written = [_write(folder / f"{name}.nii.gz", array, case) for name, array in images.items()]
@@ -90,13 +91,14 @@ def _image(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float32)
 
 
-def _values(maps: Iterable | Mapping) -> list:
-    return list(maps.values() if isinstance(maps, Mapping) else maps)
+def _named(maps: Iterable | Mapping) -> list[tuple[str, Any]]:
+    found = list(maps.values() if isinstance(maps, Mapping) else maps)
+    return list(zip(map_names((one.method, one.target) for one in found), found, strict=True))
 
 
 def _add(images: dict[str, np.ndarray], name: str, array: np.ndarray) -> None:
     if name in images:
-        raise ValueError(f"{name} is there twice; a result holds one map for each method.")
+        raise ValueError(f"{name} is there twice; a result holds one map for each method and class.")
     images[name] = array
 
 

@@ -19,6 +19,9 @@ from XAIReportLib.worker.client import WorkerClient
 
 MANIFEST, SUMMARY = "batch.json", "summary.json"
 OK, SOME_FAILED = 0, 1
+CLASSES_HELP = (
+    "comma-separated further classes that get heat maps, or all; default: only the class with the highest score"
+)
 
 
 def run_batch(
@@ -35,7 +38,7 @@ def run_batch(
         client: a worker; a case that crashes or hangs it costs that case only.
         timeout_s: for one case, None for no limit.
         add_scene: makes scene.mrb of a finished folder in this process; by default the worker does.
-        options: bundle, saliency, device, force, atlas, language of pipeline.analyze.
+        options: bundle, saliency, classes, device, force, atlas, language of pipeline.analyze.
 
     Raises:
         InputError: bad use; no case was started.
@@ -130,7 +133,7 @@ def _is_finished(folder: Path, digest: str, bundle_sha256: str, options: Mapping
         run = read_result(folder).run
     except InputError:
         return False
-    usual = {"language": "en", "atlas": DEFAULT_ATLAS}
+    usual = {"language": "en", "atlas": DEFAULT_ATLAS, "classes": []}
     wanted = {"force": bool(options.get("force", False)), **{name: options.get(name, usual[name]) for name in usual}}
     if "saliency" in options:
         wanted["saliency"] = list(options["saliency"])
@@ -192,6 +195,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         default=DEFAULT_SALIENCY,
         help=f"comma-separated, of {', '.join(SALIENCY_METHODS)}; default {','.join(DEFAULT_SALIENCY)}",
     )
+    command.add_argument("--classes", metavar="CLASSES", type=class_names, default=(), help=CLASSES_HELP)
     command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default %(default)s")
     command.add_argument("--force", action="store_true", help="analyse what does not look like a head MRI, too")
     command.add_argument(
@@ -216,6 +220,11 @@ def saliency_methods(text: str) -> tuple[str, ...]:
     return methods
 
 
+def class_names(text: str) -> tuple[str, ...]:
+    """Class names of a comma-separated list, each once; the bundle says whether it knows them."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
 def run(
     options: argparse.Namespace,
     worker: Mapping[str, Any] | None = None,
@@ -231,8 +240,8 @@ def run(
     with WorkerClient(**(worker or {}), silence_timeout_s=600) as client:
         summary = run_batch(
             options.input, options.output.absolute(), client, options.timeout_s, add_scene,
-            bundle=str(options.bundle), saliency=list(options.saliency), device=options.device, force=options.force,
-            atlas=options.atlas, language=options.language,
+            bundle=str(options.bundle), saliency=list(options.saliency), classes=list(options.classes), device=options.device,
+            force=options.force, atlas=options.atlas, language=options.language,
         )  # fmt: skip
     counts = {name: summary[name] for name in ("ok", "failed", "skipped")}
     print(f"XAIREPORT_BATCH {json.dumps(counts)}", flush=True)

@@ -1,8 +1,9 @@
 """The result folder on disk: complete or absent, its arrays written, and read back.
 
 Layout: findings.json, narrative.json, run.json, report.html, report.pdf, report.txt, regions.csv, image.nii.gz,
-lesion_probability.nii.gz, heatmaps/<method>.nii.gz, masks/<method>.nii.gz, masks/lesion.nii.gz, atlas.nii.gz with
-atlas.ctbl, displacement.nii.gz, figures/*.png, scene.mrb, clinical.csv where a record was given; on demand dicom/ and fhir.json.
+lesion_probability.nii.gz, heatmaps/<name>.nii.gz and masks/<name>.nii.gz (results.map_names: the method, and for a further class
+its name, too), masks/lesion.nii.gz, atlas.nii.gz with atlas.ctbl, displacement.nii.gz, figures/*.png, scene.mrb, clinical.csv where
+a record was given; on demand dicom/ and fhir.json.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from XAIReportLib.case import InputError
+from XAIReportLib.results import map_names
 
 DOCUMENTS = ("findings.json", "narrative.json", "run.json")
 REPORTS = ("report.html", "report.pdf", "report.txt", "regions.csv")
@@ -256,13 +258,13 @@ class ResultFolder:
 
     @property
     def heatmaps(self) -> dict[str, Path]:
-        """By saliency method, in the order of the findings."""
-        return {m: self.path / "heatmaps" / f"{m}.nii.gz" for m in self._methods}
+        """By name (results.map_names), in the order of the findings."""
+        return {name: self.path / "heatmaps" / f"{name}.nii.gz" for name in self._maps}
 
     @property
     def masks(self) -> dict[str, Path]:
-        """Saliency masks by method, in the order of the findings."""
-        return {m: self.path / "masks" / f"{m}.nii.gz" for m in self._methods}
+        """Saliency masks by the names of their heat maps, in the order of the findings."""
+        return {name: self.path / "masks" / f"{name}.nii.gz" for name in self._maps}
 
     @property
     def atlas(self) -> Path | None:
@@ -296,8 +298,9 @@ class ResultFolder:
         return _present(self.path / "scene.mrb")
 
     @property
-    def _methods(self) -> list[str]:
-        return list(dict.fromkeys(entry["method"] for entry in self.findings.get("saliency") or ()))
+    def _maps(self) -> list[str]:
+        entries = self.findings.get("saliency") or ()
+        return map_names((entry["method"], entry.get("target", "")) for entry in entries)
 
     def missing(self) -> list[str]:
         """Names of the files that this result should hold by its findings and does not."""
@@ -306,7 +309,7 @@ class ResultFolder:
             prediction = self.findings.get("prediction") or {}
             if prediction.get("outcome") != "not_applicable" or prediction.get("scores"):
                 names += ["masks/lesion.nii.gz"]
-            names += [f"{kind}/{method}.nii.gz" for method in self._methods for kind in ("heatmaps", "masks")]
+            names += [f"{kind}/{name}.nii.gz" for name in self._maps for kind in ("heatmaps", "masks")]
             verdict = ((self.findings.get("anatomy") or {}).get("registration") or {}).get("verdict")
             if verdict in ("good", "limited"):
                 names += ["atlas.nii.gz", "atlas.ctbl"]

@@ -27,8 +27,10 @@ from XAIReportLib.reading import read_case
 from XAIReportLib.report import documents, figures, findings, languages, narrative
 from XAIReportLib.report.narrative import Narrative
 from XAIReportLib.report.schema import Findings
+from XAIReportLib.report.wording import class_name
 from XAIReportLib.results import (
     DEFAULT_SALIENCY,
+    EVERY_CLASS,
     Anatomy,
     Cancelled,
     Counterfactual,
@@ -37,6 +39,7 @@ from XAIReportLib.results import (
     Prediction,
     SaliencyCheck,
     SaliencyMask,
+    map_names,
 )
 from XAIReportLib.views import Views, make_views
 
@@ -109,6 +112,7 @@ def analyze(
     *,
     bundle: str | Path = DEFAULT_BUNDLE,
     saliency: Sequence[str] = DEFAULT_SALIENCY,
+    classes: Sequence[str] = (),
     device: str = "auto",
     case_id: str | None = None,
     keep: bool = False,
@@ -129,6 +133,8 @@ def analyze(
         output: folder in which the result folder, named by the case id, is made; None writes nothing.
         bundle: name or folder of a model bundle; device: "auto", "cpu" or "cuda".
         saliency: methods, among results.SALIENCY_METHODS.
+        classes: further classes of the bundle to map, beside that with the highest score; ("all",) for every one. Each takes as
+            long as the first. Checks and changed images are of the first class's maps.
         keep: put the result beside an earlier one of the same case id instead of replacing it.
         force: analyse an image that does not look like a head MRI; the report says so.
         counterfactuals: look again at changed images; a few seconds on two processor cores.
@@ -147,6 +153,7 @@ def analyze(
     clock.enter("read", "reading the image")
     case = _read(source, case_id, clinical_table)
     model = load_bundle(bundle)
+    further = _checked_classes(classes, model)
     torch_device, device_reason = choose_device(device)
     refusal = unlike_head_mri(case)
     changed: tuple[Counterfactual, ...] = ()
@@ -165,12 +172,12 @@ def analyze(
         prediction = predict(case, views, answers, model)
         clock.enter("saliency", "mapping where the score came from")
         heatmaps, masks, check = _explain(
-            methods, prediction, case, views, pixels, answers, model, ClassPath(network), clock, exact_scorecam
+            methods, further, prediction, case, views, pixels, answers, model, ClassPath(network), clock, exact_scorecam
         )
         if counterfactuals:
             clock.enter("counterfactuals", "looking again at changed images")
             changed = look_again(
-                network, case, views, pixels, prediction, heatmaps, masks, model,
+                network, case, views, pixels, prediction, *_of_the_first_class(heatmaps, masks), model,
                 progress=clock.within("looking again at changed images"), cancelled=cancelled,
             )  # fmt: skip
         clock.enter("anatomy", "bringing the atlas to the patient")
@@ -182,7 +189,10 @@ def analyze(
                     f"lesion-{n}": prediction.lesion_labels == n
                     for n in range(1, int(prediction.lesion_labels.max()) + 1)
                 },
-                **{m.method: m.values > 0 for m in masks},
+                **{
+                    name: m.values > 0
+                    for name, m in zip(map_names((m.method, m.target) for m in masks), masks, strict=True)
+                },
             },
             lesion,
             progress=clock.tell,
@@ -204,8 +214,8 @@ def analyze(
     story = narrative.told(found, language)
     run = _provenance(
         case, model, device_reason,
-        {"saliency": list(methods), "exact_scorecam": exact_scorecam, "force": force, "counterfactuals": counterfactuals,
-         "atlas": atlas, "language": language},
+        {"saliency": list(methods), "classes": list(dict.fromkeys(classes)), "exact_scorecam": exact_scorecam, "force": force,
+         "counterfactuals": counterfactuals, "atlas": atlas, "language": language},
         clock.seconds, warnings,
     )  # fmt: skip
     if place is not None:
@@ -251,6 +261,22 @@ def _checked_methods(wanted: Sequence[str], atlas: str) -> tuple[str, ...]:
     return methods
 
 
+def _checked_classes(wanted: Sequence[str], model: Bundle) -> tuple[str, ...]:
+    if EVERY_CLASS in wanted:
+        return model.classes
+    if unknown := [name for name in wanted if name not in model.classes]:
+        known = ", ".join((*model.classes, EVERY_CLASS))
+        raise InputError(f"{model.name} knows no class {', '.join(unknown)}; choose among {known}")
+    return tuple(dict.fromkeys(wanted))
+
+
+def _of_the_first_class(
+    heatmaps: Sequence[Heatmap], masks: Sequence[SaliencyMask]
+) -> tuple[tuple[Heatmap, ...], tuple[SaliencyMask, ...]]:
+    first = heatmaps[0].target if heatmaps else ""
+    return tuple(h for h in heatmaps if h.target == first), tuple(m for m in masks if m.target == first)
+
+
 def _not_applicable(case: Case, refusal: str) -> tuple[Prediction, tuple, tuple, None, dict]:
     nothing = np.zeros(case.image.shape, np.uint8)
     reason = f"{refusal} The model was not run; an analysis can be forced."
@@ -260,6 +286,7 @@ def _not_applicable(case: Case, refusal: str) -> tuple[Prediction, tuple, tuple,
 
 def _explain(
     methods: Sequence[str],
+    further: Sequence[str],
     prediction: Prediction,
     case: Case,
     views: Views,
@@ -270,26 +297,34 @@ def _explain(
     clock: _Clock,
     exact_scorecam: bool,
 ) -> tuple[tuple[Heatmap, ...], tuple[SaliencyMask, ...], SaliencyCheck | None]:
-    """Heat maps of the class with the highest score; none where no lesion was found, since no class was scored."""
+    """Heat maps of the class with the highest score, which alone is checked, then of the further classes, by score; none where
+    no lesion was found, since no class was scored."""
     if not prediction.scores:
         return (), (), None
-    name = max(prediction.scores, key=prediction.scores.__getitem__)
-    column = 1 + model.classes.index(name)
+    ranked = sorted(prediction.scores, key=prediction.scores.__getitem__, reverse=True)
+    names = [ranked[0], *(name for name in ranked[1:] if name in further)]
     layer = model.settings.saliency_layer
     module = getattr(class_path.network, layer)
-    explanation = evidence.explain(
-        methods, (name, column), class_path, (layer, module), views, pixels,
-        answers.scores[:, column], sections(views, prediction.lesion_labels).sum(axis=0),
-        progress=clock.within("mapping where the score came from"), cancelled=clock.cancelled,
-        activations=answers.layer, exact_scorecam=exact_scorecam,
-    )  # fmt: skip
-    masks = tuple(evidence.adaptive_mask(h, case.head) for h in explanation.heatmaps)
+    areas = sections(views, prediction.lesion_labels).sum(axis=0)
+
+    def explained(done: int, name: str) -> evidence.Explanation:
+        column = 1 + model.classes.index(name)
+        tell = clock.within(f"mapping where the score of {class_name(name)} came from")
+        return evidence.explain(
+            methods, (name, column), class_path, (layer, module), views, pixels, answers.scores[:, column], areas,
+            progress=lambda fraction: tell((done + fraction) / len(names)), cancelled=clock.cancelled,
+            activations=answers.layer, exact_scorecam=exact_scorecam,
+        )  # fmt: skip
+
+    explanations = [explained(done, name) for done, name in enumerate(names)]
+    heatmaps = tuple(heatmap for explanation in explanations for heatmap in explanation.heatmaps)
+    masks = tuple(evidence.adaptive_mask(h, case.head) for h in heatmaps)
     lesion = prediction.lesion_labels > 0
     check = evidence.check(
-        explanation, masks[0], column, class_path, module, views, pixels, case.head, lesion,
+        explanations[0], masks[0], 1 + model.classes.index(names[0]), class_path, module, views, pixels, case.head, lesion,
         model.settings.calibration.temperature,
     )  # fmt: skip
-    return explanation.heatmaps, masks, check
+    return heatmaps, masks, check
 
 
 def _provenance(

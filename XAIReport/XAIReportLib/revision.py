@@ -152,7 +152,7 @@ def _revised(result: ResultFolder, labels: np.ndarray, affine: np.ndarray) -> tu
     edited = {f"lesion-{n}": labels == n for n in changed if (labels == n).any()}
     total_ml = float((labels > 0).sum() * case.voxel_ml) if case.affine is not None else 0.0
     geometry, overlaps, largest = _located(result, found, case, edited, total_ml)
-    masks = {method: _array(path) for method, path in result.masks.items()}
+    masks = {name: _array(path) for name, path in result.masks.items()}
     return revised.revise(found, case, labels, changed, geometry, overlaps, masks, largest), case, labels
 
 
@@ -226,10 +226,12 @@ def _as_analysed(result: ResultFolder, found: Findings, labels: np.ndarray) -> t
         (labels > 0).astype(np.float32), labels.astype(np.uint8),
     )  # fmt: skip
     heatmaps = tuple(
-        Heatmap(s.method, s.target, _array(result.heatmaps[s.method]), s.layer, s.seed) for s in found.saliency
+        Heatmap(s.method, s.target, _array(result.heatmaps[name]), s.layer, s.seed)
+        for name, s in zip(found.map_names, found.saliency, strict=True)
     )
     masks = tuple(
-        SaliencyMask(s.method, s.target, _array(result.masks[s.method]), s.percentile, s.rule) for s in found.saliency
+        SaliencyMask(s.method, s.target, _array(result.masks[name]), s.percentile, s.rule)
+        for name, s in zip(found.map_names, found.saliency, strict=True)
     )
     matrix = place.registration.patient_to_mni
     registration = Registration(

@@ -8,7 +8,8 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from XAIReportLib.report.wording import method_name, region_name
+from XAIReportLib.report.wording import class_name, method_name, region_name
+from XAIReportLib.results import map_names
 
 OTHER_LOBE = "other"
 DECIMALS, LENGTHS = {2: 2, 3: 1, 4: 1}, {2: 7, 3: 5, 4: 5}  # by column: millilitres, percent
@@ -16,11 +17,12 @@ ROW_SPACE = 6  # pixels above and below a line together
 
 
 class RegionsSection:
-    """:param onRegion: called with mask ("lesion-1" or a method), name and side of the region that was chosen."""
+    """:param onRegion: called with mask ("lesion-1" or a heat map's name), name and side of the region that was chosen."""
 
     def __init__(self, ui: Any, onRegion: Callable[[str, str, str | None], None]) -> None:
         self._ui, self._onRegion = ui, onRegion
         self._rows: list[tuple[str, dict[str, Any]]] = []
+        self._several = False  # whether there are heat maps of several classes
         titles = (_("Mask"), _("Region"), _("ml"), _("% mask"), _("% region"))
         explained = (
             _("The abnormality or the heat map's mask."),
@@ -46,11 +48,15 @@ class RegionsSection:
             for entry in findings.get("lesions") or ()
             for row in entry.get("regions") or ()
         ]
-        maps = [
-            (entry.get("method", ""), row)
-            for entry in findings.get("saliency") or ()
-            for row in entry.get("regions") or ()
-        ]
+        entries = findings.get("saliency") or []
+        names = map_names((entry.get("method", ""), entry.get("target", "")) for entry in entries)
+        maps = [(name, row) for name, entry in zip(names, entries, strict=True) for row in entry.get("regions") or ()]
+        self._several = len({entry.get("target", "") for entry in entries}) > 1
+        called = {
+            name: _("{method}, {name}").format(method=method_name(entry["method"]), name=class_name(entry["target"]))
+            for name, entry in zip(names, entries, strict=True)
+            if self._several
+        }
         self._rows = lesions + maps
         table = self._ui.regionsTable
         table.blockSignals(True)
@@ -59,7 +65,13 @@ class RegionsSection:
         table.rowCount = len(self._rows)
         for index, (mask, row) in enumerate(self._rows):
             share = row.get("percent_of_lesion", row.get("percent_of_mask"))
-            cells = (_called(mask), _region(row), row.get("overlap_ml"), share, row.get("percent_of_region"))
+            cells = (
+                called.get(mask) or _called(mask),
+                _region(row),
+                row.get("overlap_ml"),
+                share,
+                row.get("percent_of_region"),
+            )
             for column, value in enumerate(cells):
                 item = qt.QTableWidgetItem(value if isinstance(value, str) else _number(value, column))
                 item.setData(qt.Qt.UserRole, index)
@@ -89,6 +101,8 @@ class RegionsSection:
         header = self._ui.regionsTable.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents if fit else qt.QHeaderView.Interactive)
         header.setSectionResizeMode(1, qt.QHeaderView.Stretch)
+        if self._several:  # longer names may not take the regions' room
+            header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
 
     def _select(self, mask: str, name: str, side: str | None) -> None:
         table = self._ui.regionsTable

@@ -16,6 +16,7 @@ from XAIReportLib.panel.installation import InstallationSection
 from XAIReportLib.panel.narrator import LANGUAGES
 from XAIReportLib.panel.opening import load_libraries
 from XAIReportLib.panel.shown_case import ShownCase
+from XAIReportLib.results import EVERY_CLASS
 from XAIReportLib.scene.cases import IMAGE, ROLE, LoadedResult, cases_in
 
 METHODS = {"gradcamPlusPlus": "gradcam++", "gradcam": "gradcam", "scorecam": "scorecam"}
@@ -133,6 +134,7 @@ class ReviewPanel:
             options = {
                 "bundle": chosen.bundle,
                 "saliency": self._methods(),
+                "classes": [EVERY_CLASS] if chosen.everyClass else [],
                 "device": chosen.device,
                 "atlas": ATLASES[chosen.atlas],
                 "language": LANGUAGES[chosen.language],

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from XAIReportLib.report.pointers import resolve, steps_of
+from XAIReportLib.results import map_names
 
 _LONGEST_VALUE = 80
 
 
 @dataclass(frozen=True)
 class Target:
-    """``mask``: "lesion-1", ... or a saliency method; ``region``: name and side of one of its atlas regions;
+    """``mask``: "lesion-1", ... or a heat map's name; ``region``: name and side of one of its atlas regions;
     ``atlas``, ``prediction``: the sentence is about these."""
 
     mask: str | None = None
@@ -32,7 +33,7 @@ def target_of(evidence: Sequence[str], findings: dict[str, Any]) -> Target:
         if head in ("lesions", "saliency") and len(steps) > 1:
             owner = _resolved(findings, f"/{head}/{steps[1]}")
             if isinstance(owner, dict):
-                mask = mask or owner.get("name") or owner.get("method")
+                mask = mask or owner.get("name") or _map_name(findings, steps[1])
                 if len(steps) > 3 and steps[2] == "regions" and region is None:
                     row = _resolved(findings, "/" + "/".join(steps[:4]))
                     region = (row["name"], row.get("side")) if isinstance(row, dict) and "name" in row else None
@@ -56,6 +57,11 @@ def resting_on(evidence: Sequence[str], findings: dict[str, Any]) -> list[str]:
 def about(sentences: Sequence[dict[str, Any]], *prefixes: str) -> list[str]:
     """The texts of the sentences that rest on something below one of these pointers."""
     return [s["text"] for s in sentences if any(p.startswith(prefixes) for p in s.get("evidence") or ())]
+
+
+def _map_name(findings: dict[str, Any], index: str) -> str | None:
+    names = map_names((entry.get("method", ""), entry.get("target", "")) for entry in findings.get("saliency") or ())
+    return names[int(index)] or None
 
 
 def _resolved(document: Any, pointer: str) -> Any:

@@ -33,6 +33,11 @@ _CAPTIONS = {
         "Every method on the same slice, each above the threshold of its own mask (dashed). Where they differ, none of them "
         "should be relied on alone.",
     ),
+    "classes": (
+        "Heat maps of each class",
+        "One method on the same slice for each class, each above the threshold of its own mask (dashed). Each map is scaled to its "
+        "own highest value: brightness cannot be compared between classes.",
+    ),
     "shortcuts": (
         "Shortcut card",
         "How much of the score is left when an area is replaced by what surrounds it, and the checks of the heat maps.",
@@ -165,8 +170,8 @@ def _caption(stem: str, findings: Findings) -> tuple[str, str]:
         )
     if stem in _CAPTIONS:
         return _CAPTIONS[stem]
-    for saliency in findings.saliency:
-        if stem == f"saliency-{saliency.method}":
+    for name, saliency in zip(findings.map_names, findings.saliency, strict=True):
+        if stem == f"saliency-{name}":
             return (
                 f"{method_name(saliency.method)} for {class_name_in_full(saliency.target)}",
                 "Where the score of this class came from, not why. Colour: share of the map's maximum, shown above the "

@@ -27,7 +27,7 @@ def write(
 ) -> Path:
     """Write the DICOM objects of a result to ``output``/dicom (the result folder itself when None), and return that folder.
 
-    It holds segmentation.dcm (segmented abnormalities), saliency.dcm (masks of the heat maps), heatmap-<method>.dcm
+    It holds segmentation.dcm (segmented abnormalities), saliency.dcm (masks of the heat maps), heatmap-<name>.dcm
     (parametric maps), report.dcm (TID 1500), image/*.dcm where the input was no DICOM, and index.json. What a result
     does not have has no object. An older export is replaced in one step.
 
@@ -57,11 +57,11 @@ def make(result: ResultFolder, series: Path | None = None, language: str | None 
     lesions = None
     if findings.lesions and result.lesion is not None:
         lesions = objects["segmentation.dcm"] = lesion_segmentation(findings, _voxels(result.lesion), source)
-    masks = {method: _voxels(path) for method, path in result.masks.items()}
-    if masks := {method: mask for method, mask in masks.items() if mask.any()}:
+    masks = {name: _voxels(path) for name, path in result.masks.items()}
+    if masks := {name: mask for name, mask in masks.items() if mask.any()}:
         objects["saliency.dcm"] = saliency_segmentation(findings, masks, source)
-    for number, (method, path) in enumerate(result.heatmaps.items()):
-        objects[f"heatmap-{method}.dcm"] = parametric_map(findings, method, _voxels(path), source, number)
+    for number, (name, path) in enumerate(result.heatmaps.items()):
+        objects[f"heatmap-{name}.dcm"] = parametric_map(findings, name, _voxels(path), source, number)
     objects["report.dcm"] = measurement_report(findings, source, lesions, language or result.language)
     return objects
 

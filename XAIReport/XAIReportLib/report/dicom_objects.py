@@ -56,21 +56,23 @@ def lesion_segmentation(findings: Findings, labels: np.ndarray, source: SourceIm
 def saliency_segmentation(
     findings: Findings, masks: Mapping[str, np.ndarray], source: SourceImages
 ) -> hd.seg.Segmentation:
-    """One segment for each method's mask; segments may overlap. ``masks``: by method, axes (i, j, k), none of them empty."""
+    """One segment for each heat map's mask; segments may overlap. ``masks``: by name, axes (i, j, k), none of them empty."""
     segments = []
-    for number, method in enumerate(masks, start=1):
-        target = next(s.target for s in findings.saliency if s.method == method)
+    by_name = dict(zip(findings.map_names, findings.saliency, strict=True))
+    for number, name in enumerate(masks, start=1):
+        method, target = by_name[name].method, by_name[name].target
         label = f"{method_name(method)} mask for {class_name(target)}"
-        segments.append(_segment(findings, number, (label, method), saliency_terminology(method)))
+        segments.append(_segment(findings, number, (label, name), saliency_terminology(method)))
     stacked = np.stack([source.stack(mask != 0) for mask in masks.values()], axis=-1)
     return _segmentation(findings, stacked, segments, source, "saliency", "saliency masks")
 
 
 def parametric_map(
-    findings: Findings, method: str, values: np.ndarray, source: SourceImages, number: int
+    findings: Findings, name: str, values: np.ndarray, source: SourceImages, number: int
 ) -> hd.pm.ParametricMap:
-    """A heat map, 0 to 1 without a unit, as 32-bit numbers. ``values``: axes (i, j, k)."""
-    target = next(s.target for s in findings.saliency if s.method == method)
+    """A heat map, 0 to 1 without a unit, as 32-bit numbers. ``name``: of results.map_names; ``values``: axes (i, j, k)."""
+    shown = findings.saliency[findings.map_names.index(name)]
+    method, target = shown.method, shown.target
     mapping = hd.pm.RealWorldValueMapping(
         lut_label=method_name(method)[:_SHORT],
         lut_explanation=f"{method_name(method)} for {class_name(target)}, share of the maximum"[:_LONG],
@@ -88,7 +90,7 @@ def parametric_map(
         voi_lut_transformations=[hd.VOILUTTransformation(window_center=0.5, window_width=1.0)],
         content_label="HEATMAP",
         content_description="Where the score came from, not why. Research use only."[:_LONG],
-        series_description=_description(f"{method_name(method)} heat map"),
+        series_description=_description(f"{method_name(method)} for {class_name(target)}"),
         series_number=SERIES["heatmaps"] + number,
         **identity(findings),
     )

@@ -75,7 +75,11 @@ def regions_csv(findings: Findings) -> str:
     shares = [
         (lesion.name, region, region.percent_of_lesion) for lesion in findings.lesions for region in lesion.regions
     ]
-    shares += [(s.method, region, region.percent_of_mask) for s in findings.saliency for region in s.regions]
+    shares += [
+        (name, region, region.percent_of_mask)
+        for name, saliency in zip(findings.map_names, findings.saliency, strict=True)
+        for region in saliency.regions
+    ]
     for mask, r, share in shares:
         code = (r.codes[0].scheme, r.codes[0].value) if r.codes else ("", "")
         place = (mask, r.name, r.lobe, r.side, r.overlap_ml, share, r.percent_of_region, r.mean_probability)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..case import Case
-from ..results import Anatomy, Counterfactual, Heatmap, Prediction, SaliencyCheck, SaliencyMask
+from ..results import Anatomy, Counterfactual, Heatmap, Prediction, SaliencyCheck, SaliencyMask, map_names
 from . import drawing
 from .change_figure import draw_changes
 from .check_figures import draw_curves, draw_shortcuts
@@ -20,7 +19,7 @@ from .languages import language as language_of
 from .planes import OBLIQUE_DEGREES, Orientation, bounding_box, centre, focus
 from .schema import Findings
 from .score_figure import draw_scores
-from .wording import method_name, percent_text, region_name
+from .wording import class_name, method_name, percent_text, region_name
 
 _MARGIN_MM = 10.0
 _MONTAGE, _MONTAGE_COLUMNS = 12, 6
@@ -93,12 +92,7 @@ def draw(
     paths = []
     if scene.lesions.any():
         paths.append(_draw_lesion(scene, target / "lesion.png"))
-    for heatmap in heatmaps:
-        mask = next((m for m in masks if (m.method, m.target) == (heatmap.method, heatmap.target)), None)
-        name = re.sub(r"[^A-Za-z0-9+._-]", "-", heatmap.method)
-        paths.append(_draw_heatmap(scene, heatmap, mask, target / f"saliency-{name}.png"))
-    if len(heatmaps) > 1:
-        paths.append(_draw_methods(scene, heatmaps, masks, target / "methods.png"))
+    paths += _draw_heatmaps(scene, heatmaps, masks, target)
     if check is not None and check.shares:
         paths.append(draw_shortcuts(check, target / "shortcuts.png", scene.words))
     if check is not None and check.curves:
@@ -168,6 +162,25 @@ def _draw_lesion(scene: _Scene, path: Path) -> Path:
     return figure.save(path, scene.words)
 
 
+def _draw_heatmaps(
+    scene: _Scene, heatmaps: Sequence[Heatmap], masks: Sequence[SaliencyMask], target: Path
+) -> list[Path]:
+    """Each heat map, all methods of the first class side by side, and the first method's of all classes."""
+    paths = []
+    for name, heatmap in zip(map_names((h.method, h.target) for h in heatmaps), heatmaps, strict=True):
+        mask = next((m for m in masks if (m.method, m.target) == (heatmap.method, heatmap.target)), None)
+        paths.append(_draw_heatmap(scene, heatmap, mask, target / f"saliency-{name}.png"))
+    methods = [h for h in heatmaps if h.target == heatmaps[0].target]
+    classes = [h for h in heatmaps if h.method == heatmaps[0].method]
+    if len(methods) > 1:
+        titles = [method_name(h.method) for h in methods]
+        paths.append(_draw_beside(scene, methods, masks, (titles, "mask of each method"), target / "methods.png"))
+    if len(classes) > 1:
+        titles = [class_name(h.target) for h in classes]
+        paths.append(_draw_beside(scene, classes, masks, (titles, "mask of each class"), target / "classes.png"))
+    return paths
+
+
 def _draw_heatmap(scene: _Scene, heatmap: Heatmap, mask: SaliencyMask | None, path: Path) -> Path:
     values, inside, threshold = _shown(scene, heatmap, mask)
 
@@ -188,20 +201,28 @@ def _draw_heatmap(scene: _Scene, heatmap: Heatmap, mask: SaliencyMask | None, pa
     return figure.save(path, scene.words)
 
 
-def _draw_methods(scene: _Scene, heatmaps: Sequence[Heatmap], masks: Sequence[SaliencyMask], path: Path) -> Path:
-    """All methods on one slice, side by side, each above the threshold of its own mask."""
+def _draw_beside(
+    scene: _Scene,
+    heatmaps: Sequence[Heatmap],
+    masks: Sequence[SaliencyMask],
+    words: tuple[Sequence[str], str],
+    path: Path,
+) -> Path:
+    """Heat maps on one slice, side by side, each above the threshold of its own mask. ``words``: their titles, and what the
+    dashed line is."""
+    titles, dashed = words
     by_name = {(m.method, m.target): m for m in masks}
     shown = [_shown(scene, h, by_name.get((h.method, h.target))) for h in heatmaps]
     plane, index = scene.panels(focus(scene.lesions == 1, shown[0][0], scene.head))[0]
     pixels = [(plane, scene.orientation.panel(scene.image, plane, index))] * len(heatmaps)
     sizes = drawing.panel_sizes(scene.orientation, pixels)
     figure = drawing.SliceFigure(sizes, 0.62, min(len(heatmaps), _METHOD_COLUMNS))
-    for axes, heatmap, parts in zip(figure.axes, heatmaps, shown, strict=True):
+    for axes, title, parts in zip(figure.axes, titles, shown, strict=True):
         drawing.show_image(axes, pixels[0][1], scene.orientation.pixel_mm(plane), scene.window)
         _heat(scene, axes, (plane, index), *parts)
-        drawing.title(axes, method_name(heatmap.method))
+        drawing.title(axes, title)
         drawing.letters(axes, (*scene.orientation.edge_names(plane)[:2], "", ""))  # the title stands at the top
-    keys = [drawing.line_key(drawing.MASK, "mask of each method", dashed=True)]
+    keys = [drawing.line_key(drawing.MASK, dashed, dashed=True)]
     keys += [drawing.line_key(drawing.LESION, "segmented abnormality")] if scene.lesions.any() else []
     figure.legend(keys, 2)
     return figure.save(path, scene.words)

@@ -23,6 +23,7 @@ from ..results import (
     RegionOverlap,
     SaliencyCheck,
     SaliencyMask,
+    map_names,
 )
 from . import terminology
 from .measured import (
@@ -70,8 +71,9 @@ def build(
     """The findings of one analysis, every number rounded to the digits above.
 
     Args:
-        geometry: of "lesion-1", ... and of each saliency method; a missing one is measured here, without a side.
-        masks: one for each heat map; a heat map without a mask is not a finding.
+        geometry: of "lesion-1", ... and of each heat map's mask (results.map_names); a missing one is measured here, without
+            a side.
+        masks: one for each heat map, those of the class with the highest score first; a heat map without a mask is not a finding.
         anatomy: None for a case that was not analysed.
         model: name, version, sha256, classes, data_set, score_level, calibration, metrics, non_commercial,
             saliency_layer.
@@ -110,11 +112,12 @@ def build(
                 mask,
                 layers.get((mask.method, mask.target), ("", 0)),
                 lesion_labels > 0,
+                name,
                 geometry=geometry,
                 overlaps=overlaps,
             )
             | {"independent": independent}
-            for mask in masks
+            for name, mask in zip(map_names((m.method, m.target) for m in masks), masks, strict=True)
         ],
         "saliency_check": None if check is None else _check(check),
         "counterfactuals": [_counterfactual(changed) for changed in counterfactuals],
@@ -277,6 +280,7 @@ def _saliency(
     mask: SaliencyMask,
     layer_and_seed: tuple[str, int],
     lesion: np.ndarray,
+    name: str,
     *,
     geometry: Mapping[str, MaskGeometry],
     overlaps: Sequence[RegionOverlap],
@@ -295,8 +299,8 @@ def _saliency(
         "mask_voxels": voxels,
         "mask_volume_ml": _volume(case, voxels),
         "dice_with_lesion": _number(dice, SCORE_DIGITS),
-        **_extent(case, mask.method, values, geometry),
-        "regions": _regions(mask.method, overlaps, "percent_of_mask"),
+        **_extent(case, name, values, geometry),
+        "regions": _regions(name, overlaps, "percent_of_mask"),
     }
 
 

@@ -149,7 +149,7 @@ def _projection(
     rows = [(index, region, _share(region)) for index, region in enumerate(regions)]
     named = [row for row in rows if row[1].lobe != "other" and row[2] > 0]
     chosen = [row for row in named if row[2] >= _WORTH_NAMING_PERCENT][:_NAMED] or named[:1]
-    holder = at(*owner, "name" if owner[0] == "lesions" else "method")
+    holders = tuple(at(*owner, key) for key in (("name",) if owner[0] == "lesions" else ("method", "target")))
     verdict = (at("anatomy", "registration", "verdict"),) if approximate else ()
     about = " approximately" if approximate else ""
     inner = subject[0].lower() + subject[1:]
@@ -157,14 +157,14 @@ def _projection(
         listed = joined([f"{region_name(r.name, r.side)} ({percent_text(share)} of it)" for _, r, share in chosen])
         places = tuple(at(*owner, "regions", index) for index, _, _ in chosen)
         text = f"{subject} projects{about} onto the atlas position of {listed}."
-        yield Passage(text, (holder, *places, *verdict))
+        yield Passage(text, (*holders, *places, *verdict))
     for index, region, share in rows:
         if region.lobe == "other" and share >= _WORTH_NAMING_PERCENT:
             near = ""
             if region.nearest is not None and region.nearest_mm is not None:
                 near = f", adjacent to {region_name(region.nearest, None)} ({region.nearest_mm:.1f} mm)"
             text = f"Of {inner},{about} {percent_text(share)} lies outside the named regions ({region.name}{near})."
-            yield Passage(text, (holder, at(*owner, "regions", index), *verdict))
+            yield Passage(text, (*holders, at(*owner, "regions", index), *verdict))
 
 
 def _share(region: LesionRegion | MaskRegion) -> float:
@@ -178,15 +178,34 @@ def evidence(findings: Findings) -> Iterator[Passage]:
     if not findings.saliency:
         yield Passage("No heat map was computed.", (at("saliency"),))
         return
+    classes = findings.mapped_classes
     if findings.saliency_check is not None and findings.saliency_check.relied_on:
         yield heat_map_check(findings.saliency_check)
+    yield from several_classes(findings)
     for index, saliency in enumerate(findings.saliency):
         yield _heat_map(saliency, index, findings.reader_edit is not None)
         if saliency.mask_voxels:
             approximate = findings.anatomy.registration.verdict == "limited"
             subject = f"The mask of {method_name(saliency.method)}"
+            if len(classes) > 1:
+                subject += f" for {class_name(saliency.target)}"
             yield from _projection(subject, saliency.regions, ("saliency", index), approximate)
     yield Passage(WHERE_NOT_WHY, tuple(at("saliency", index, "method") for index in range(len(findings.saliency))))
+
+
+def several_classes(findings: Findings) -> Iterator[Passage]:
+    """What must be known to read the heat maps of more than one class."""
+    classes = findings.mapped_classes
+    if len(classes) < 2:
+        return
+    places = tuple(at("saliency", index, "target") for index in range(len(findings.saliency)))
+    yield Passage(
+        "Each heat map is scaled to its own highest value: brightness cannot be compared between the maps of different classes.",
+        places,
+    )
+    if findings.saliency_check is not None:
+        text = f"Only the heat maps for {class_name(classes[0])} were checked."
+        yield Passage(text, (*places, at("saliency_check", "relied_on")))
 
 
 def doubts(findings: Findings) -> Iterator[Passage]:

@@ -29,7 +29,7 @@ def revise(
         labels: the reader's lesion labels on the case's grid.
         changed: labels whose voxels differ from the model's, gone ones too; what was not changed is kept word for word.
         geometry, overlaps: of the changed lesions. largest: the regions that may hold the largest share of each.
-        masks: the saliency mask of each method, for its overlap with the lesions.
+        masks: the saliency masks by name (results.map_names), for its overlap with the lesions.
 
     Raises:
         FindingsError: the results contradict each other.
@@ -54,7 +54,8 @@ def revise(
             "largest_distance_mm": original.largest_distance(lesions),
         },
         "saliency": [
-            {**entry, "dice_with_lesion": _dice(masks[entry["method"]], labels)} for entry in content["saliency"]
+            {**entry, "dice_with_lesion": _dice(masks[name], labels)}
+            for name, entry in zip(findings.map_names, content["saliency"], strict=True)
         ],
     }
     if changed:

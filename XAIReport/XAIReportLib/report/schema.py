@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
+from ..results import map_names
 from .schema_places import (
     AppearancePart,
     Code,
@@ -132,7 +133,7 @@ class ReaderEdit(Part):
 
 
 class Saliency(Extent):
-    """One heat map's mask.
+    """One heat map's mask: one entry for each method and class, those of the class with the highest score first.
 
     ``dice_with_lesion``: with all segmented abnormalities; null where either is empty. ``independent``: false where the
     class path reads features under the lesion attention, so that the overlap is no evidence of its own.
@@ -152,7 +153,7 @@ class Saliency(Extent):
 
 
 class SaliencyCheckPart(Part):
-    """Whether the case's heat maps may be relied on.
+    """Whether the case's heat maps may be relied on; looked at for those of the class with the highest score.
 
     ``failed`` names figures: ``agreement`` of the methods and ``stability`` under noise (correlations), ``score_drop`` when
     the highlighted area is removed less that of its mirror image, ``outside_lesion`` the share of the score that is left
@@ -277,10 +278,23 @@ class Findings(Part):
             raise ValueError("lesion_total.count differs from the number of lesions")
         if unknown := set(self.prediction.scores) - set(self.model.classes):
             raise ValueError(f"scores of classes that the model does not have: {', '.join(sorted(unknown))}")
+        maps = [(mask.method, mask.target) for mask in self.saliency]
+        if len(set(maps)) < len(maps):
+            raise ValueError("saliency holds one entry for each method and class")
         for mask in (*self.lesions, *self.saliency):
             _check_place(mask, self.image.has_geometry)
             _check_regions(mask, self.anatomy.registration.verdict)
         return self
+
+    @property
+    def map_names(self) -> list[str]:
+        """Of the heat maps, as their files and nodes are called."""
+        return map_names((mask.method, mask.target) for mask in self.saliency)
+
+    @property
+    def mapped_classes(self) -> list[str]:
+        """Classes that have heat maps, that with the highest score first."""
+        return list(dict.fromkeys(mask.target for mask in self.saliency))
 
     def to_json(self) -> str:
         """The canonical text: keys sorted, two spaces, UTF-8 without escapes, a newline at the end."""

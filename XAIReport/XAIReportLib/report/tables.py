@@ -12,7 +12,7 @@ from .languages import Language
 from .measures import distance_text
 from .provenance import provenance_rows
 from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency, SaliencyCheckPart
-from .wording import CHECK_NAMES, class_name_in_full, joined, method_name, percent_text, score_text
+from .wording import CHECK_NAMES, class_name, class_name_in_full, joined, method_name, percent_text, score_text
 
 _SHOWN_ROWS = 12  # of a region table; regions.csv holds all
 _SHOWN_CHARACTERS = 240  # of a piece of evidence
@@ -82,7 +82,9 @@ def case_tables(findings: Findings) -> list[Table]:
             tables.append(_check_table(findings.saliency_check))
         for saliency in findings.saliency:
             if saliency.regions:
-                title = f"Atlas regions of the mask of {method_name(saliency.method)}"
+                several = len(findings.mapped_classes) > 1
+                whose = f" for {class_name(saliency.target)}" if several else ""
+                title = f"Atlas regions of the mask of {method_name(saliency.method)}{whose}"
                 tables.append(_region_table(title, saliency.regions, "mask", findings))
     if findings.lesions:
         tables.append(_checklist_table(findings))

@@ -6,11 +6,14 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from XAIReportLib.results import method_of
+
 from .session import slicer_package
 
 ATTRIBUTE_PREFIX = "XAIReport."
 ROLE = f"{ATTRIBUTE_PREFIX}Role"
 METHOD = f"{ATTRIBUTE_PREFIX}Method"
+MAP, CLASS = f"{ATTRIBUTE_PREFIX}Map", f"{ATTRIBUTE_PREFIX}Class"
 FOLDER = f"{ATTRIBUTE_PREFIX}Folder"
 IMAGE, HEAT_MAP, TEXT = "image", "heat map", "text"
 
@@ -19,7 +22,8 @@ IMAGE, HEAT_MAP, TEXT = "image", "heat map", "text"
 class LoadedResult:
     """The nodes that a result folder became; a part that the folder does not have is None or empty.
 
-    ``focus`` is where the views go: the centroid of the largest abnormality, RAS millimetres.
+    ``heatmaps`` are by name (results.map_names). ``focus`` is where the views go: the centroid of the largest abnormality,
+    RAS millimetres.
     """
 
     case_id: str
@@ -54,9 +58,12 @@ _PARTS = ("segmentation", "atlas", "regions", "clinical", "points", "peaks", "sc
 def mark(loaded: LoadedResult) -> None:
     """Write into every node what it is, so that ``cases_in`` finds the case in a saved scene."""
     loaded.volume.SetAttribute(ROLE, IMAGE)
-    for method, node in loaded.heatmaps.items():
+    targets = [entry.get("target", "") for entry in loaded.document("findings.json").get("saliency") or ()]
+    for (name, node), target in zip(loaded.heatmaps.items(), targets, strict=True):
         node.SetAttribute(ROLE, HEAT_MAP)
-        node.SetAttribute(METHOD, method)
+        node.SetAttribute(MAP, name)
+        node.SetAttribute(METHOD, method_of(name))
+        node.SetAttribute(CLASS, target)
     for part in _PARTS:
         if getattr(loaded, part) is not None:
             getattr(loaded, part).SetAttribute(ROLE, part)
@@ -92,7 +99,7 @@ def _case_of(hierarchy: Any, image: Any) -> LoadedResult:
         node = hierarchy.GetItemDataNode(found.GetId(index))
         role = node.GetAttribute(ROLE) if node is not None else None
         if role == HEAT_MAP:
-            case.heatmaps[node.GetAttribute(METHOD)] = node
+            case.heatmaps[node.GetAttribute(MAP) or node.GetAttribute(METHOD)] = node  # older scenes: one class, no map
         elif role == TEXT:
             case.texts[node.GetAttribute(f"{ATTRIBUTE_PREFIX}File")] = node
         elif role in _PARTS:

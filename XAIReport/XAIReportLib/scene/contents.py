@@ -51,8 +51,8 @@ class Contents:
     """What the scene shows of a result folder.
 
     Attributes:
-        heatmaps: float32 by method.  saliency_masks: uint8 by method.
-        cuts: the value by method from which a heat map is shown.  peaks: where it is highest, RAS millimetres.
+        heatmaps: float32 by name (results.map_names).  saliency_masks: uint8 by the same.
+        cuts: the value from which a heat map is shown.  peaks: where it is highest, RAS millimetres.
         lesions: int16 component labels, None without a lesion mask.
         lesion_numbers: the labels that are there.
         regions, clinical: header and rows of ``regions.csv`` and of the clinical record; without rows where there is none.
@@ -88,8 +88,8 @@ def read_contents(folder: str | Path) -> Contents:
     """
     result = read_result(folder)
     grids = _grids(result)
-    heatmaps = {method: grids[path] for method, path in result.heatmaps.items()}
-    masks = {method: grids[path] for method, path in result.masks.items()}
+    heatmaps = {name: grids[path] for name, path in result.heatmaps.items()}
+    masks = {name: grids[path] for name, path in result.masks.items()}
     lesions = grids[result.lesion] if result.lesion else None
     contents = Contents(
         folder=result.path,
@@ -97,8 +97,8 @@ def read_contents(folder: str | Path) -> Contents:
         image=grids[result.image],
         heatmaps=heatmaps,
         saliency_masks=masks,
-        cuts={method: _cut(grid, masks.get(method)) for method, grid in heatmaps.items()},
-        peaks={method: _peak(grid) for method, grid in heatmaps.items()},
+        cuts={name: _cut(grid, masks.get(name)) for name, grid in heatmaps.items()},
+        peaks={name: _peak(grid) for name, grid in heatmaps.items()},
         lesions=lesions,
         lesion_numbers=_numbers(lesions.voxels) if lesions else (),
         atlas=grids[result.atlas] if result.atlas else None,
@@ -125,7 +125,7 @@ def _grids(result: ResultFolder) -> dict[Path, GridImage]:
 
 
 def _cut(heatmap: GridImage, mask: GridImage | None) -> float:
-    """The lowest heat inside the method's mask, so that map and mask end at the same place; 0.5 without a mask.
+    """The lowest heat inside the map's mask, so that map and mask end at the same place; 0.5 without a mask.
 
     Never 0: a map that is shown everywhere hides the image.
     """

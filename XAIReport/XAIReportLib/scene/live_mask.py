@@ -23,13 +23,13 @@ class LiveMask:
     ``prepare`` takes a second or two and changes no node, so that it can run in a thread; ``cut`` is for the main thread.
 
     Args:
-        case: its image and its heat map of ``method``.
+        case: its image and its heat map of ``name``.
         head: bool, axes (k, j, i), from an earlier map of the case; found anew without it.
     """
 
-    def __init__(self, case: LoadedResult, method: str, head: np.ndarray | None = None) -> None:
-        self._case, self._method, self.head = case, method, head
-        self._map, self._image = case.heatmaps[method].GetImageData(), case.volume.GetImageData()
+    def __init__(self, case: LoadedResult, name: str, head: np.ndarray | None = None) -> None:
+        self._case, self._name, self.head = case, name, head
+        self._map, self._image = case.heatmaps[name].GetImageData(), case.volume.GetImageData()
         self._cut: PercentileCut | None = None
 
     def prepare(self) -> None:
@@ -44,29 +44,29 @@ class LiveMask:
         assert self._cut is not None
         voxels, lowest = self._cut.mask(percentile), min(self._cut.threshold(percentile), 1.0)
         case, node = self._case, self._case.segmentation
-        identifier = self._method + READER_SUFFIX
-        put_segment(node, identifier, voxels, case.volume, READER_COLOR, terminology.saliency_entry(self._method))
+        identifier = self._name + READER_SUFFIX
+        put_segment(node, identifier, voxels, case.volume, READER_COLOR, terminology.saliency_entry(self._name))
         segment = node.GetSegmentation().GetSegment(identifier)
-        segment.SetName(f"Saliency mask {self._method} (percentile {percentile:.1f}, set by the reader)")
-        heat_map = case.heatmaps[self._method]
+        segment.SetName(f"Saliency mask {self._name} (percentile {percentile:.1f}, set by the reader)")
+        heat_map = case.heatmaps[self._name]
         heat_map.GetDisplayNode().SetThreshold(lowest, 1.0)
         heat_map.SetAttribute(READER_PERCENTILE, f"{percentile:.1f}")
         return int(np.count_nonzero(voxels))
 
 
-def reader_percentile(case: LoadedResult, method: str) -> float | None:
+def reader_percentile(case: LoadedResult, name: str) -> float | None:
     """What the reader had chosen, also in a scene that was opened again."""
-    text = case.heatmaps[method].GetAttribute(READER_PERCENTILE)
+    text = case.heatmaps[name].GetAttribute(READER_PERCENTILE)
     return float(text) if text else None
 
 
-def remove_reader_mask(case: LoadedResult, method: str) -> None:
+def remove_reader_mask(case: LoadedResult, name: str) -> None:
     """Back to the mask of the report, and to the map as it is shown with it."""
     from .segments import segment_voxels
 
-    case.segmentation.GetSegmentation().RemoveSegment(method + READER_SUFFIX)
-    heat_map = case.heatmaps[method]
+    case.segmentation.GetSegmentation().RemoveSegment(name + READER_SUFFIX)
+    heat_map = case.heatmaps[name]
     heat_map.RemoveAttribute(READER_PERCENTILE)
-    inside = image_array(heat_map.GetImageData())[segment_voxels(case.segmentation, method, case.volume)]
+    inside = image_array(heat_map.GetImageData())[segment_voxels(case.segmentation, name, case.volume)]
     lowest = float(inside.min()) if inside.size else 0.5
     heat_map.GetDisplayNode().SetThreshold(max(lowest, 1e-3), 1.0)

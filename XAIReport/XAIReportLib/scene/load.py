@@ -88,10 +88,10 @@ def _steps(scene: Any, contents: Contents, loaded: LoadedResult) -> Iterator[Cal
     def image() -> None:
         loaded.volume = nodes.image_volume(scene, contents, f"{case} image")
 
-    def heat_map(method: str) -> None:
-        grid, first = contents.heatmaps[method], not loaded.heatmaps
-        cut, name = contents.cuts[method], f"{case} heat map {method}"
-        loaded.heatmaps[method] = nodes.heat_map_volume(scene, grid, name, cut, first)
+    def heat_map(map_name: str) -> None:
+        grid, first = contents.heatmaps[map_name], not loaded.heatmaps
+        cut, name = contents.cuts[map_name], f"{case} heat map {map_name}"
+        loaded.heatmaps[map_name] = nodes.heat_map_volume(scene, grid, name, cut, first)
 
     def keep(segmentation: Any) -> None:
         loaded.segmentation = segmentation
@@ -117,7 +117,7 @@ def _steps(scene: Any, contents: Contents, loaded: LoadedResult) -> Iterator[Cal
         loaded.folder_item = _gather(scene, loaded)
 
     yield image
-    yield from (partial(heat_map, method) for method in contents.heatmaps)
+    yield from (partial(heat_map, map_name) for map_name in contents.heatmaps)
     yield from segments.segmentation_steps(scene, contents, lambda: loaded.volume, f"{case} segmentation", keep)
     yield from (atlas, words, gather)
 

@@ -19,9 +19,9 @@ ATLAS_OPACITY = 0.5
 NO_REGION = 0  # the atlas value of what lies on no region
 
 
-def heat_map(scene: Any, case: LoadedResult, method: str | None, opacity: float, legend: bool) -> None:
+def heat_map(scene: Any, case: LoadedResult, name: str | None, opacity: float, legend: bool) -> None:
     """One heat map over the image, or none; its colour legend with it."""
-    chosen = case.heatmaps.get(method or "")
+    chosen = case.heatmaps.get(name or "")
     for node in case.heatmaps.values():
         scale = slicer_package().vtkSlicerColorLogic.GetColorLegendDisplayNode(node)
         if scale is not None:
@@ -39,7 +39,7 @@ def opacity(scene: Any, value: float) -> None:
 
 
 def outlines(case: LoadedResult, lesions: bool, mask: str | None) -> None:
-    """Which segments are seen: all lesions or none, and the mask of one method, the reader's where there is one."""
+    """Which segments are seen: all lesions or none, and the mask of one heat map, the reader's where there is one."""
     if case.segmentation is None:
         return
     segmentation, display = case.segmentation.GetSegmentation(), case.segmentation.GetDisplayNode()
@@ -86,7 +86,7 @@ def region_at(case: LoadedResult, position: tuple[float, float, float] | None) -
 
 
 def place_of(case: LoadedResult, mask: str, label: int | None = None) -> tuple[float, float, float] | None:
-    """The voxel of a mask ("lesion-1", a method), or of its part on one region, that lies nearest to its centre; RAS
+    """The voxel of a mask ("lesion-1", a heat map's name), or of its part on one region, that lies nearest to its centre; RAS
     millimetres. None where there is nothing."""
     if case.segmentation is None:
         return None
@@ -100,12 +100,12 @@ def place_of(case: LoadedResult, mask: str, label: int | None = None) -> tuple[f
     return tuple(float(v) for v in (ijk_to_ras(case.volume) @ [*nearest[::-1], 1.0])[:3])
 
 
-def peak_of(case: LoadedResult, method: str) -> tuple[float, float, float] | None:
+def peak_of(case: LoadedResult, name: str) -> tuple[float, float, float] | None:
     """Where a heat map is highest, RAS millimetres."""
     if case.peaks is None:
         return None
     for index in range(case.peaks.GetNumberOfControlPoints()):
-        if case.peaks.GetNthControlPointLabel(index) == f"Peak {method}":
+        if case.peaks.GetNthControlPointLabel(index) == f"Peak {name}":
             position = [0.0, 0.0, 0.0]
             case.peaks.GetNthControlPointPosition(index, position)
             return tuple(position)

@@ -1,4 +1,4 @@
-"""One segmentation node: a segment for each segmented abnormality and for each method's saliency mask."""
+"""One segmentation node: a segment for each segmented abnormality and for each heat map's mask."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def lesion_name(number: int) -> str:
     return f"Segmented abnormality {number} (T1 post-contrast)"
 
 
-def saliency_name(method: str) -> str:
-    return f"Saliency mask {method}"
+def saliency_name(map_name: str) -> str:
+    return f"Saliency mask {map_name}"
 
 
 def segmentation_steps(
@@ -60,15 +60,15 @@ def segmentation_steps(
         segment = _segment(lesion_name(number), grid, color, terminology.lesion_entry(_side(contents, number)))
         _add(made[0], segment, f"lesion-{number}")
 
-    def mask(index: int, method: str) -> None:
+    def mask(index: int, map_name: str) -> None:
         color = SALIENCY_COLORS[index % len(SALIENCY_COLORS)]
-        grid = contents.saliency_masks[method]
-        _add(made[0], _segment(saliency_name(method), grid, color, terminology.saliency_entry(method)), method)
+        grid = contents.saliency_masks[map_name]
+        _add(made[0], _segment(saliency_name(map_name), grid, color, terminology.saliency_entry(map_name)), map_name)
 
     return [
         node,
         *(partial(lesion, number) for number in contents.lesion_numbers),
-        *(partial(mask, index, method) for index, method in enumerate(contents.saliency_masks)),
+        *(partial(mask, index, map_name) for index, map_name in enumerate(contents.saliency_masks)),
         lambda: _show_as_outlines(made[0]),
     ]
 
@@ -177,7 +177,7 @@ def _add(node: Any, segment: Any, identifier: str) -> None:
 
 
 def _show_as_outlines(node: Any) -> None:
-    """Outlines only, the lesions and the first method's mask: a filled segment would hide the heat map under it."""
+    """Outlines only, the lesions and the first map's mask: a filled segment would hide the heat map under it."""
     display = node.GetDisplayNode()
     display.SetVisibility2DFill(False)
     display.SetVisibility2DOutline(True)

@@ -69,7 +69,7 @@ def lesion_points(scene: Any, contents: Contents, name: str) -> Any:
 
 def peak_points(scene: Any, contents: Contents, name: str) -> Any:
     """A labelled point at the highest value of each heat map; None without one. Hidden at first: they lie close together."""
-    peaks = {f"Peak {method}": at for method, at in contents.peaks.items() if method in contents.saliency_masks}
+    peaks = {f"Peak {map_name}": at for map_name, at in contents.peaks.items() if map_name in contents.saliency_masks}
     node = _points(scene, name, peaks, (0.90, 0.62, 0.00))
     if node is not None:
         node.GetDisplayNode().SetVisibility(False)

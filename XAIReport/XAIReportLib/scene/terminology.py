@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from XAIReportLib.results import method_of
+
 from .session import slicer_package
 
 _CONTEXT = "Segmentation category and type - DICOM master list"
@@ -23,11 +25,11 @@ def lesion_entry(side: str | None) -> str:
     return _serialized(codes.SCT.MorphologicallyAbnormalStructure, codes.SCT.Lesion, codes.SCT.Brain, modifier)
 
 
-def saliency_entry(method: str) -> str:
-    """Where a score came from: the DICOM codes for visual explanations (CID 217)."""
+def saliency_entry(name: str) -> str:
+    """Where a score came from: the DICOM codes for visual explanations (CID 217). ``name``: of the heat map."""
     from pydicom.sr.codedict import codes
 
-    name = method.lower()
+    name = method_of(name).lower()
     if name.startswith("gradcam"):
         kind = codes.DCM.GradientWeightedClassActivation
     elif "cam" in name:

@@ -35,6 +35,7 @@ from .claims import Claim, Clause, Context, clauses
 from .mentions import Mention
 from .quotes import quotes, sentences
 from .rewording import apart, plainer
+from .targets import of_its_class
 from .vocabulary import Vocabulary, plain
 
 Verdict = Literal["supported", "contradicted", "unsupported"]
@@ -144,6 +145,12 @@ def _checked(
         return CheckedSentence(
             text=sentence, verdict="unsupported", reason="A question states nothing that can be checked."
         )
+    one_class, context.mapped = of_its_class(sentence, findings, context.mapped)
+    if one_class is None:
+        return CheckedSentence(
+            text=sentence, verdict="unsupported", reason="It speaks of the heat maps of two classes at once."
+        )
+    findings = one_class
     never = _never(_named(sentence, findings), findings, (findings.model.data_set, findings.model.name))
     said = _named(_without_edit_marks(sentence, findings), findings)
     outcome = None

@@ -39,6 +39,7 @@ class Context:
     last: str = ""  # the kind of this sentence's last claim
     shift: bool = False  # whether this sentence speaks of the midline shift
     bright: bool = False  # whether this sentence speaks of the bright part of a lesion
+    mapped: str | None = None  # the class that was named for a heat map last, where there are maps of several
     outside: bool = False  # whether this sentence gave the share outside the named regions
 
 

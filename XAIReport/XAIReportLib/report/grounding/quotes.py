@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from .. import checklist, measures, wording
 from ..changes import changes
 from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT, Passage
-from ..places import TABLE_HOLDS, called, heat_map_check, numbered, reader_edit
+from ..places import TABLE_HOLDS, called, heat_map_check, numbered, reader_edit, several_classes
 from ..schema import Findings
 from .vocabulary import plain
 
@@ -72,5 +72,6 @@ def _recited_passages(findings: Findings) -> Iterator[Passage]:
     yield from checklist.passages(findings)
     if findings.saliency_check is not None:
         yield heat_map_check(findings.saliency_check)
+    yield from several_classes(findings)
     if findings.reader_edit is not None:
         yield from reader_edit(findings)
