@@ -101,6 +101,13 @@ def test_a_map_without_a_class_is_that_of_the_highest_score_and_it_is_the_one_na
     assert check_sentence(for_other.replace("meningioma", "pituitary tumour"), found).verdict != "supported"
 
 
+def test_a_method_that_was_mapped_for_one_class_alone_needs_no_class(found):
+    alone = found.model_copy(update={"saliency": (found.saliency[0], found.saliency[3])})  # one method for each class
+    right = "The ScoreCAM mask lies on the right of the patient."
+    assert check_sentence(right, alone).verdict == "supported"
+    assert check_sentence(right.replace("right", "left"), alone).verdict == "contradicted"
+
+
 def test_with_one_class_nothing_is_said_of_several():
     texts = [s.text for s in narrative.write(analysed_phantom().findings(check=CHECK)).sentences]
     assert not any("different classes" in text or text.startswith("Only the heat maps") for text in texts)

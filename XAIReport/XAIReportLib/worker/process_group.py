@@ -51,8 +51,8 @@ class PosixSession:
 
 
 class WindowsJob:
-    """A job object: what the child starts is in it from its beginning, and all of it ends with the job's last handle, too, so
-    that nothing outlives a program that crashed.
+    """A job object: what the child starts once it was added is in it, too, and all of it ends with the job's last handle, so that
+    nothing outlives a program that crashed.
 
     Raises OSError when Windows makes no job.
     """

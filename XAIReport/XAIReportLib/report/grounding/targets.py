@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from ..schema import Findings
 from ..wording import class_name, method_name
@@ -13,7 +14,7 @@ _MAP = r"heat[- ]?maps?|maps?|masks?|methods?|explanations?"
 def of_its_class(sentence: str, findings: Findings, spoken: str | None) -> tuple[Findings | None, str | None]:
     """The findings with the heat maps of one class, and that class: of the map that ``sentence`` speaks of, else of ``spoken``,
     the class that was named for a map before, else of the first. None where it speaks of the maps of two
-    classes at once, which is not read.
+    classes at once, which is not read. A method that was mapped for one class alone needs no class to be named.
 
     Other claims of the sentence are not touched: the findings keep all the rest.
     """
@@ -34,5 +35,6 @@ def of_its_class(sentence: str, findings: Findings, spoken: str | None) -> tuple
     if len(named) > 1:
         return None, spoken
     chosen = named[0] if named else spoken or classes[0]
-    masks = tuple(mask for mask in findings.saliency if mask.target == chosen)
+    mapped = Counter(mask.method for mask in findings.saliency)
+    masks = tuple(m for m in findings.saliency if m.target == chosen or (not named and mapped[m.method] == 1))
     return findings.model_copy(update={"saliency": masks}), chosen
