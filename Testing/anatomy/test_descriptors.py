@@ -68,7 +68,7 @@ def test_an_ellipsoid(grid: str) -> None:
 
 @pytest.mark.xfail(
     strict=False,
-    reason="a ball of 22 mm, half a voxel off the grid along one axis alone, is measured 20.1 mm across: a known error of the outline",
+    reason="known error: a ball of 22 mm, half a voxel off the grid along one axis, is measured 20.1 mm across",
 )
 @pytest.mark.parametrize("grid", GRIDS)
 @settings(max_examples=12, deadline=None, derandomize=True)
