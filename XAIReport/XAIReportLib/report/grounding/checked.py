@@ -12,7 +12,8 @@ def read(clause: Clause) -> None:
     cues, maps, rely = clause.of("check"), clause.of("map"), clause.cue("rely")
     if rely is not None and maps:
         modals = [m for m in clause.of("modal") if 0 < rely - m <= 4]
-        clause.state("check", None if check is None else check.relied_on, rely, *maps, *modals, process=True)
+        holds = None if check is None or _denied_elsewhere(clause, rely) else check.relied_on
+        clause.state("check", holds, rely, *maps, *modals, process=True)
     for i in cues:
         value = clause.mentions[i].value
         if value == "failed count" and any(clause.mentions[k].value in ("passed", "failed") for k in cues):
@@ -45,6 +46,13 @@ def read(clause: Clause) -> None:
         if clause.mentions[i].value.startswith("figure "):
             clause.read(i)
             _figure(clause, i, clause.mentions[i].value.removeprefix("figure "))
+
+
+def _denied_elsewhere(clause: Clause, rely: int) -> bool:
+    """Whether what is denied is the passing alone: "did not pass its checks and should be relied upon" denies no relying."""
+    passing = [i for i in clause.of("check") if i < rely and clause.mentions[i].value in ("passed", "failed")]
+    denials = [n for n in clause.of("neg") if n < rely]
+    return bool(passing) and bool(denials) and denials[-1] < passing[-1]
 
 
 def cue_of_share(clause: Clause, places: list[int]) -> int:

@@ -62,6 +62,16 @@ def _approximate(clause: Clause) -> bool:
     return clause.findings.anatomy.registration.verdict == "limited"
 
 
+def _other_unit(clause: Clause, mark: int) -> bool:
+    """Whether the position's distance is given as something else: "the distance to the motor cortex is 4 ml"."""
+    for m in clause.mentions[mark + 1 :]:
+        if m.kind in ("quantity", "lesion", "map"):
+            return False
+        if m.kind == "number":
+            return m.number.unit not in ("", "mm", "cm")
+    return False
+
+
 def _own(clause: Clause, marks: list[int], order: int, places: list[int]) -> list[int]:
     """Those of ``places`` that belong to this position: in the brackets behind it, all where it is alone, else in order."""
     mark = marks[order]
@@ -89,7 +99,7 @@ def _state(
     clause: Clause, mark: int, way: DistancePart | None, own: tuple[list[int], list[int], list[int]], along: list[int]
 ) -> None:
     points, spans, contacts = own
-    if way is None:
+    if way is None or (any(_distance(clause, j) for j in along) and _other_unit(clause, mark)):
         clause.state("distance", None, mark, *points, *spans, *contacts, *along)
         return
     for i in points:
