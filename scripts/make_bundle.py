@@ -58,11 +58,18 @@ def main(argv: list[str] | None = None) -> int:
     slices = load_slices(options.data, ROOT / "training" / "slices.npz")
     split = nested_split(slices.table, options.fold)
     network = trained(run, options.architecture)
-    print("tune groups: temperature, thresholds, class sets", flush=True)
+    print("kind of series; tune groups: temperature, thresholds, class sets", flush=True)
     changelog = {**earlier, options.version: options.change}
-    tune = slices.subset(split.tune)
     metadata = described(
-        network, curve["start"], tune, options.architecture, options.fold, options.name, options.version, changelog
+        network,
+        curve["start"],
+        slices,
+        split,
+        options.architecture,
+        options.fold,
+        options.name,
+        options.version,
+        changelog,
     )
     training = {"date": date.today().isoformat(), "python": platform.python_version(), "curve": curve}
     print("test groups: metrics", flush=True)

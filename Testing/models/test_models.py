@@ -53,7 +53,7 @@ class _SmallMemory(torch.nn.Module):
         if len(x) > 4:
             raise torch.OutOfMemoryError("too much")
         mean = x.mean(dim=(1, 2, 3))
-        return NetworkOutput(torch.stack([mean * 0, mean], 1), x - 0.5, x, x)
+        return NetworkOutput(torch.stack([mean * 0, mean], 1), x - 0.5, x, x, torch.zeros(len(x), 3))
 
 
 def test_out_of_memory_halves_the_batch_says_so_and_loses_no_slice() -> None:
@@ -154,9 +154,11 @@ def test_a_bundle_whose_weights_mean_something_else_is_refused_with_what_to_do(t
     folder = tmp_path / "copy"
     shutil.copytree(SHIPPED, folder)
     metadata = json.loads((folder / bundles.METADATA).read_text())
-    metadata["xaireport"]["format"] = 1
+    metadata["xaireport"]["format"] = bundles.FORMAT - 1
     (folder / bundles.METADATA).write_text(json.dumps(metadata))
-    with pytest.raises(InputError, match=r"its format is 1, .* reads 2 only; install the bundle of this version"):
+    with pytest.raises(
+        InputError, match=rf"its format is {bundles.FORMAT - 1}, .* reads {bundles.FORMAT} only; install the bundle"
+    ):
         bundles.load_bundle(folder)
 
 
@@ -190,3 +192,13 @@ def test_a_saved_network_comes_back(tmp_path: Path, network: DualHeadNetwork) ->
     x = torch.rand(1, 1, 224, 224)
     with torch.inference_mode():
         torch.testing.assert_close(loaded(x).scores, network(x).scores, atol=0.05, rtol=0.05)
+
+
+@needs_bundle
+def test_a_network_first_loaded_without_gradients_serves_them_later() -> None:
+    bundles.load_network.cache_clear()
+    with torch.inference_mode():
+        loaded = bundles.load_network(bundles.load_bundle(SHIPPED), "cpu")
+    x = torch.rand(1, 1, 96, 96, requires_grad=True)
+    loaded(x, outline=False).scores[0, 1].backward()
+    assert x.grad.any()

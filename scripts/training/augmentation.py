@@ -83,9 +83,9 @@ class TrainingSlices(torch.utils.data.Dataset):
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor, int]:
         rng = np.random.default_rng((self.seed, self.epoch, index))
         image, lesion, head, target = self._compose(rng)
-        image, lesion, head = _place(image, lesion, head, rng)
+        image, lesion, head = place(image, lesion, head, rng)
         self.scanner.set_random_state(seed=int(rng.integers(2**31)))
-        return *_scan(image, lesion, head, self.scanner, rng), target
+        return *scan(image, lesion, head, self.scanner, rng), target
 
     def _draw(self, rng: np.random.Generator, plane: str) -> int:
         patients = self.rows[CLASSES[rng.integers(len(CLASSES))], plane]
@@ -154,7 +154,7 @@ class TrainingSlices(torch.utils.data.Dataset):
         return image * cut, cut
 
 
-def _place(
+def place(
     image: np.ndarray, lesion: np.ndarray, head: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Random pose of the head in the network's field of view: scale, shift, rotation, mirror, and a smooth deformation."""
@@ -205,7 +205,7 @@ def _scanner() -> mt.Compose:
     )
 
 
-def _scan(
+def scan(
     image: np.ndarray, lesion: np.ndarray, head: np.ndarray, scanner: mt.Compose, rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Intensities as inference.normalise makes them, with the window's ends, the thickness and the scanner varied."""

@@ -13,10 +13,12 @@ from XAIReportLib.models.calibration import calibrated, conformal_quantile, fit_
 from XAIReportLib.models.encoders import ARCHITECTURES
 from XAIReportLib.models.inference import look
 from XAIReportLib.models.networks import DualHeadNetwork
+from XAIReportLib.models.series import enhancement
 from XAIReportLib.views import PictureViews, normalise
 
 from training.painting import paint_out
-from training.slices import CLASSES, Slices, as_picture
+from training.series import KEPT, fit_series
+from training.slices import CLASSES, Slices, Split, as_picture
 
 CLASS_SET_LEVEL = 0.9
 FOUND_IN_PATIENTS = 0.95  # share of the tune patients whose lesion a volume's threshold keeps
@@ -44,7 +46,14 @@ class Answers:
         answers = look(network, pixels)
         self.scores = answers.scores
         self.lesion = np.stack([v.onto_case(answers.lesion[n : n + 1])[:, :, 0].T for n, v in enumerate(views)])
+        self.enhancement = np.array(
+            [enhancement(answers.series[[n]], answers.heads[[n]], ("picture",)) for n in range(len(heads))]
+        )
         self.logits = self.scores[:, 1:] - self.scores[:, 1:].mean(axis=1, keepdims=True)
+
+    def enhancement_kept(self, share: float) -> float:
+        """The log-odds of a series after contrast agent that this share of the slices reaches."""
+        return float(np.quantile(self.enhancement, 1 - share))
 
 
 def by_patient(slices: Slices, answers: Answers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -90,18 +99,22 @@ def dice(answers: Answers, slices: Slices, threshold: float) -> np.ndarray:
 def described(
     network: DualHeadNetwork,
     start: str,
-    tune: Slices,
+    slices: Slices,
+    split: Split,
     architecture: str,
     fold: int,
     name: str,
     version: str,
     changelog: dict[str, str],
 ) -> dict[str, Any]:
-    """metadata.json of a bundle, without figures: temperature, class sets and thresholds come from the tune slices.
+    """metadata.json of a bundle, without figures: temperature, class sets and thresholds come from the tune slices. Fits the
+    network's head for the kind of series, in place, on the training slices.
 
     Args:
         start: what weights the training began from, in words.
     """
+    tune = slices.subset(split.tune)
+    fit_series(network, slices.subset(split.train))
     answers = Answers(network, tune, tune.images)
     logits, labels, _ = by_patient(tune, answers)
     temperature = fit_temperature(answers.logits, np.array([CLASSES.index(n) for n in tune.table["label_name"]]))
@@ -180,6 +193,8 @@ def described(
                 "smallest_lesion_ml": 0.5,
                 "smallest_lesion_pixels": 12,
                 "lowest_plane_agreement": 0.6,
+                "enhancement_slice": round(answers.enhancement_kept(KEPT), 2),
+                "enhancement_volume": 0.0,
             },
             "metrics": {},
             "data_set": "brain_tumor_mri (Figshare 1512427)",

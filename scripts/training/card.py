@@ -53,6 +53,10 @@ painted-out lesions still seen are equally frequent.
 In a volume an outline counts only where the class path's log-odds of a lesion, averaged over the outline's sections of each plane, exceed
 {block["thresholds"]["presence_score_volume"]}: what 95 % of the tune patients reach, averaged over their slices.
 
+No class is suggested of a series that does not look like T1 after contrast agent, unless one is named: a linear discriminant of the
+encoder's features, fitted on training slices whose enhancement or contrast was changed by program, must reach log-odds of
+{block["thresholds"]["enhancement_slice"]} in a slice (95 % of the tune slices do) and {block["thresholds"]["enhancement_volume"]} in the best plane of a volume.
+
 ## Measured on the test groups ({metrics["n_images"]} slices, {metrics["n_groups"]} patients; {metrics["interval"]})
 
 | figure | value | interval |

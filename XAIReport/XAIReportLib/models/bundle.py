@@ -23,7 +23,9 @@ WEIGHTS = Path("models") / "model.safetensors"
 CARD = Path("docs") / "README.md"
 
 
-FORMAT = 2  # of the xaireport block and of what the weights mean; 1: coarse features were merged half a cell beside their places
+# Of the xaireport block and of what the weights mean. 1: coarse features were merged half a cell beside their places; 2: nothing
+# told the kind of series.
+FORMAT = 3
 
 
 class _Block(pydantic.BaseModel):
@@ -53,7 +55,8 @@ class Thresholds(_Block):
     an outline counts where the class path's log-odds of a lesion exceed ``presence_score`` in a single slice (where on tune groups
     as many slices with a lesion are missed as painted-out ones are not), or ``presence_score_volume`` on average over a volume's
     sections of it (chosen on tune groups, at the patient level),
-    no class is suggested when fewer planes than ``lowest_plane_agreement`` (a share) agree."""
+    no class is suggested when fewer planes than ``lowest_plane_agreement`` (a share) agree, or where the log-odds of a series
+    after contrast agent are below ``enhancement_slice`` (which 95 % of the tune slices reach) or ``enhancement_volume``."""
 
     lesion_probability: float
     presence_score: float
@@ -61,10 +64,16 @@ class Thresholds(_Block):
     smallest_lesion_ml: float
     smallest_lesion_pixels: int
     lowest_plane_agreement: float
+    enhancement_slice: float
+    enhancement_volume: float
 
     def presence(self, planes: tuple[str, ...]) -> float:
         """The log-odds that a lesion needs in slices of these planes: a volume is looked at in several, a picture in one."""
         return self.presence_score_volume if len(set(planes)) > 1 else self.presence_score
+
+    def enhancement(self, planes: tuple[str, ...]) -> float:
+        """The log-odds of a series after contrast agent that slices of these planes need."""
+        return self.enhancement_volume if len(set(planes)) > 1 else self.enhancement_slice
 
 
 class Settings(_Block):
@@ -223,10 +232,11 @@ def load_network(bundle: Bundle, device: str) -> DualHeadNetwork:
     While it runs, numbers too small for a normal float32 are 0: they make a CPU several times slower and lie far below what any
     score shows. Only then: other libraries need them (SciPy's trees overrun the stack without).
     """
-    network = folded(network_as_trained(bundle))
-    network.register_forward_pre_hook(_flush_denormals)
-    network.register_forward_hook(_keep_denormals, always_call=True)
-    return network.to(device, memory_format=torch.channels_last)
+    with torch.inference_mode(False):  # what is kept must also serve gradients, wherever it is first asked for
+        network = folded(network_as_trained(bundle))
+        network.register_forward_pre_hook(_flush_denormals)
+        network.register_forward_hook(_keep_denormals, always_call=True)
+        return network.to(device, memory_format=torch.channels_last)
 
 
 def _flush_denormals(*_: object) -> None:

@@ -18,6 +18,7 @@ from XAIReportLib.case import Case
 from XAIReportLib.models.bundle import Bundle
 from XAIReportLib.models.inference import classify, look, sections, supported
 from XAIReportLib.models.networks import DualHeadNetwork
+from XAIReportLib.models.series import NOT_DETECTED
 from XAIReportLib.results import Answer, Counterfactual, Heatmap, Prediction, SaliencyMask
 from XAIReportLib.views import Views
 
@@ -33,6 +34,7 @@ class _Sections:
     """The slices that are looked at again, all (n, 224, 224).
 
     ``weights``: of every lesion in each slice, (lesions, n): its area, times how many slices this one stands for.
+    ``withheld``: no class is suggested of this series, whatever is changed in it.
     """
 
     numbers: list[int]
@@ -42,6 +44,7 @@ class _Sections:
     weights: np.ndarray
     planes: tuple[str, ...]
     of_lesion: int
+    withheld: bool
 
 
 def counterfactuals(
@@ -67,7 +70,7 @@ def counterfactuals(
     """
     if not prediction.scores:
         return ()
-    chosen = _sections(case, views, pixels, prediction.lesion_labels)
+    chosen = _sections(case, views, pixels, prediction)
     changes = list(_changes(chosen, views, masks))
     changed = [(name, method, where, new) for name, method, where, new in changes if (new != chosen.pixels).any()]
     stacked = np.concatenate([chosen.pixels, *(new for *_, new in changed)])
@@ -88,7 +91,8 @@ def counterfactuals(
     return tuple(made)
 
 
-def _sections(case: Case, views: Views, pixels: np.ndarray, labels: np.ndarray) -> _Sections:
+def _sections(case: Case, views: Views, pixels: np.ndarray, prediction: Prediction) -> _Sections:
+    labels = prediction.lesion_labels
     areas = sections(views, labels)
     total = areas.sum(axis=0)
     stands_for = np.zeros(len(total))
@@ -111,6 +115,7 @@ def _sections(case: Case, views: Views, pixels: np.ndarray, labels: np.ndarray) 
         weights=areas[:, numbers] * stands_for[numbers],
         planes=tuple(views.planes[number] for number in numbers),
         of_lesion=int((total > 0).sum()),
+        withheld=prediction.reason == NOT_DETECTED,
     )
 
 
@@ -190,6 +195,8 @@ def _answer(scores: np.ndarray, chosen: _Sections, bundle: Bundle) -> Answer:
     if not kept:
         return Answer("no_lesion_found", None, {})
     said = classify(scores[:, 1:], np.sum(kept, axis=0), chosen.planes, bundle)
+    if chosen.withheld:
+        return Answer("abstained", None, said.scores)
     return Answer(said.outcome, said.label, said.scores)
 
 

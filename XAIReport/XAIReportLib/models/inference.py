@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from XAIReportLib.case import Case
 from XAIReportLib.models.bundle import Bundle
 from XAIReportLib.models.calibration import calibrated, class_set, normalised_entropy
 from XAIReportLib.models.networks import DualHeadNetwork
+from XAIReportLib.models.series import NAMED_BUT_NOT_DETECTED, NO_LESION_WITHOUT_AGENT, NOT_DETECTED, enhancement
 from XAIReportLib.results import Cancelled, Prediction
 from XAIReportLib.views import Views
 
@@ -26,12 +27,21 @@ MOST_LESIONS = 20
 @dataclass(frozen=True)
 class SliceAnswers:
     """Per slice: ``scores`` (n, 1 + classes) log-odds against "no lesion"; ``lesion`` (n, 224, 224) probability, None when
-    the outlines were not asked for; ``layer`` (n, channels, rows, columns) output of a layer, None when none was asked for."""
+    the outlines were not asked for; ``layer`` (n, channels, rows, columns) output of a layer, None when none was asked for.
+    ``series`` (n, 3) log-odds of the kinds of series, with the outlines; ``heads`` (n,) share of each slice that is head."""
 
     scores: np.ndarray
     lesion: np.ndarray | None
     notes: tuple[str, ...]
     layer: np.ndarray | None = None
+    series: np.ndarray | None = None
+    heads: np.ndarray | None = None
+
+    def of(self, number: int) -> SliceAnswers:
+        """The answers for one slice, without notes and layer."""
+        here = slice(number, number + 1)
+        lesion, series, heads = (None if a is None else a[here] for a in (self.lesion, self.series, self.heads))
+        return SliceAnswers(self.scores[here], lesion, (), None, series, heads)
 
 
 class ClassPath(nn.Module):
@@ -61,7 +71,7 @@ def look(
     """
     device = next(network.parameters()).device
     batch, notes = BATCH[device.type], []
-    scores, lesion, kept = [], [], []
+    scores, lesion, kept, series = [], [], [], []
     start = 0
     with _output_of(layer) as passed:
         while start < len(pixels):
@@ -83,6 +93,7 @@ def look(
             kept += [p.float().cpu().numpy() for p in passed]
             if outlines:
                 lesion.append(torch.sigmoid(output.outline.float())[:, 0].cpu().numpy())
+                series.append(output.series.float().cpu().numpy())
             start += batch
             if progress:
                 progress(min(start / len(pixels), 1.0))
@@ -91,6 +102,8 @@ def look(
         np.concatenate(lesion) if outlines else None,
         tuple(notes),
         np.concatenate(kept) if kept else None,
+        np.concatenate(series) if outlines else None,
+        (pixels != 0).mean(axis=(1, 2)),
     )
 
 
@@ -109,7 +122,7 @@ def _output_of(layer: nn.Module | None) -> Iterator[list[torch.Tensor]]:
 def predict(case: Case, views: Views, answers: SliceAnswers, bundle: Bundle) -> Prediction:
     """Fuses the slices' answers into one answer for the case. A lesion counts only where the class path
     finds one, too, in the sections of every plane; slices without lesion do not vote on the class; no class is suggested when the
-    class set holds more than one."""
+    class set holds more than one, or where the series does not look like one after contrast agent and none is named."""
     t = bundle.settings.thresholds
     probability = np.where(case.head, views.onto_case(answers.lesion), 0.0).astype(np.float32)
     smallest = t.smallest_lesion_pixels if case.voxel_ml is None else t.smallest_lesion_ml / case.voxel_ml
@@ -118,14 +131,21 @@ def predict(case: Case, views: Views, answers: SliceAnswers, bundle: Bundle) -> 
     present = answers.scores[:, 1:].max(axis=1)
     kept = [n for n, area in enumerate(areas, 1) if supported(present, area, views.planes, t.presence(views.planes))]
     labels, areas = _renumbered(labels, kept), areas[[n - 1 for n in kept]]
+    seen = enhancement(answers.series, answers.heads, views.planes) >= t.enhancement(views.planes)
     warnings = answers.notes
+    if case.contrast_agent and not seen:
+        warnings += (NAMED_BUT_NOT_DETECTED,)
     if not labels.any():
+        if not seen and not case.contrast_agent:
+            warnings += (NO_LESION_WITHOUT_AGENT,)
         return Prediction(
             "no_lesion_found",
             "No segmented abnormality reached the model's threshold on this series; this does not exclude one.",
             None, {}, (), {}, probability, labels, warnings,
         )  # fmt: skip
     said = classify(answers.scores[:, 1:], areas.sum(axis=0), views.planes, bundle)
+    if not seen and not case.contrast_agent:
+        said = replace(said, outcome="abstained", reason=NOT_DETECTED, label=None)
     uncertainty = {name: value for name, value in said.uncertainty.items() if case.has_geometry or name == "entropy"}
     return Prediction(
         said.outcome, said.reason, said.label, said.scores, said.class_set, uncertainty, probability, labels, warnings

@@ -1,4 +1,4 @@
-"""The dual-head network: where the lesion is, and which class it is, from one encoder.
+"""The dual-head network: where the lesion is, and which class it is, from one encoder; and what kind of series it looks at.
 
 The class path stops at stride 8 (encoder, neck, heads); the segmentation decoder is a branch beside it, so that methods which
 ask for the class score thousands of times do not pay for the outline.
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from XAIReportLib.cells import CellGrid, grids
 from XAIReportLib.models.encoders import make_encoder
+from XAIReportLib.models.series import SeriesHead
 
 TRIAL_PIXELS = 96  # of the image by which the places of the encoder's cells are found
 
@@ -25,12 +26,14 @@ TRIAL_PIXELS = 96  # of the image by which the places of the encoder's cells are
 class NetworkOutput:
     """``scores``: (B, 1 + classes) log-odds against "no lesion", which is column 0 and always 0.
     ``outline``: (B, 1, H, W) lesion logits, or None from the class path. ``attention``: (B, 1, H/8, W/8) lesion logits.
-    ``neck``: (B, neck_channels, H/8, W/8), never negative: the features that the class is read from."""
+    ``neck``: (B, neck_channels, H/8, W/8), never negative: the features that the class is read from.
+    ``series``: (B, 3) log-odds of the kinds of models/series.py, or None from the class path."""
 
     scores: torch.Tensor
     outline: torch.Tensor | None
     attention: torch.Tensor
     neck: torch.Tensor
+    series: torch.Tensor | None = None
 
 
 class DualHeadNetwork(nn.Module):
@@ -75,18 +78,20 @@ class DualHeadNetwork(nn.Module):
         )
         self.outline = nn.Conv2d(24, 1, 3, padding=1)
         nn.init.constant_(self.outline.bias, -3.0)
+        self.series = SeriesHead(channels[3:6])
 
     def forward(self, x: torch.Tensor, outline: bool = True) -> NetworkOutput:
         """``x``: (B, 1, H, W), H and W multiples of 32, as made by inference.to_network_input."""
         features = self.encoder(x)
         neck = self.neck_features(features)
         scores, attention = self.class_scores(neck)
-        logits = None
+        logits = series = None
         if outline:
+            series = self.series(features[3:6], x)
             logits = F.interpolate(
                 self.outline(self.decoder(features)), size=x.shape[-2:], mode="bilinear", align_corners=False
             )
-        return NetworkOutput(scores, logits, attention, neck)
+        return NetworkOutput(scores, logits, attention, neck, series)
 
     def neck_features(self, features: list[torch.Tensor]) -> torch.Tensor:
         """Top-down sum of the encoder's strides 32, 16 and 8, then one 3x3 convolution: (B, neck_channels, H/8, W/8).
