@@ -16,7 +16,7 @@ from XAIReportLib.anatomy import locate
 from XAIReportLib.anatomy.atlas import load_template
 from XAIReportLib.case import InputError
 from XAIReportLib.reading import case_from_array
-from XAIReportLib.revision import CORRECTED, revise, write_corrected
+from XAIReportLib.revision import CORRECTED, prepare, revise, write_corrected
 
 
 @pytest.fixture
@@ -36,6 +36,15 @@ def grown(labels: np.ndarray) -> np.ndarray:
     """The first lesion one voxel wider, the second as it was."""
     first = ndimage.binary_dilation(labels == 1)
     return np.where(labels == 2, 2, first).astype(np.uint8)
+
+
+def test_getting_ready_leaves_the_result_as_it_is(a_case):
+    def content() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in a_case.rglob("*") if path.is_file()}
+
+    before = content()
+    prepare(a_case)
+    assert content() == before
 
 
 @pytest.mark.parametrize("axes", ["RAS", "LPS", "AIR"])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from XAIReportLib.case import Case, InputError, head_mask
 from XAIReportLib.folder import ResultFolder, complete_or_absent, read_result
 from XAIReportLib.report import documents, findings, narrative, readers_wording, revised
 from XAIReportLib.report.schema import Findings
-from XAIReportLib.results import AtlasRegion, Levels, RegionOverlap
+from XAIReportLib.results import AtlasRegion, Levels, MaskGeometry, RegionOverlap
 from XAIReportLib.reviews import Edit
 
 CORRECTED, REVIEWED, IN_LANGUAGE = "corrected", "reviewed", "report-"
@@ -129,15 +132,17 @@ def _language(result: ResultFolder) -> str:
     return str(result.narrative.get("language", "en"))
 
 
-def prepare() -> None:
-    """Load what a revision needs, so that the first one is as quick as the next."""
-    from XAIReportLib.anatomy import placed, registration  # noqa: F401
-    from XAIReportLib.anatomy.atlas import load_atlas, load_template
-    from XAIReportLib.anatomy.intervals import contacts
-
-    load_atlas()
-    load_template()
-    contacts(np.zeros((1, 3)), {placed.SURFACE: 0.0}, 1.0)  # makes the maps of distances
+def prepare(folder: str | Path) -> None:
+    """Revise a result for nobody, one voxel of its outline less, so that what a revision loads and keeps is there when the reader's
+    comes. The folder stays as it is."""
+    result = read_result(folder)
+    if result.lesion is None:
+        return
+    labels = _array(result.lesion).copy()
+    if labels.any():
+        labels[tuple(np.argwhere(labels)[0])] = 0
+        with tempfile.TemporaryDirectory() as nowhere:
+            revise(folder, labels, _affine(result.image), nowhere)
 
 
 def _revised(result: ResultFolder, labels: np.ndarray, affine: np.ndarray) -> tuple[Findings, Case, np.ndarray]:
@@ -164,17 +169,24 @@ def _located(
     from XAIReportLib.anatomy.regions import measure
 
     transform = _transform(result, found)
-    geometry = {name: described(measure(name, mask, case, transform), mask, case) for name, mask in edited.items()}
+
+    def shaped(mask: np.ndarray, name: str) -> MaskGeometry:
+        return described(measure(name, mask, case, transform), mask, case)
+
     if transform is None or result.atlas is None or not edited:
-        return geometry, [], {}
+        return {name: shaped(mask, name) for name, mask in edited.items()}, [], {}
     levels = _levels(result)
     if levels is not None:
         case = replace(case, image=_array(result.image).astype(np.float32))
     atlas, labels = _atlas(found.anatomy.atlas), _array(result.atlas)
-    placed = Placed(case, transform, atlas, labels, _reach(found, total_ml), levels)
-    rows = [row for name, mask in edited.items() for row in placed.overlaps(name, mask)]
-    largest = {name: placed.largest(mask) for name, mask in edited.items()}
-    return {name: placed.measured(geometry[name], mask) for name, mask in edited.items()}, rows, largest
+    sizes = np.pad(_sizes(result.atlas), (0, len(atlas.regions) + 1))  # those that the case lacks have none
+    placed = Placed(case, transform, atlas, labels, sizes, _reach(found, total_ml), levels)
+    with ThreadPoolExecutor(2) as beside:  # the shape needs no atlas, the reader waits
+        shapes = {name: beside.submit(shaped, mask, name) for name, mask in edited.items()}
+        rows = [row for name, mask in edited.items() for row in placed.overlaps(name, mask)]
+        largest = {name: placed.largest(mask) for name, mask in edited.items()}
+        around = {name: placed.surroundings(mask) for name, mask in edited.items()}
+    return {name: around[name].of(shape.result()) for name, shape in shapes.items()}, rows, largest
 
 
 def _reach(found: Findings, total_ml: float) -> float | None:
@@ -265,9 +277,27 @@ def _onto_grid(labels: np.ndarray, affine: np.ndarray, shape: tuple[int, ...], g
 
 
 def _array(path: Path) -> np.ndarray:
+    """The voxels of a file of a result, not to be written to; those of the last case are kept for its next edit."""
+    return _kept(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _kept(path: Path, _changed: int) -> np.ndarray:
     import nibabel
 
-    return np.asarray(nibabel.load(path).dataobj)
+    array = np.asarray(nibabel.load(path).dataobj)
+    array.flags.writeable = False
+    return array
+
+
+def _sizes(path: Path) -> np.ndarray:
+    """Voxels of every label of a file of a result; those of the last case are kept for its next edit."""
+    return _counted(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _counted(path: Path, changed: int) -> np.ndarray:
+    return np.bincount(_kept(path, changed).ravel())
 
 
 def _affine(path: Path) -> np.ndarray:

@@ -217,7 +217,7 @@ def times() -> dict[str, Any]:
     lesion = np.linalg.norm(index - (150, 120, 90), axis=-1) < 18
     load_atlas()
     began = time.monotonic()
-    register(case, lesion, deformable=False)
+    register(case, lesion, deformable=None)
     affine_s = time.monotonic() - began
     began = time.monotonic()
     locate(case, {"lesion-1": lesion, "gradcam++": lesion}, lesion)

@@ -25,7 +25,7 @@ from XAIReportLib.anatomy.registration import register, stopping
 from XAIReportLib.anatomy.single_slice import is_single_slice, place_slice
 from XAIReportLib.anatomy.transform import pull
 from XAIReportLib.case import Case
-from XAIReportLib.results import Anatomy, MaskGeometry
+from XAIReportLib.results import DEFORMABLE_STEPS, Anatomy, MaskGeometry
 
 __all__ = ["described", "locate"]
 
@@ -39,6 +39,7 @@ def locate(
     progress: Callable[[float, str], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     atlas_name: str = DEFAULT_ATLAS,
+    deformable: str = DEFORMABLE_STEPS[0],
 ) -> tuple[Anatomy, dict[str, MaskGeometry]]:
     """The atlas in the patient's space, and size and place of every mask.
 
@@ -46,13 +47,14 @@ def locate(
         masks: bool or 0/1 arrays on the case's grid, by name ("lesion-1", ..., a saliency method).
         lesion: what the registration must not look at.
         atlas_name: among atlas.ATLASES, for regions; distances are to positions of the default always.
+        deformable: the step after the affine transform, among results.DEFORMABLE_STEPS.
 
     Raises:
-        Cancelled: ``cancelled`` returned True.
+        Cancelled: ``cancelled`` returned True. InputError: "syn" where antspyx is not installed or fails.
     """
     tell = progress or (lambda _fraction, _message: None)
     tell(0.0, "registering to MNI152")
-    registration, transform = register(case, lesion, cancelled)
+    registration, transform = register(case, lesion, cancelled, deformable)
     geometry = {name: measure(name, mask, case, transform) for name, mask in masks.items()}
     lesions = [name for name in masks if name.startswith(LESION)]
     geometry |= {name: described(geometry[name], masks[name], case) for name in lesions}
@@ -74,11 +76,12 @@ def locate(
     shift = midline_shift(transform, registration, lesion, case)
     reach = reach_mm(float((lesion > 0).sum() * case.voxel_ml), shift.distance_mm)
     level = levels_of(lesion > 0, case, mni_mm) if lesions else None
-    placed = Placed(case, transform, atlas, labels, reach, level)
+    sizes = np.bincount(labels.ravel(), minlength=len(atlas.regions) + 1)
+    placed = Placed(case, transform, atlas, labels, sizes, reach, level)
     rows = [row for name, mask in masks.items() for row in placed.overlaps(name, mask > 0)]
     largest = {name: placed.largest(masks[name] > 0) for name in lesions if (masks[name] > 0).any()}
-    geometry |= {name: placed.measured(geometry[name], masks[name] > 0) for name in lesions}
-    present = tuple(r for r in atlas.regions if placed.sizes[r.label])
+    geometry |= {n: placed.surroundings(masks[n] > 0).of(geometry[n]) for n in lesions if (masks[n] > 0).any()}
+    present = tuple(r for r in atlas.regions if sizes[r.label])
     named = (registration, atlas.name, atlas.licence, labels, present, tuple(rows))
     return Anatomy(
         *named, template_edges(mni_mm), shift, reach, transform.to_mni, largest,

@@ -1,8 +1,9 @@
 """The two axial diameters of a mask: the longest one in any axial section, and the longest perpendicular to it there.
 
-A section's outline is where its ends lie in many directions, found below the size of a voxel: the area that a rounded outline
-cuts off beyond a line grows with the power 3/2 of the line's distance from its end, so that the area's power 2/3 is followed to
-where it is nothing. That holds for every rounded end, whatever the grid. Flat ends of whole voxels and corners are where the
+A section's outline is followed below the size of a voxel: it is cut from the smoothest surface that parts the voxels of the
+mask from those around it (a support vector machine with a wide kernel tells them apart, in a frame where the mask is as wide
+as it is long). A rounded body's border is such a surface, on any grid and wherever it lies between the voxels. The outline lies
+between the centres of the outermost voxels and those of the next ones. Flat ends of whole voxels, and corners, are where the
 voxels put them.
 """
 
@@ -12,19 +13,18 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy import ndimage
-from scipy.signal import savgol_filter
-from scipy.spatial import ConvexHull, HalfspaceIntersection, QhullError
+from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import pdist, squareform
+from sklearn.svm import SVC
 
-# A last layer of at least this share of the layer before it is a flat end: that of a rounded body has at most half.
-FLAT_END = 0.8
-# Sections whose longest diameters differ by less than this are equally long; those that may be the longest at all.
-SAME_LENGTH, MAY_BE_LONGEST = 0.99, 0.96
-DIRECTIONS, NEXT_ONES, MOST_ROWS, LEAST_ROWS = 120, 5, 12, 4
-# The area beyond a line grows with this power of its distance from an end that is flat, and from one that is rounded.
-FLAT_POWER, ROUND_POWER, LEAST_TOLD = 1.15, 1.35, 6
-_ANGLES = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
-_WAYS = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])
+# Sections whose longest diameters differ by less than this are equally long; so many of the longest ones are measured.
+SAME_LENGTH, MOST_SECTIONS = 0.99, 9
+# The surface: how fast a voxel's say falls with the squared distance, in semi-axes; what a voxel on its wrong side costs; and
+# how far to either side of a section it is fitted, in layers of voxels. A section so wide that more than MOST_VOXELS would have a
+# say is fitted by its own layer alone: the next ones are almost the same.
+NEARNESS, COST, LAYERS, MOST_VOXELS = 0.2, 1e3, 1.5, 1200
+STEPS = 8  # in which the way from a voxel inside to its neighbour outside is searched
+AROUND = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
 
 
 def axial_diameters(points: np.ndarray, index: np.ndarray, affine: np.ndarray) -> tuple[tuple[float, float], float]:
@@ -32,27 +32,33 @@ def axial_diameters(points: np.ndarray, index: np.ndarray, affine: np.ndarray) -
 
     Args:
         points: RAS mm (n, 3) of the mask's border, on the faces of its flat ends. index: of all its voxels, (m, 3).
-
-    A section holds a slab as thick as the voxels are high, so that it is whole on oblique grids, and as thick as they are
-    wide, so that it is no less sure where they lie on their side.
     """
+    # The axis of the grid that goes through axial sections comes last.
+    order = np.roll(np.arange(3), 2 - int(np.abs(affine[2, :3]).argmax()))
+    affine, index = affine[:, [*order, 3]], index[:, order]
     linear = affine[:3, :3]
-    # Voxels lie side by side in a section along the two axes that are not the one through it.
-    edges = np.delete(linear[:2], int(np.abs(linear[2]).argmax()), axis=1)
-    thickness = float(max(np.abs(linear[2]).max(), np.sqrt((edges**2).sum(axis=0)).max()))
-    sections = [(float(pdist(hull).max()), z, hull, xy) for z, hull, xy in _sections(points, index, affine, thickness)]
-    if not sections:
-        return (0.0, 0.0), float((index @ linear[2]).mean() + affine[2, 3])
-    least = MAY_BE_LONGEST * max(length for length, _, _, _ in sections)
+    low = index.min(axis=0) - 1
+    mask = np.zeros(np.ptp(index, axis=0) + 3, bool)
+    mask[tuple((index - low).T)] = True
+    ras = np.moveaxis(np.indices(mask.shape), 0, -1) @ linear.T + linear @ low + affine[:3, 3]
+    sections = []
+    for z, inside, xy in _sections(mask, ras, linear[2]):
+        flat = points[np.abs(points[:, 2] - z) <= abs(linear[2, 2]) / 2 + 1e-6, :2]
+        hull = hull_of(np.vstack([xy[inside], flat]))
+        sections.append((float(pdist(hull).max()) if len(hull) > 1 else 0.0, z, hull, inside, xy))
+    sections.sort(key=lambda section: -section[0])
+    # Any that is shorter by more than a voxel between voxel centres is so in truth.
+    width = float(np.sqrt((linear[:2, :2] ** 2).sum(axis=0)).max())
+    surface = _Surface(mask, ras, linear)
     found: list[tuple[float, float, float]] = []  # longest, across, level
-    for length, z, hull, xy in sections:
-        if length >= least:
-            outline = _outline(hull, xy, edges)
+    for length, z, hull, inside, xy in sections[:MOST_SECTIONS]:
+        if length >= sections[0][0] - width:
+            border = surface.cut(z, inside, xy, hull, 2 * width)
+            outline = hull_of(np.vstack([hull, _before_faces(border, points, index, affine)[:, :2]]))
             lengths = squareform(pdist(outline))
             a, b = np.unravel_index(int(lengths.argmax()), lengths.shape)
             longest = float(lengths[a, b])
-            across = _longest_across(outline, outline[b] - outline[a]) if longest > 0 else 0.0
-            found.append((longest, min(across, longest), z))
+            found.append((longest, min(_longest_across(outline, outline[b] - outline[a]), longest), z))
     # Among sections that are equally long within the precision, the widest one.
     longest = max(length for length, _, _ in found)
     length, across, level = max((one for one in found if one[0] >= SAME_LENGTH * longest), key=lambda one: one[1])
@@ -69,74 +75,86 @@ def hull_of(points: np.ndarray) -> np.ndarray:
         return points
 
 
-def _sections(
-    points: np.ndarray, index: np.ndarray, affine: np.ndarray, thickness: float
-) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
-    """Level, hull of the border's points and places of the voxels, (n, 2), of every section."""
-    linear = affine[:3, :3]
-    heights, places = index @ linear[2] + affine[2, 3], index @ linear[:2].T + affine[:2, 3]
-    for z in np.arange(heights.min(), heights.max() + thickness / 2, thickness / 2):
-        section = points[np.abs(points[:, 2] - z) <= thickness / 2 + 1e-6, :2]
-        here = np.abs(heights - z) < thickness / 2 - 1e-6
-        if len(section) >= 3 and here.any():
-            yield float(z), hull_of(section), places[here]
+def _sections(mask: np.ndarray, ras: np.ndarray, rise: np.ndarray) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
+    """Level of every section, which of its voxels lie inside, (i, j), and where they lie, (i, j, 2) mm.
 
+    A section holds the one voxel of each column that is nearest to it.
 
-def _outline(hull: np.ndarray, places: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Corners of the convex outline of a section, at least its hull."""
-    reach = np.maximum(_ends(places, edges), (hull @ _WAYS).max(axis=0))
-    try:
-        return hull_of(HalfspaceIntersection(np.c_[_WAYS.T, -reach], hull.mean(axis=0)).intersections)
-    except QhullError:  # too thin to have an inside
-        return hull
-
-
-def _ends(places: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """How far a section reaches in every direction, (DIRECTIONS,) mm: rounded ends lie beyond the outermost voxels.
-
-    Depths are counted in rows of voxels across the direction, from the outermost one.
+    Args:
+        rise: RAS z of one step along each axis of the grid, (3,).
     """
-    along = places @ _WAYS
-    rows = np.abs(edges.T @ _WAYS).sum(axis=0)  # how wide a voxel is in each direction
-    last = along.max(axis=0)
-    half = ((last - along.min(axis=0)) / rows + 1) / 2
-    lines = np.arange(MOST_ROWS) + 0.5
-    beyond = _beyond(((last - along) / rows), lines)
-    used = lines < np.clip(np.ceil(half), 2, MOST_ROWS)[:, None]
-    power, ends = beyond ** (2 / 3), np.full(len(rows), 1 / 3)
-    for _ in range(2):
-        # Where the area's power falls to nothing; an ellipse's is depth (1 - depth / 10 half).
-        depth = np.maximum(ends[:, None] + lines, 1e-3)
-        weight = used / depth
-        value = power / (1 - np.minimum(depth / (10 * half[:, None]), 0.5))
-        x, y = ((weight * v).sum(axis=1) / weight.sum(axis=1) for v in (np.broadcast_to(lines, value.shape), value))
-        off = lines - x[:, None]
-        slope = (weight * off * value).sum(axis=1) / (weight * off**2).sum(axis=1)
-        ends = np.clip(np.where(slope > 0, y / np.maximum(slope, 1e-9) - x, ends), 0, 1)
-    rounded = (half >= LEAST_ROWS / 2) & (beyond[:, 0] < FLAT_END * (beyond[:, 1] - beyond[:, 0]))
-    roundness = np.where(rounded, _roundness(beyond, ends, used.sum(axis=1)), 0)
-    reach = last + roundness * ends * rows
-    # A rounded outline reaches about as far in one direction as in the next ones.
-    all_around = ndimage.minimum_filter1d(roundness, NEXT_ONES, mode="wrap") > 0
-    return np.where(all_around, savgol_filter(reach, NEXT_ONES, 2, mode="wrap"), reach)
+    heights = ras[mask][:, 2]
+    tilted = np.abs(rise[:2]).max() > 1e-3 * abs(rise[2])
+    step = abs(rise[2]) / (2 if tilted else 1)
+    for z in np.arange(heights.min(), heights.max() + step / 2, step):
+        nearest = np.clip(np.rint((z - ras[:, :, 0, 2]) / rise[2]).astype(int), 0, mask.shape[2] - 1)[..., None]
+        inside = np.take_along_axis(mask, nearest, axis=2)[..., 0]
+        if inside.any():
+            yield float(z), inside, np.take_along_axis(ras[..., :2], nearest[..., None], axis=2)[:, :, 0]
 
 
-def _beyond(depth: np.ndarray, lines: np.ndarray) -> np.ndarray:
-    """How many voxels lie beyond each of the lines, (directions, lines); depth: of voxels in rows, (n, directions)."""
-    parts = 8  # of a row, as which a voxel's place is counted
-    most = parts * (MOST_ROWS + 1)
-    bins = np.minimum(np.rint(depth * parts).astype(int), most) + (most + 1) * np.arange(depth.shape[1])
-    counts = np.bincount(bins.ravel(), minlength=(most + 1) * depth.shape[1]).reshape(-1, most + 1)
-    return counts @ np.clip(lines - np.arange(most + 1)[:, None] / parts + 0.5, 0, 1)
+def _before_faces(border: np.ndarray, points: np.ndarray, index: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Border points (n, 3) of a section, RAS mm, none of them beyond a flat end of the mask, which ``points`` lie on."""
+    back = np.linalg.inv(affine[:3, :3]).T
+    faces, low, high = (points - affine[:3, 3]) @ back, index.min(axis=0), index.max(axis=0)
+    least = np.where(low - faces.min(axis=0) > 0.25, low - 0.5, -np.inf)
+    most = np.where(faces.max(axis=0) - high > 0.25, high + 0.5, np.inf)
+    return np.clip((border - affine[:3, 3]) @ back, least, most) @ affine[:3, :3].T + affine[:3, 3]
 
 
-def _roundness(beyond: np.ndarray, ends: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """0 where the area grows as at a flat end that lies across the grid, 1 where it grows as at a rounded one."""
-    far = count - 1
-    near = np.minimum(count // 2, far - 1)
-    every = np.arange(len(count))
-    growth = np.log(beyond[every, far] / beyond[every, near]) / np.log((ends + far + 0.5) / (ends + near + 0.5))
-    return np.where(count < LEAST_TOLD, 1.0, np.clip((growth - FLAT_POWER) / (ROUND_POWER - FLAT_POWER), 0, 1))
+class _Surface:
+    """The smoothest surface between the voxels of a mask, (i, j, k), and those next to them; ras: (i, j, k, 3) mm."""
+
+    def __init__(self, mask: np.ndarray, ras: np.ndarray, linear: np.ndarray) -> None:
+        inner, outer = mask & ~ndimage.binary_erosion(mask), ~mask & ndimage.binary_dilation(mask, np.ones((3, 3, 3)))
+        self._points, self._inner = (
+            np.vstack([ras[inner], ras[outer]]),
+            np.repeat([True, False], [inner.sum(), outer.sum()]),
+        )
+        self._layer = abs(linear[2, 2])
+        # The semi-axes of the solid ellipsoid with the mask's second moments are the units of length.
+        own = ras[mask]
+        self._middle = own.mean(axis=0)
+        spread = (own - self._middle).T @ (own - self._middle) / len(own) + linear @ linear.T / 12
+        self._frame = np.linalg.inv(np.linalg.cholesky(5 * spread)).T
+
+    def cut(self, z: float, inside: np.ndarray, xy: np.ndarray, hull: np.ndarray, rim_mm: float) -> np.ndarray:
+        """Where the ways from voxels inside a section to their neighbours outside pass the surface, (n, 3) mm.
+
+        Only voxels as near to the section's hull as ``rim_mm`` have a say.
+        """
+        away = np.abs(self._points[:, 2] - z)
+        near = away <= LAYERS * self._layer + 1e-6
+        near[near] = _depth(self._points[near, :2], hull) < rim_mm
+        if near.sum() > MOST_VOXELS:
+            near &= away <= self._layer / 2 + 1e-6
+        machine = SVC(C=COST, gamma=NEARNESS).fit(self._framed(self._points[near]), self._inner[near])
+        rim = np.argwhere(inside & ~ndimage.binary_erosion(inside))
+        rim = rim[_depth(xy[tuple(rim.T)], hull) < rim_mm]
+        pairs = np.array([(at, at + step) for step in AROUND for at in rim if not inside[tuple(at + step)]])
+        start, end = xy[tuple(pairs[:, 0].T)], xy[tuple(pairs[:, 1].T)]
+        share = np.linspace(0, 1, STEPS + 1)[:, None]
+        way = start[:, None] + (end - start)[:, None] * share
+        way = np.concatenate([way, np.full((*way.shape[:2], 1), z)], axis=-1)
+        value = machine.decision_function(self._framed(way.reshape(-1, 3))).reshape(way.shape[:2])
+        # Where the surface leaves one of the two on its wrong side, the border is that voxel's centre.
+        value[:, 0], value[:, -1] = np.maximum(value[:, 0], 1e-9), np.minimum(value[:, -1], -1e-9)
+        each, last = np.arange(len(value)), (value <= 0).argmax(axis=1) - 1
+        before, after = value[each, last], value[each, last + 1]
+        passed = (last + before / (before - after)) / STEPS
+        return np.c_[start + (end - start) * passed[:, None], np.full(len(start), z)]
+
+    def _framed(self, points: np.ndarray) -> np.ndarray:
+        return (points - self._middle) @ self._frame
+
+
+def _depth(points: np.ndarray, hull: np.ndarray) -> np.ndarray:
+    """How deep points (n, 2) lie inside a convex hull, mm; 0 where it has no inside."""
+    try:
+        sides = ConvexHull(hull).equations
+    except QhullError:
+        return np.zeros(len(points))
+    return -(points @ sides[:, :2].T + sides[:, 2]).max(axis=1)
 
 
 def _longest_across(polygon: np.ndarray, along: np.ndarray) -> float:

@@ -16,8 +16,8 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import pdist
 
-from XAIReportLib.anatomy.axial import FLAT_END, axial_diameters, hull_of
-from XAIReportLib.anatomy.spread import beyond, spread
+from XAIReportLib.anatomy.axial import axial_diameters, hull_of
+from XAIReportLib.anatomy.spread import FLAT_END, beyond, spread
 from XAIReportLib.results import AtlasDistance, AtlasRegion, Descriptors
 
 # Blur before the surface's area is taken, as a share of the longest voxel edge: a surface of steps would overstate it.
@@ -40,7 +40,7 @@ POSITIONS = (
     ("visual cortex", None, ("Intracalcarine Cortex", "Supracalcarine Cortex", "Occipital Pole")),
 )
 SURFACE = "brain surface"
-NEIGHBOURS, NEIGHBOUR_REACH_MM = 3, 30.0
+NEIGHBOURS, NEIGHBOUR_REACHES_MM = 3, (8.0, 30.0)  # looked for near the mask first: they mostly lie there
 
 
 def describe(mask: np.ndarray, affine: np.ndarray, left_percent: float | None = None) -> Descriptors | None:
@@ -65,7 +65,8 @@ def describe(mask: np.ndarray, affine: np.ndarray, left_percent: float | None = 
     smaller = None if left_percent is None else min(left_percent, 100 - left_percent)
     return Descriptors(
         equivalent_diameter_mm=float((6 * volume / np.pi) ** (1 / 3)),
-        feret_mm=float(pdist(hull).max()) if len(hull) > 1 else 0.0,
+        # An axial diameter is an extent, too, and followed further than the hull.
+        feret_mm=max(float(pdist(hull).max()) if len(hull) > 1 else 0.0, diameters[0]),
         axial_diameters_mm=diameters,
         axial_level_mm=level,
         # The longest axis of the solid ellipsoid with the mask's second moments.
@@ -94,7 +95,13 @@ def distances(
     Args:
         labels: the atlas on the mask's grid.
     """
-    ways = {name: gap_mm(mask, np.isin(labels, wanted), affine) for name, wanted in positions(regions).items()}
+    named = positions(regions)
+    # Which positions a label belongs to, a bit for each: one look at every voxel of the grid.
+    bits = np.zeros(int(labels.max()) + 1, np.uint8)
+    for bit, wanted in enumerate(named.values()):
+        bits[[label for label in wanted if label < len(bits)]] |= 1 << bit
+    of = bits[labels]
+    ways = {name: gap_mm(mask, (of & (1 << bit)) > 0, affine) for bit, name in enumerate(named)}
     return tuple(AtlasDistance(name, way) for name, way in ways.items() if way is not None)
 
 
@@ -102,21 +109,28 @@ def neighbours(
     mask: np.ndarray, labels: np.ndarray, regions: Iterable[AtlasRegion], affine: np.ndarray
 ) -> tuple[AtlasDistance, ...]:
     """The NEIGHBOURS nearest regions of the atlas that the mask does not touch, nearest first."""
+    if not mask.any():
+        return ()
     edges = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
-    margin = np.ceil(NEIGHBOUR_REACH_MM / edges).astype(int)
-    index = np.argwhere(mask)
-    if len(index) == 0:
-        return ()
-    box = tuple(map(slice, np.maximum(index.min(axis=0) - margin, 0), index.max(axis=0) + margin + 1))
-    here, part = mask[box], labels[box]
-    untouched = np.setdiff1d(part, part[here])
-    untouched = untouched[untouched > 0]
-    if len(untouched) == 0:
-        return ()
-    ways = ndimage.minimum(ndimage.distance_transform_edt(~here, sampling=tuple(edges)), part, untouched)
+    filled = ndimage.find_objects(mask.view(np.uint8))[0]
     names = {r.label: f"{r.side} {r.name}" if r.side else r.name for r in regions}
-    nearest = untouched[np.argsort(ways, kind="stable")[:NEIGHBOURS]]
-    found = [AtlasDistance(names[int(n)], gap_mm(here, part == n, affine)) for n in nearest]
+    found: list[AtlasDistance] = []
+    for reach in NEIGHBOUR_REACHES_MM:
+        margin = np.ceil(reach / edges).astype(int)
+        box = tuple(slice(max(s.start - m, 0), s.stop + m) for s, m in zip(filled, margin, strict=True))
+        here, part = mask[box], labels[box]
+        present, touched = (np.flatnonzero(np.bincount(values)) for values in (part.ravel(), part[here]))
+        untouched = np.setdiff1d(present, touched)
+        untouched = untouched[untouched > 0]
+        if len(untouched) == 0:
+            continue
+        ways = ndimage.minimum(ndimage.distance_transform_edt(~here, sampling=tuple(edges)), part, untouched)
+        order = np.argsort(ways, kind="stable")[:NEIGHBOURS]
+        found = [AtlasDistance(names[int(n)], gap_mm(here, part == n, affine)) for n in untouched[order]]
+        if (
+            len(order) == NEIGHBOURS and ways[order[-1]] <= reach
+        ):  # what lies outside the box is farther than its margin
+            break
     return tuple(sorted(found, key=lambda way: way.distance_mm))
 
 
@@ -143,7 +157,7 @@ def border_mm(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
 
 def _border(mask: np.ndarray) -> np.ndarray:
     """Indices of the voxels that have a neighbour outside."""
-    box = ndimage.find_objects(mask.astype(np.uint8))[0]
+    box = ndimage.find_objects(mask.view(np.uint8))[0]
     part = mask[box]
     return np.argwhere(part & ~ndimage.binary_erosion(part)) + [s.start for s in box]
 

@@ -22,7 +22,7 @@ BASE_MM, BY_SIZE_MM, BY_SHIFT, GREATEST_MM = 2.5, 1.0, 0.5, 12.0
 SCALES = (0.7, 0.85, 1.15)
 _CORNERS = np.array([d for d in product((-1, 0, 1), repeat=3) if sum(map(abs, d)) in (1, 3)], float)
 DIRECTIONS = _CORNERS / np.linalg.norm(_CORNERS, axis=1, keepdims=True)  # 6 along the axes, 8 between them
-MOST_POINTS = 20000  # of a mask, for shares
+MOST_POINTS = 20000  # of a mask that are placed, for shares
 # What is claimed of a mask must hold under the registrations that are expected, not under the worst ones: how far these are
 # moved (chosen on heads with a known answer that no figure is taken from), by millimetres and by the cube root of ml.
 EXPECTED_MM, EXPECTED_BY_SIZE_MM = 1.5, 0.3
@@ -82,7 +82,6 @@ def may_be_largest(points: np.ndarray, volume_ml: float, atlas: Atlas) -> tuple[
 
 def share_intervals(points: np.ndarray, reach: float, atlas: Atlas) -> dict[int, tuple[float, float]]:
     """Lowest and highest percent of a mask on each label (0: none), from its voxels' places in MNI152 (n, 3)."""
-    points = points[:: max(1, len(points) // MOST_POINTS)]
     shares = np.stack(
         [
             np.bincount(pull(atlas.labels, atlas.affine, p.T), minlength=len(atlas.regions) + 1)

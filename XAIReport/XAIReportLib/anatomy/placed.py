@@ -11,13 +11,30 @@ from scipy import ndimage
 from XAIReportLib.anatomy.appearance import look_of
 from XAIReportLib.anatomy.atlas import Atlas, load_atlas, load_template
 from XAIReportLib.anatomy.descriptors import SURFACE, border_mm, distances, gap_mm, neighbours
-from XAIReportLib.anatomy.intervals import contacts, distance_intervals, may_be_largest, share_intervals
+from XAIReportLib.anatomy.intervals import MOST_POINTS, contacts, distance_intervals, may_be_largest, share_intervals
 from XAIReportLib.anatomy.regions import overlaps
 from XAIReportLib.anatomy.transform import Transform, pull
 from XAIReportLib.case import Case
-from XAIReportLib.results import AtlasDistance, AtlasRegion, Levels, MaskGeometry, RegionOverlap
+from XAIReportLib.results import Appearance, AtlasDistance, AtlasRegion, Levels, MaskGeometry, RegionOverlap
 
 FIRST_REACH_MM = 25.0  # how far from a mask the brain's surface is looked for first
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What lies around a mask, and how bright it is."""
+
+    distances: tuple[AtlasDistance, ...]
+    neighbours: tuple[AtlasDistance, ...]
+    appearance: Appearance | None
+
+    def of(self, geometry: MaskGeometry) -> MaskGeometry:
+        """``geometry`` of the same mask, with these."""
+        shape = geometry.descriptors
+        if shape is None:
+            return geometry
+        shape = replace(shape, distances=self.distances, neighbours=self.neighbours)
+        return replace(geometry, descriptors=shape, appearance=self.appearance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +43,7 @@ class Placed:
 
     Attributes:
         case: with its image, where appearance is asked for.
-        labels: the atlas on the case's grid, int16.
+        labels: the atlas on the case's grid, int16; sizes: voxels of every label.
         reach: how far the registration is moved for intervals, mm; None: no intervals are made.
         levels: of fluid and white matter; None where appearance cannot be compared.
     """
@@ -35,13 +52,9 @@ class Placed:
     transform: Transform
     atlas: Atlas
     labels: np.ndarray
+    sizes: np.ndarray
     reach: float | None
     levels: Levels | None
-
-    @cached_property
-    def sizes(self) -> np.ndarray:
-        """Voxels of every label."""
-        return np.bincount(self.labels.ravel(), minlength=len(self.atlas.regions) + 1)
 
     @cached_property
     def positions(self) -> np.ndarray:
@@ -68,23 +81,17 @@ class Placed:
         regions = {region.label: region for region in self.atlas.regions}
         return tuple(regions[n] for n in numbers)
 
-    def measured(self, geometry: MaskGeometry, mask: np.ndarray) -> MaskGeometry:
-        """``geometry`` of a segmented abnormality (bool) with distances, neighbours and appearance."""
-        if geometry.descriptors is None or not mask.any():
-            return geometry
+    def surroundings(self, mask: np.ndarray) -> Surroundings:
+        """Distances, neighbours and appearance of a segmented abnormality (bool) that is not empty."""
         affine, regions = self.case.affine, self.atlas.regions
         ways = list(distances(mask, self.positions, load_atlas().regions, affine))
         surface = self._to_surface(mask)
         if surface is not None:
             ways.append(AtlasDistance(SURFACE, surface))
-        return replace(
-            geometry,
-            descriptors=replace(
-                geometry.descriptors,
-                distances=self._with_intervals(ways, mask),
-                neighbours=neighbours(mask, self.labels, regions, affine),
-            ),
-            appearance=look_of(mask, self.levels, self.case),
+        return Surroundings(
+            self._with_intervals(ways, mask),
+            neighbours(mask, self.labels, regions, affine),
+            look_of(mask, self.levels, self.case),
         )
 
     def _to_surface(self, mask: np.ndarray) -> float | None:
@@ -117,9 +124,11 @@ class Placed:
         )
 
     def _points(self, mask: np.ndarray) -> np.ndarray:
-        """The mask's voxels in MNI152, (n, 3) mm."""
+        """The mask's voxels in MNI152, (n, 3) mm; of many voxels every so-manieth."""
         box = _box(mask)
-        return self._mni_mm(box)[:, mask[box]].T
+        index = np.argwhere(mask[box]) + [s.start for s in box]
+        index = index[:: max(1, len(index) // MOST_POINTS)]
+        return self.transform.to_mni(index @ self.case.affine[:3, :3].T + self.case.affine[:3, 3])
 
     def _mni_mm(self, box: tuple[slice, ...]) -> np.ndarray:
         affine = self.case.affine.copy()
@@ -129,9 +138,9 @@ class Placed:
 
 def _box(mask: np.ndarray, margin: np.ndarray | int = 0) -> tuple[slice, ...]:
     """The part of the grid that holds a mask that is not empty, wider by ``margin`` voxels."""
-    index = np.argwhere(mask)
-    low = np.maximum(index.min(axis=0) - margin, 0)
-    high = np.minimum(index.max(axis=0) + 1 + margin, mask.shape)
+    filled = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    low = np.maximum([places[0] for places in filled] - np.asarray(margin), 0)
+    high = np.minimum([places[-1] + 1 for places in filled] + np.asarray(margin), mask.shape)
     return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
 
 

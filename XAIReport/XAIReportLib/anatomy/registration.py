@@ -20,9 +20,10 @@ from XAIReportLib.anatomy.quality import (
     pull_linear,
     sound,
 )
+from XAIReportLib.anatomy.syn import syn
 from XAIReportLib.anatomy.transform import Transform
 from XAIReportLib.case import Case
-from XAIReportLib.results import Cancelled, Registration
+from XAIReportLib.results import DEFORMABLE_STEPS, Cancelled, Registration
 
 WORKING_MM = 2.0
 # A skull-stripped brain of an adult has 1.0 to 1.8 litres (MNI152 itself 1.9); a head with skull and scalp has more than
@@ -36,14 +37,20 @@ SKULL_MARGIN_MM, EMPTY_MARGIN_MM = 2.0, 6.0  # and the deformable step
 
 
 def register(
-    case: Case, lesion: np.ndarray, cancelled: Callable[[], bool] | None = None, deformable: bool = True
+    case: Case,
+    lesion: np.ndarray,
+    cancelled: Callable[[], bool] | None = None,
+    deformable: str | None = DEFORMABLE_STEPS[0],
 ) -> tuple[Registration, Transform | None]:
     """Affine registration by Mattes mutual information from several starts, then the deformable step (deformation.py); the
     lesion is left out of both metrics (cost-function masking, Brett et al. 2001, doi 10.1006/nimg.2001.0845).
     Deterministic. The transform is None unless the verdict is good or limited.
 
+    Args:
+        deformable: among DEFORMABLE_STEPS ("syn": syn.py); None: the affine transform alone.
+
     Raises:
-        Cancelled: between two starts or steps.
+        Cancelled: between two starts or steps. InputError: "syn" where antspyx is not installed or fails.
     """
     if case.affine is None:
         return Registration("not_possible", "The picture has no geometry, so no atlas can be laid over it.", None), None
@@ -74,7 +81,8 @@ def register(
     matrix[:3, 3] = np.array(affine.GetTranslation()) + centre - linear @ centre
     transform = Transform(matrix)
     if deformable:
-        refined = _refined(patient, template, matrix, patient.grid.covered & ~grown, stop)
+        step = {"correlation": deform, "syn": syn}[deformable]
+        refined = _refined(patient, template, matrix, patient.grid.covered & ~grown, step, stop)
         # The step is kept only where the images agree better by another measure than it climbed, and nothing folds.
         better = _agreement(patient, template, refined, reach) > _agreement(patient, template, transform, reach)
         if better and sound(refined):
@@ -94,9 +102,14 @@ def stopping(cancelled: Callable[[], bool] | None) -> Callable[[], None]:
 
 
 def _refined(
-    patient: Patient, template: Template, matrix: np.ndarray, allowed: np.ndarray, stop: Callable[[], None]
+    patient: Patient,
+    template: Template,
+    matrix: np.ndarray,
+    allowed: np.ndarray,
+    step: Callable[..., np.ndarray],
+    stop: Callable[[], None],
 ) -> Transform:
-    """The affine transform with the displacement that the deformable step finds, looking where it is ``allowed`` to."""
+    """The affine transform with the displacement that a deformable step finds, looking where it is ``allowed`` to."""
     coarse = round(GRID_MM / WORKING_MM)
     grid = patient.grid
     template_here = pull_linear(template, Transform(matrix), grid)
@@ -110,7 +123,7 @@ def _refined(
     def smaller(array: np.ndarray) -> np.ndarray:
         return ndimage.gaussian_filter(array, 0.42 * np.sqrt(coarse**2 - 1))[take].astype(np.float32)
 
-    u = deform(smaller(fixed), smaller(template_here), weight[take], stop)
+    u = step(smaller(fixed), smaller(template_here), weight[take], stop)
     affine = grid.affine.copy()
     affine[:3, :3] *= coarse
     return Transform(matrix, u * np.float32(GRID_MM), affine)

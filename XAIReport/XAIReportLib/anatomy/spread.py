@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from XAIReportLib.anatomy.axial import FLAT_END
-
 FINE = 40  # steps from one section to the next
+# A last layer of at least this share of the layer before it is a flat end: that of a rounded body has at most half.
+FLAT_END = 0.8
 
 
 def spread(index: np.ndarray, linear: np.ndarray) -> np.ndarray:
