@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from wild_findings import REGIONS, wild_findings
+from XAIReportLib.models.series import NOT_DETECTED
 from XAIReportLib.report import checklist, narrative
 from XAIReportLib.report.grounding import check_sentence
 from XAIReportLib.report.narrative import resolve
+from XAIReportLib.report.tables import case_tables
 from XAIReportLib.report.wording import CHECK_NAMES
 from XAIReportLib.results import Anatomy, AtlasDistance, Descriptors, MidlineShift, Registration, SaliencyCheck
 
@@ -240,6 +242,23 @@ def test_without_a_suggestion_no_class_is_the_suggestion(analysed, outcome, said
     story = narrative.write(replace(analysed, prediction=prediction, heatmaps=(), masks=()).findings())
     assert any(said in s.text for s in story.of_section("impression"))
     assert "glioma" not in " ".join(s.text for s in story.of_section("impression"))
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "de", "es"])
+def test_a_series_without_enhancement_is_not_called_post_contrast(analysed, language):
+    def said(reason: str) -> tuple[str, set[str]]:
+        prediction = replace(analysed.prediction, outcome="abstained", label=None, reason=reason)
+        found = replace(analysed, prediction=prediction).findings()
+        story = narrative.told(found, language)
+        assert not [s.text for s in story.sentences if s.outcome != "supported"]
+        return " ".join(s.text for s in story.of_section("findings")), {table.title for table in case_tables(found)}
+
+    after_agent = {"en": "T1 post-contrast", "fr": "T1 après", "de": "T1 nach", "es": "T1 con contraste"}[language]
+    usual, unseen = said("The model scores do not separate them."), said(NOT_DETECTED)
+    assert after_agent in usual[0]
+    assert after_agent not in unseen[0]
+    assert "Segmented abnormalities (T1 post-contrast)" in usual[1]
+    assert "Segmented abnormalities" in unseen[1]
 
 
 def test_an_empty_mask_shows_no_place(analysed):

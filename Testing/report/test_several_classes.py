@@ -101,6 +101,69 @@ def test_a_map_without_a_class_is_that_of_the_highest_score_and_it_is_the_one_na
     assert check_sentence(for_other.replace("meningioma", "pituitary tumour"), found).verdict != "supported"
 
 
+@pytest.fixture(scope="module")
+def apart(found):
+    """The maps for meningioma do not overlap the segmentation, those for glioma do."""
+    away = (mask.model_copy(update={"dice_with_lesion": 0.0}) for mask in found.saliency[2:])
+    return found.model_copy(update={"saliency": (*found.saliency[:2], *away)})
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The Grad-CAM++ maps for glioma and meningioma both overlap the lesion.",
+        "The ScoreCAM masks for meningioma and glioma overlap with the segmented abnormality.",
+        "The heat maps overlap the lesion.",
+        "Every heat map overlaps the lesion.",
+        "The Grad-CAM++ masks overlap the lesion.",
+    ],
+)
+def test_what_is_said_of_the_maps_of_several_classes_must_be_so_for_each(found, apart, sentence):
+    assert check_sentence(sentence, found).verdict == "supported"
+    assert check_sentence(sentence, apart).verdict == "contradicted"
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize(
+    "maps", ["All heat maps", "The masks", "The ScoreCAM masks", "The ScoreCAM maps for glioma and meningioma both"]
+)
+def test_a_side_on_which_the_maps_of_one_class_alone_lie_is_not_that_of_all(found, maps, side):
+    assert check_sentence(f"{maps} lie on the {side} of the patient.", found).verdict == "contradicted"
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The Grad-CAM++ maps for glioma and meningioma overlap each other.",
+        "The Grad-CAM++ maps for glioma and meningioma overlap.",
+        "The Grad-CAM++ maps for glioma and meningioma agree.",
+        "The Grad-CAM++ maps for glioma and meningioma do not overlap the lesion.",
+        "The Grad-CAM++ maps for glioma and meningioma together overlap the lesion.",
+        "The Grad-CAM++ maps for glioma and glioma both overlap the lesion.",
+        "The Grad-CAM++ maps for glioma and pituitary tumour both overlap the lesion.",
+        "The Grad-CAM++ maps for glioma or meningioma overlap the lesion.",
+        "Not all heat maps overlap the lesion.",
+        "The heat maps do not all overlap the lesion.",
+        "Some heat maps overlap the lesion.",
+        "Two heat maps were computed.",
+    ],
+)
+def test_what_is_said_of_some_or_between_the_maps_of_several_classes_is_not_read(found, apart, sentence):
+    assert {check_sentence(sentence, one).verdict for one in (found, apart)} == {"unsupported"}
+
+
+def test_they_are_not_the_lesion_nor_one_map_after_the_maps_of_several_classes(found):
+    one_lesion = found.model_copy(update={"lesions": found.lesions[:1]})
+    left = "lie on the left of the patient."
+    assert check_sentence(f"They {left}", one_lesion).verdict == "supported"
+    for several in (
+        "The Grad-CAM++ maps for glioma and meningioma both overlap the lesion.",
+        "The heat maps overlap the lesion.",
+    ):
+        verdicts = [part.verdict for part in check_text(f"{several} They {left}", one_lesion)]
+        assert verdicts == ["supported", "unsupported"]
+
+
 def test_a_method_that_was_mapped_for_one_class_alone_needs_no_class(found):
     alone = found.model_copy(update={"saliency": (found.saliency[0], found.saliency[3])})  # one method for each class
     right = "The ScoreCAM mask lies on the right of the patient."

@@ -5,10 +5,12 @@ Words are runs of letters, in lower case. Syllables are pyphen's places of hyphe
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 MTLD_THRESHOLD = 0.72
@@ -104,3 +106,25 @@ def rouge_l(texts: Sequence[str], references: Sequence[str]) -> float:
     scorer = RougeScorer(["rougeL"])
     scores = [scorer.score(r, t)["rougeL"].fmeasure for t, r in zip(texts, references, strict=True)]
     return sum(scores) / len(scores)
+
+
+def bert_score(texts: Sequence[str], references: Sequence[str], model: Path) -> float:
+    """Mean F1 of BERTScore (Zhang et al., ICLR 2020), by the last layer of a model in a local folder, without rescaling. Of a long
+    text only as many tokens count as the model reads.
+
+    Raises:
+        ValueError: the folder holds no model that the transformers library reads.
+    """
+    os.environ["HF_HUB_OFFLINE"] = "1"  # a name that is no folder would be looked for in the network
+    from bert_score import BERTScorer
+    from transformers import AutoConfig
+
+    try:
+        layers = AutoConfig.from_pretrained(str(model)).num_hidden_layers
+        scorer = BERTScorer(model_type=str(model), num_layers=layers)
+    except (OSError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{model} holds no model for BERTScore ({str(error).splitlines()[0]}); name a folder with config.json, "
+            "the tokenizer and model.safetensors of an encoder."
+        ) from error
+    return float(scorer.score(list(texts), list(references))[2].mean())

@@ -1,6 +1,6 @@
 """Measures the grounding check: false sentences that it lets through, and true ones that it does not let be.
 
-    python scripts/evaluate.py language [--at-most N]
+    python scripts/evaluate.py language [--at-most N] [--english]
 
 False sentences are made by script from true ones, kind by kind (Testing/report/grounding/mutations.py), or written by hand
 (falsehoods.txt, unseen/); true ones are the template's, paraphrases.txt and those of unseen/, whose batches were each written
@@ -51,10 +51,11 @@ def first_look(text: str) -> dict[str, int]:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", action="store_true", help="only the time of a report in each language")
+    parser.add_argument("--english", action="store_true", help="the other languages stay as they were measured last")
     parser.add_argument("--at-most", metavar="N", type=int, help="of each kind of false sentences, evenly chosen")
     options = parser.parse_args(argv)
+    before = json.loads((MEASUREMENTS / "language.json").read_text(encoding="utf-8"))
     if options.times:
-        before = json.loads((MEASUREMENTS / "language.json").read_text(encoding="utf-8"))
         languages = {n: {**before["languages"][n], "milliseconds": t} for n, t in _translated.times().items()}
         keep("language", {**before, "languages": languages})
         return 0
@@ -73,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
     checked = sum(sum(counts.values()) for counts in (*false.values(), *true.values()))
     milliseconds = round(1000 * (time.monotonic() - began) / checked, 2)
     kept = {"machine": machine(), "milliseconds_per_sentence": milliseconds, "false": false, "true": true}
-    languages = _translated.measured(options.at_most)
+    languages = before["languages"] if options.english else _translated.measured(options.at_most)
     keep("language", {**kept, "at_most": options.at_most, "first_looks": looks, "languages": languages})
     return 0
 
@@ -109,10 +110,8 @@ def section(measured: dict[str, Any]) -> list[str]:
         "| --- | --- | --- | --- | --- |",
     ]
     for name, look in sorted(measured["first_looks"].items(), key=lambda row: int(row[0])):
-        share = 100 * look["refused"] / look["true"]
-        lines.append(
-            f"| {name} | {look['true']} | {look['refused']} ({share:.1f} %) | {look['false']} | {look['let_through']} |"
-        )
+        refused = f"{look['refused']} ({100 * look['refused'] / look['true']:.1f} %)" if look["true"] else "–"
+        lines.append(f"| {name} | {look['true']} | {refused} | {look['false']} | {look['let_through']} |")
     looks = measured["first_looks"].values()
     refused, true, passed, false = (
         sum(look[key] for look in looks) for key in ("refused", "true", "let_through", "false")
@@ -123,5 +122,6 @@ def section(measured: dict[str, Any]) -> list[str]:
         f"far from the 2 % that are aimed at, and {passed} of {false} false ones let through. Refused means that a sentence is",
         "marked and left out, not that a wrong one is shown. Batches try more or fewer ways of speaking, so that they differ:",
         "batches 23 and later are in plain fluent English, those before them also in many turns of speech that are rarer.",
+        "Batches without true sentences attack what was loosened before them.",
     ]
     return [*lines, "", *_translated.lines(measured["languages"])]

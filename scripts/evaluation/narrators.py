@@ -1,15 +1,18 @@
 """Measures what narrators write of the same findings: first whether it is true and complete, then how it reads.
 
     python scripts/evaluate.py narrators [--replay FILE ...] [--narrator NAME --model M [--endpoint URL] [--allow-remote HOST]]
+        [--bert-model FOLDER]
 
 Narrators are the template in four languages, sentences written by hand (Testing/report/grounding/paraphrases.txt), the tiny
 model of the tests where its server is installed, every file of kept answers given with --replay, and a server that can be
-reached. The cases are those of the grounding tests, made by script and not of patients. Keeps docs/measurements/narrators.json.
+reached. BERTScore of the English ones needs an encoder in a local folder, such as all-MiniLM-L6-v2. The cases are those of the
+grounding tests, made by script and not of patients. Keeps docs/measurements/narrators.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 import tempfile
@@ -27,10 +30,10 @@ from XAIReportLib.report.languages import LANGUAGES, language
 from XAIReportLib.report.outbound import SECTIONS
 from XAIReportLib.report.schema import Findings
 
-from evaluation import ROOT, _text_measures, keep, machine
+from evaluation import MEASUREMENTS, ROOT, _text_measures, keep, machine
 
 TESTS = ROOT / "Testing" / "report"
-BERT_SCORE = "not run, since it needs a trained language model and none can be had here"
+TINY = "tiny model that speaks nonsense (llama.cpp)"
 _KINDS = {"side share": "side", "region share": "region", "projection": "region"}
 _UNCHECKED = ("quotation", "name", "level", "statement", "map")
 Key = tuple[str, str]
@@ -94,7 +97,9 @@ def _by_hand(case_of: dict[str, list[str]]) -> Callable[[str, Findings], Text | 
     return write
 
 
-def measured(texts: dict[str, Text], cases: dict[str, Findings], code: str = "en") -> dict[str, Any]:
+def measured(
+    texts: dict[str, Text], cases: dict[str, Findings], code: str = "en", bert_model: Path | None = None
+) -> dict[str, Any]:
     """The figures of one narrator over its cases."""
     written = [verdict for text in texts.values() for _, verdict in text.written]
     figures: dict[str, Any] = {
@@ -114,7 +119,7 @@ def measured(texts: dict[str, Text], cases: dict[str, Findings], code: str = "en
     figures["facts"], figures["facts_told"] = wanted, held
     shown = {case: text.shown for case, text in texts.items() if text.shown}
     if shown:
-        figures |= _language(shown, cases, code)
+        figures |= _language(shown, cases, code, bert_model if code == "en" else None)
     return figures
 
 
@@ -125,7 +130,9 @@ def _meant(said: str, findings: Findings, code: str) -> str:
     return (held or meanings or [""])[0]
 
 
-def _language(shown: dict[str, list[str]], cases: dict[str, Findings], code: str) -> dict[str, float | None]:
+def _language(
+    shown: dict[str, list[str]], cases: dict[str, Findings], code: str, bert_model: Path | None
+) -> dict[str, float | None]:
     """Means over the cases; BLEU of all of them."""
     tokens = [[word for sentence in said for word in _text_measures.words(sentence)] for said in shown.values()]
     coherent = [value for said in shown.values() if (value := _text_measures.coherence(said, code)) is not None]
@@ -140,6 +147,7 @@ def _language(shown: dict[str, list[str]], cases: dict[str, Findings], code: str
         "coherence": round(fmean(coherent), 3) if coherent else None,
         "bleu": round(_text_measures.bleu(whole, template), 1),
         "rouge_l": round(_text_measures.rouge_l(whole, template), 3),
+        "bert_score": None if bert_model is None else round(_text_measures.bert_score(whole, template, bert_model), 3),
     }
 
 
@@ -149,6 +157,7 @@ def main(argv: list[str] | None = None) -> int:
     for name in ("--narrator", "--model", "--endpoint", "--interface"):
         parser.add_argument(name, default=None)
     parser.add_argument("--allow-remote", metavar="HOST", action="append", default=[])
+    parser.add_argument("--bert-model", metavar="FOLDER", type=Path, help="an encoder for BERTScore, read offline")
     options = parser.parse_args(argv)
     sys.path[:0] = [str(TESTS / "grounding"), str(TESTS / "language")]
     import tiny_server
@@ -163,18 +172,21 @@ def main(argv: list[str] | None = None) -> int:
 
     def measure(name: str, write: Callable[[str, Findings], Text | None], code: str = "en") -> None:
         texts = {case: text for case, found in cases.items() if (text := write(case, found)) is not None}
-        result[name] = measured(texts, cases, code) if texts else {"language": code, "cases": 0}
+        result[name] = measured(texts, cases, code, options.bert_model) if texts else {"language": code, "cases": 0}
         print(f"{name}: {result[name]}", flush=True)
 
     for code in LANGUAGES:
         measure(f"template ({code})", lambda _, found, code=code: _of_template(found, code), code)
     measure("sentences written by hand", _by_hand(by_hand))
     if lacking := tiny_server.missing():
-        print(f"tiny model: not run, {', '.join(lacking)} not installed")
+        print(f"tiny model: not run, {', '.join(lacking)} not installed; what was measured last stays")
+        stored = MEASUREMENTS / "narrators.json"
+        earlier = json.loads(stored.read_text(encoding="utf-8"))["narrators"] if stored.is_file() else {}
+        result |= {name: figures for name, figures in earlier.items() if name == TINY}
     else:
         with tempfile.TemporaryDirectory() as folder, tiny_server.running(Path(folder)) as url:
             tiny = _by_model(Choice("llama.cpp", "tiny", url))
-            measure("tiny model that speaks nonsense (llama.cpp)", lambda _, found: tiny(found))
+            measure(TINY, lambda _, found: tiny(found))
     for path in options.replay:
         kept = _by_model(Choice("replay", replay=path))
         measure(f"kept answers ({path.stem})", lambda _, found, kept=kept: kept(found))
@@ -184,7 +196,8 @@ def main(argv: list[str] | None = None) -> int:
         )
         live = _by_model(choice)
         measure(f"{options.narrator}, {options.model}", lambda _, found: live(found))
-    keep("narrators", {"machine": machine(), "cases": len(cases), "narrators": result})
+    encoder = options.bert_model.resolve().name if options.bert_model else None
+    keep("narrators", {"machine": machine(), "cases": len(cases), "bert_model": encoder, "narrators": result})
     return 0
 
 
@@ -200,19 +213,26 @@ def section(stored: dict[str, Any]) -> list[str]:
         "template of the same language. No answer of a large language model is among them: none can be reached here.",
         "",
         "| narrator | cases | sentences | precision | contradicted | shown | omission | reading ease | TTR | MTLD | coherence | "
-        "BLEU | ROUGE-L |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "BLEU | ROUGE-L | BERTScore |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     lines += [_row(name, figures) for name, figures in stored["narrators"].items()]
-    return [*lines, "", f"BERTScore: {BERT_SCORE}."]
+    encoder = stored.get("bert_model")
+    told = (
+        f"BERTScore: F1 by the last layer of {encoder}, without rescaling, of the English ones; of a text no more tokens than the "
+        "model reads."
+        if encoder
+        else "BERTScore: not run, since no encoder was named."
+    )
+    return [*lines, "", told]
 
 
 def _row(name: str, figures: dict[str, Any]) -> str:
     if not figures["cases"]:
-        return f"| {name} | 0 |" + " – |" * 11
+        return f"| {name} | 0 |" + " – |" * 12
     precision = f"{100 * figures['supported'] / figures['sentences']:.1f} %"
     omission = f"{100 * (1 - figures['facts_told'] / figures['facts']):.1f} %" if figures["facts"] else "–"
-    rest = [figures.get(key) for key in ("reading_ease", "ttr", "mtld", "coherence", "bleu", "rouge_l")]
+    rest = [figures.get(key) for key in ("reading_ease", "ttr", "mtld", "coherence", "bleu", "rouge_l", "bert_score")]
     cells = [
         name, figures["cases"], figures["sentences"], precision, figures["contradicted"], figures["shown"], omission,
         *("–" if value is None else value for value in rest),

@@ -129,7 +129,7 @@ def region() -> Iterator[Said]:
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\d.]*\w*\.\d)(?!\w)|\b(?:one|two|three)\b", re.IGNORECASE)
 _WORDS = {"one": "two", "two": "three", "three": "four"}
 _BOUND = re.compile(
-    r"(more|less|smaller|higher|fewer|above|below) than|not exceed|\bbelow\b|\babove\b|at least|level|"
+    r"(more|less|smaller|higher|fewer|above|below) than|not exceed|\bbelow\b|\babove\b|at least|at most|level|"
     r"(?:neither|not|none) .*\b(?:reach|exceed|larger)",
     re.IGNORECASE,
 )
@@ -180,6 +180,9 @@ _UNITS = {
 }
 
 
+_SHARED = re.compile(r"(?: (?:versus|against|by) [\d.]+)+ (ml|mm)\b", re.IGNORECASE)
+
+
 def unit() -> Iterator[Said]:
     for case, text in true_sentences():
         if _BOUND.search(text) or re.search(
@@ -189,14 +192,17 @@ def unit() -> Iterator[Said]:
         for old, others in _UNITS.items():
             for place in re.finditer(old, _outside_names(text)):
                 for other in others:
-                    if not (re.search(r"(?<!\d)0\.00$", text[: place.start()]) and other == " %"):  # nothing is nothing
-                        yield case, text[: place.start()] + other + text[place.end() :]
+                    if (re.search(r"(?<!\d)0\.00$", text[: place.start()]) and other == " %") or (
+                        (shared := _SHARED.match(text, place.end())) and other.strip() == shared[1].lower()
+                    ):
+                        continue  # nothing is nothing, and the unit that is shared with the next number is its own
+                    yield case, text[: place.start()] + other + text[place.end() :]
 
 
 _CLASSES = ("glioma", "meningioma", "pituitary tumour")
 _SYMMETRIC = re.compile(
-    r"\bknown?s?\b|distinguish|both (?:scored )?below|"
-    r"could not be separated|do not separate|set aside|differ by|class set|\bscores of\b",
+    r"\bknown?s?\b|knowledge|distinguish|\bcovers\b|be neither|cannot name|both (?:scored )?below|"
+    r"could not be separated|do not separate|set aside|and [a-z ]+ each (?:remain|stay|score)|differ by|class set|\bscores of\b",
     re.IGNORECASE,
 )
 
@@ -214,7 +220,8 @@ def class_() -> Iterator[Said]:
                     yield case, _renamed(text, {named[0]: other})
         if len(named) == 2 and not re.search(
             r"\bnot\b|Neither|neither|between|differ|slightly|set aside|class set|separate|\bsame score|"
-            r"both scored|both below|stay below|similar|equal|close|two leading",
+            r"both scored|both below|stay below|each (?:remain|stay|score)|together|(?:nearly|almost) the same|"
+            r"similar|equal|close|two leading|classes that remain",
             text,
         ):
             yield case, _renamed(text, {named[0]: named[1], named[1]: named[0]})
@@ -283,6 +290,8 @@ def negation() -> Iterator[Said]:
         bare = _outside_names(text)
         for old, new in _TURNS:
             for place in re.finditer(old, bare):
+                if text[place.start() - 3 :].startswith("or not at all"):
+                    continue  # "or indeed at all" says nothing
                 yield case, text[: place.start()] + place.expand(new) + text[place.end() :]
         for neither in re.finditer(r"[Nn]either (.*?) nor ", text):
             yield case, text.replace(neither[0], f"Both {neither[1]} and ")

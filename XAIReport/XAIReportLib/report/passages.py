@@ -77,8 +77,10 @@ def technique(findings: Findings) -> Iterator[Passage]:
             "and the patient's sides are unknown."
         )
         yield Passage(text, (*where, at("image", "has_geometry")))
+    run = findings.prediction.outcome != "not_applicable"
+    how = "contrast enhancement was judged by grey values alone" if run else "the model was not run"
     yield Passage(
-        f"Model: {model.name}, version {model.version}; the type of the MRI sequence was not checked.",
+        f"Model: {model.name}, version {model.version}; {how}.",
         (at("model", "name"), at("model", "version")),
     )
     registration = findings.anatomy.registration

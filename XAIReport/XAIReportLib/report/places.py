@@ -17,6 +17,7 @@ from .wording import (
     percent_text,
     region_name,
     score_text,
+    series,
     volume_text,
 )
 
@@ -39,10 +40,12 @@ def findings_of(findings: Findings) -> Iterator[Passage]:
         return
     total, place = findings.lesion_total, at("lesion_total")
     if total.count == 1:
-        yield Passage("One segmented abnormality (T1 post-contrast).", (at("lesion_total", "count"),))
+        yield Passage(f"One segmented abnormality{series(findings.prediction.reason)}.", (at("lesion_total", "count"),))
     else:
         size = volume_text(total.volume_ml) if total.volume_ml is not None else f"{total.voxels} pixels"
-        yield Passage(f"{total.count} segmented abnormalities (T1 post-contrast), {size} in all.", (place,))
+        yield Passage(
+            f"{total.count} segmented abnormalities{series(findings.prediction.reason)}, {size} in all.", (place,)
+        )
     for index, lesion in enumerate(findings.lesions[:_DESCRIBED]):
         yield _lesion(lesion, index)
         if lesion.measures is not None:

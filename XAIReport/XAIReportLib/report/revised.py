@@ -74,5 +74,5 @@ def _dice(mask: np.ndarray, labels: np.ndarray) -> float | None:
     marked, lesion = mask > 0, labels > 0
     if not marked.any() or not lesion.any():
         return None
-    dice = 2 * int((marked & lesion).sum()) / (int(marked.sum()) + int(lesion.sum()))
+    dice = 2 * np.count_nonzero(marked & lesion) / (np.count_nonzero(marked) + np.count_nonzero(lesion))
     return original._number(dice, original.SCORE_DIGITS)

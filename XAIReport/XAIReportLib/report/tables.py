@@ -12,7 +12,7 @@ from .languages import Language
 from .measures import distance_text
 from .provenance import provenance_rows
 from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency, SaliencyCheckPart
-from .wording import CHECK_NAMES, class_name, class_name_in_full, joined, method_name, percent_text, score_text
+from .wording import CHECK_NAMES, class_name, class_name_in_full, joined, method_name, percent_text, score_text, series
 
 _SHOWN_ROWS = 12  # of a region table; regions.csv holds all
 _SHOWN_CHARACTERS = 240  # of a piece of evidence
@@ -113,7 +113,9 @@ def _lesion_table(findings: Findings) -> Table:
         for lesion in findings.lesions
     ]
     header = ("No.", "Volume (ml)", "Voxels", "Side (share)", "Centre, RAS (mm)")
-    return Table("Segmented abnormalities (T1 post-contrast)", header, tuple(rows), frozenset({1, 2, 4}))
+    return Table(
+        f"Segmented abnormalities{series(findings.prediction.reason)}", header, tuple(rows), frozenset({1, 2, 4})
+    )
 
 
 def _measures_table(findings: Findings) -> Table:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from XAIReportLib.results import ENHANCEMENT_NOT_DETECTED
+
 RESEARCH_USE = "Research use only. Not for diagnosis."
 NO_LESION = "No lesion found by this model on this series; this does not exclude one."
 WHERE_NOT_WHY = "The map shows where the score came from, not why."
@@ -62,6 +64,12 @@ _ALLOWED = (
     "pituitary tumour",
     "Post-operative change is not recognised.",
 )
+
+
+def series(reason: str) -> str:
+    """What stands in brackets behind segmented abnormalities: the series, unless the reason of the outcome is that it shows no
+    contrast enhancement."""
+    return "" if reason.startswith(ENHANCEMENT_NOT_DETECTED) else " (T1 post-contrast)"
 
 
 def class_name(label: str) -> str:

@@ -2,7 +2,12 @@
 
 check.py        check_text and check_sentence: the verdict on each sentence (Checker: on many texts of one case)
 words.en.txt    the English that can be read; vocabulary.py adds the names of the case, and words.*.en.txt those of one subject
-rewording.py    plainer words for the same claims (rewordings.en.txt), and the statements that a sentence joins
+search.py       the ways in which a sentence may be read; reading.py: one statement as it stands; never.py: what is never said
+rewording.py    plainer words for the same claims (rewordings.en.txt); synonyms.py: words and constructions that claim the same
+apart.py        the statements that a sentence joins; ellipsis.py: what a clause leaves out; figures.py: figures beside what they
+                are of; meant.py: which of two is meant; causes.py: what may be a reason of what
+frames.py       statements about the analysis, read by their concepts (concepts.en.txt, frames.en.txt)
+outcome.py      what the check says of a sentence
 numerals.py     numbers as they are written
 phrases.py      from words to mentions (mentions.py): numbers with units, lesions, regions with a side
 claims.py       clauses, what "it" stands for, negation, claims

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .claims import Clause
+from .compared import larger
 
 
 def read(clause: Clause) -> None:
@@ -47,6 +48,7 @@ def read(clause: Clause) -> None:
             )
             or (m.kind == "cue" and m.value == "intended" and clause.has("research"))
             or (m.kind == "which" and m.text.lower() in ("both", "all") and _several(clause))
+            or (m.text.lower() == "each" and len(clause.of("class")) > 1 and not clause.of("lesion", "map"))
             or (m.kind == "cue" and m.value == "taken" and "name" in kinds)
             or (m.kind == "cue" and m.value == "by user" and clause.has("demand"))
             or (m.kind == "cue" and m.value == "modality word" and (clause.has("mr", "ct")) and "statement" in kinds)
@@ -63,6 +65,7 @@ def read(clause: Clause) -> None:
             )
             or (m.kind == "lesion" and kinds & _ABOUT_MASKS and _told(clause, i))
             or (m.kind == "order" and _descending(clause))
+            or (m.kind == "much" and _by_far(clause, i))
             or (m.kind == "rank" and m.text.lower() == "followed by" and _descending(clause))
             or (m.kind == "cue" and m.value == "kind" and m.text.lower() == clause.findings.image.kind)
         )
@@ -133,6 +136,17 @@ def _descending(clause: Clause) -> bool:
     ]
     figures = [number.value for number in read]
     return len({number.unit for number in read}) == 1 and len(figures) > 1 and figures == sorted(figures, reverse=True)
+
+
+def _by_far(clause: Clause, i: int) -> bool:
+    """ "by far the smaller of the two": much smaller than the next in size."""
+    ahead = next((m for m in clause.mentions[i + 1 :] if m.kind != "neutral"), None)
+    sizes = sorted((lesion.voxels for lesion in clause.findings.lesions), reverse=True)
+    if ahead is None or ahead.kind not in ("which", "lesion") or len(sizes) < 2 or clause.of("map", "class"):
+        return False
+    word = ahead.value.split()[0]
+    pair = {"larger": sizes[:2], "largest": sizes[:2], "smaller": sizes[-2:], "smallest": sizes[-2:]}.get(word)
+    return pair is not None and ahead.read and larger(pair, 1, True)
 
 
 def _several(clause: Clause) -> bool:

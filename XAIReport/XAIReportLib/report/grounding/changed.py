@@ -13,7 +13,7 @@ from dataclasses import replace
 from ..schema import Answer, Counterfactual, Findings
 from .changed_alone import looked_again, not_why
 from .claims import Claim, Clause, Context, clauses
-from .facts import agrees
+from .facts import agrees, rounds_to
 from .mentions import Mention, Number
 
 # One letter for each mention, so that a condition is a regular expression.
@@ -208,6 +208,7 @@ def _compared(
     _shares(clause, chosen)
     _earlier(clause, before)
     _moved(clause, before, after)
+    _hardly(clause, before, after)
     _outcome(clause, before, after, chosen.changes_outcome)
     into.claims += clause.claims
     into.mentions += [m for m in rest if m.read]
@@ -290,16 +291,32 @@ def _moved(clause: Clause, before: Answer, after: Answer) -> None:
                 clause.state("score", None, j)
                 continue
             if number.span:
-                ends = tuple(p / 100 if number.unit == "%" else p for p in number.parts)
-                step = number.half_step / (100 if number.unit == "%" else 1) + 1e-9
-                facts = (before.scores[label], after.scores[label])
-                holds = all(abs(a - b) <= step for a, b in zip(ends, facts, strict=True))
+                holds = _spans(number, (before.scores[label], after.scores[label]))
             else:
                 words = [m.text.lower() for m in clause.mentions[max(0, j - 2) : j]]
                 fact = abs(difference) if "by" in words else after.scores[label]
                 fact = before.scores[label] if "from" in words else fact
                 holds = agrees(_scaled(number), fact)
             clause.state("score", holds, j, exact=True)
+
+
+def _spans(number: Number, facts: tuple[float, float]) -> bool:
+    """ "from 0.87 to 0.62": both ends, in their order."""
+    scale = 100 if number.unit == "%" else 1
+    ends = zip(number.parts, number.steps, facts, strict=True)
+    return number.unit in ("", "%") and all(rounds_to(a / scale, step / scale, b) for a, step, b in ends)
+
+
+def _hardly(clause: Clause, before: Answer, after: Answer) -> None:
+    """ "the score of glioma changed only slightly, from 0.87 to 0.85"."""
+    for i in clause.of("change", value="hardly", unread=True):
+        place, label = _class_at(clause, i)
+        facts = (before.scores.get(label or "", -1.0), after.scores.get(label or "", -1.0))
+        holds = abs(facts[1] - facts[0]) <= 0.05 if min(facts) >= 0 else None
+        clause.state("change", holds, i, *([place] if place is not None else []), *clause.of("score")[:1])
+        spans = [j for j in clause.of("number", unread=True) if j > i and clause.mentions[j].number.span]
+        for j in spans[:1]:
+            clause.state("score", _spans(clause.mentions[j].number, facts), j, exact=True)
 
 
 def _outcome(clause: Clause, before: Answer, after: Answer, changed: bool) -> None:
@@ -317,12 +334,6 @@ def _outcome(clause: Clause, before: Answer, after: Answer, changed: bool) -> No
             told = [j for j in named if j == i + 1]
             for j in told:
                 clause.state("outcome", before.label == clause.mentions[j].value != after.label, i, j)
-            continue
-        if value == "hardly":
-            place, label = _class_at(clause, i)
-            known = label in before.scores and label in after.scores
-            holds = abs(after.scores[label] - before.scores[label]) <= 0.05 if known else None
-            clause.state("change", holds, i, *([place] if place is not None else []), *clause.of("score")[:1])
             continue
         if value == "changes" and (object_ or named):
             labels = [clause.mentions[j].value for j in named]

@@ -40,6 +40,7 @@ class Context:
     shift: bool = False  # whether this sentence speaks of the midline shift
     bright: bool = False  # whether this sentence speaks of the bright part of a lesion
     mapped: str | None = None  # the class that was named for a heat map last, where there are maps of several
+    before: frozenset[str] | None = None  # the kinds of what the sentence before claimed
     outside: bool = False  # whether this sentence gave the share outside the named regions
 
 
@@ -60,6 +61,10 @@ class Clause:
     # --- looking at mentions ---------------------------------------------------------------------------------------
 
     def of(self, *kinds: str, value: str | None = None, unread: bool = False) -> list[int]:
+        """Indices of the mentions of these kinds. It is asked most of all, so that the usual question has a short way."""
+        if len(kinds) == 1 and value is None and not unread:
+            (kind,) = kinds
+            return [i for i, m in enumerate(self.mentions) if m.kind == kind]
         return [
             i
             for i, m in enumerate(self.mentions)
@@ -268,14 +273,7 @@ def clauses(findings: Findings, mentions: Iterable[Mention], context: Context) -
         elif mention.kind == "boundary":
             spoken = next((m for m in reversed(result[-1].mentions) if m.kind not in ("mark", "neutral")), None)
             result.append(Clause(findings, [], context, causal=mention.value == "cause", negated=whole))
-            result[-1].consequence = mention.text.lower() in (
-                "so",
-                "so that",
-                "thus",
-                "therefore",
-                "hence",
-                "for this reason",
-            )
+            result[-1].consequence = mention.text.lower() in _CONSEQUENCES
             if (
                 mention.text.lower() == "which"
                 and spoken is not None
@@ -320,10 +318,11 @@ def clauses(findings: Findings, mentions: Iterable[Mention], context: Context) -
 
 
 _CONSEQUENCES = (
-    *("so", "so that", "thus", "therefore", "hence", "for this reason"),
+    *("so", "so that", "thus", "therefore", "hence", "for this reason", "for these reasons"),
     *("means that", "which means that", "meaning that", "implies that", "which implies that"),
 )
 _RELATIVE = ("region", "lobe", "lesion", "map", "outside", "landmark")
+_PROCESS_SUBJECTS = ("sides", "regions", "registration", "volume", "image", "function", "sequence")
 _SUBJECTS = ("class", "lesion", "map", "suggest", "classes", "score", "model")
 
 
@@ -332,7 +331,8 @@ def _new_predicate(before: list[Mention], after: list[Mention]) -> bool:
     rest = [m for m in after if m.kind not in ("neutral", "which", "side", "neg", "number", "mark")]
     end = next((n for n, m in enumerate(rest) if m.kind in ("sep", "boundary")), len(rest))
     first = rest[:end]
-    if not first or first[0].kind not in _SUBJECTS or not any(m.kind == "verb" for m in before):
+    process = bool(first) and first[0].kind in ("cue", "quantity") and first[0].value in _PROCESS_SUBJECTS
+    if not first or not (process or first[0].kind in _SUBJECTS) or not any(m.kind in ("verb", "modal") for m in before):
         return False
     return any(m.kind in ("verb", "modal", "do") for m in first[1:])
 
@@ -356,10 +356,10 @@ def _apposition(after: list[Mention], first: bool) -> bool:
 
 def _complete(before: list[Mention]) -> bool:
     """Whether what stands before a colon says something by itself, rather than naming what comes after it."""
-    return any(
+    return {"neg", "suggest"} <= {m.kind for m in before} or any(
         m.kind in ("verb", "do")
         or (m.kind == "suggest" and any(other.kind == "class" for other in before))
-        or (m.kind == "cue" and m.value in ("rely", "agree"))
+        or (m.kind == "cue" and m.value in ("rely", "agree", "disagree", "different sides"))
         or (m.kind == "number" and m.value not in ("count", "word"))
         for m in before
     )

@@ -9,6 +9,8 @@ from .facts import joined
 from .mentions import Mention
 from .scores import ranked
 
+_ONE_MORE = ("another", "additional", "further")
+
 
 def read(clause: Clause) -> None:
     """Everything that a clause says of the class set."""
@@ -26,7 +28,8 @@ def _class_set(clause: Clause) -> None:
     sets = clause.of("cue", value="aside")
     if len(sets) > 1 and "set aside" not in clause.mentions[sets[0]].text.lower():
         _which_cannot(clause, *sets[:2])  # "the classes of the set, which cannot be set aside, are"
-    if aside is not None and clause.of("which", value="other") and clause.of("classes"):
+    others = clause.of("which", value="other")
+    if aside is not None and others and clause.of("classes"):
         _others_aside(clause, aside)
         return
     if aside is not None and not named and (two := clause.of("rank", value="two")) and len(ranked(clause)) > 1:
@@ -103,30 +106,35 @@ def _nor_those(clause: Clause) -> None:
 
 
 def _can_or_not(clause: Clause) -> None:
-    """ "(glioma cannot be set aside), while pituitary tumour can"."""
-    named = clause.of("class", unread=True)
-    bare = [m.kind for m in clause.mentions if m.kind not in ("neutral", "mark", "sep")]
+    """ "(glioma cannot be set aside), while pituitary tumour can", "(glioma is in the class set), pituitary tumour does not"."""
+    named = clause.of("class")
+    read_along = [i for i in clause.of("number") if clause.mentions[i].read]
+    said = [
+        i for i, m in enumerate(clause.mentions) if m.kind not in ("neutral", "mark", "sep") and i not in read_along
+    ]
+    bare = [clause.mentions[i].kind for i in said]
     if len(named) == 2 and all(joined(clause, a, b) for a, b in pairwise(named)):
         bare = bare[1:]  # "(glioma cannot be set aside), but meningioma and pituitary tumour can"
-    if (
-        not named
-        or clause.context.last != "class set"
-        or bare not in (["class", "modal"], ["class", "neg"])
-        or clause.negated
-    ):
+    if not named or clause.context.last != "class set" or clause.negated or bare[:1] != ["class"]:
         return
-    last = clause.mentions[-1 if clause.mentions[-1].kind != "mark" else -2]
-    if last.text.lower() not in ("can", "cannot"):
-        return
+    last = clause.mentions[said[-1]]
     kept = {clause.mentions[c].value in clause.findings.prediction.class_set for c in named}
-    last.read = True
-    clause.read(*named)
-    clause.claims.append(Claim("class set", last.text, kept == {last.text.lower() == "cannot"}))
+    if bare in (["class", "modal"], ["class", "neg"]) and last.text.lower() in ("can", "cannot"):
+        member = last.text.lower() == "cannot"
+    elif bare in (["class", "do"], ["class", "do", "neg"]):
+        member = bare[-1] == "do"
+    else:
+        return
+    clause.read(*named, *said)
+    clause.claims.append(Claim("class set", last.text, kept == {member}))
 
 
 def _others_aside(clause: Clause, aside: int) -> None:
     """ "the two other classes can be set aside", "classes other than glioma"."""
     named = clause.of("class")
+    if any(clause.mentions[i].text.lower() in _ONE_MORE for i in clause.of("which", value="other")):
+        clause.state("class set", None, aside, *named)  # "another class", of which there may be none
+        return
     label, set_ = clause.context.label or clause.findings.prediction.label, clause.findings.prediction.class_set
     label = clause.mentions[named[0]].value if len(named) == 1 else label
     clause.read(*named[:1])

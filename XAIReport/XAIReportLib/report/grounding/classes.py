@@ -112,9 +112,9 @@ def _lower_scores(clause: Clause) -> None:
         return
     behind = clause.mentions[cues[0] + 1 : cues[0] + 2]
     said = [clause.mentions[c].value for c in named]
+    of_scores = any(i < min(named) for i in clause.of("score"))  # "the scores of A and B are far lower"
     if (
-        not behind
-        or behind[0].kind != "score"
+        ((not behind or behind[0].kind != "score") and not of_scores)
         or label in said
         or max(named) > cues[0]
         or not all(c in scores for c in said)

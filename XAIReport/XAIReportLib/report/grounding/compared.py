@@ -145,7 +145,8 @@ def _masks(clause: Clause, i: int, sign: int) -> None:
         return
     if maps and by_dice:
         if len(maps) == 2 and maps[0] < i < maps[1]:
-            dice_compared(clause, maps, sign, [i])
+            whole = [j for j in lesions if set(clause.lesions_at(j) or ()) == set(range(len(clause.findings.lesions)))]
+            dice_compared(clause, maps, sign, [i, *whole])
         return
     first, second = ([m for m in sorted((*maps, *lesions)) if (m < i) is ahead] for ahead in (True, False))
     of_size = clause.mentions[i].text.lower().startswith(_OF_SIZES) or clause.has("volume")

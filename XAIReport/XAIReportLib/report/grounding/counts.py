@@ -145,7 +145,8 @@ def images(clause: Clause, i: int) -> bool:
     """ "one MR volume was read": the findings are of one image."""
     ahead = clause.mentions[i + 1] if i + 1 < len(clause.mentions) else None
     if ahead is not None and ahead.text.lower() == "volume" and not clause.of("lesion", "map"):
-        clause.state("count", clause.mentions[i].number.value == 1, i, i + 1, process=True)
+        one_volume = clause.mentions[i].number.value == 1 and clause.findings.image.shape[2] > 1
+        clause.state("count", one_volume, i, i + 1, process=True)
         return True
     if (
         clause.mentions[i].number.unit
@@ -165,12 +166,8 @@ def _planes_alone(agreement: float | None, value: float) -> bool | None:
     return True if abs(agreement - value / 3) < 0.01 else None if agreement > value / 3 else False
 
 
-def planes(clause: Clause, i: int) -> bool:
-    """ "two of the three planes agree", "all three planes"."""
-    plane = clause.cue("plane", "planes")
-    if plane is None or clause.mentions[i].number.unit not in ("", "fraction"):
-        return False
-    agreement = clause.findings.prediction.uncertainty.get("plane_agreement")
+def _of_planes(clause: Clause, i: int, plane: int) -> list[int]:
+    """The numbers that may count planes: of more than two, the last before the word."""
     numbers = [
         j
         for j in clause.of("number", unread=True)
@@ -178,6 +175,17 @@ def planes(clause: Clause, i: int) -> bool:
         and "." not in clause.mentions[j].text
         and clause.mentions[j].depth == clause.mentions[i].depth
     ]
+    # "one of the three planes agrees, and the two heat maps ..."
+    return numbers if len(numbers) < 3 else [j for j in numbers if j < plane][-2:]
+
+
+def planes(clause: Clause, i: int) -> bool:
+    """ "two of the three planes agree", "all three planes"."""
+    plane = clause.cue("plane", "planes")
+    if plane is None or clause.mentions[i].number.unit not in ("", "fraction"):
+        return False
+    agreement = clause.findings.prediction.uncertainty.get("plane_agreement")
+    numbers = _of_planes(clause, i, plane)
     agree = clause.cue("agree")
     class_ = next(iter(clause.of("class")), None)
     if agree is None and class_ is not None:
@@ -216,14 +224,22 @@ def planes(clause: Clause, i: int) -> bool:
 
 
 def of_the_checklist(clause: Clause, i: int) -> bool:
-    """ "four of the 17 items of the checklist were assessed"."""
+    """ "four of the 17 items of the checklist were assessed", "the other 13 items were not"."""
     cues, numbers = clause.of("cue", value="checklist"), clause.of("number", unread=True)
-    if not cues or not clause.has("assess") or len(numbers) != 2 or i != numbers[0] or clause.of("neg"):
+    assess, denials = clause.cue("assess"), clause.of("neg")
+    if not cues or assess is None or len(numbers) not in (1, 2) or i != numbers[0] or clause.negated:
         return False
+    others = [j for j in clause.of("which") if clause.mentions[j].value == "other"]
+    denied = len(denials) == 1 and i < denials[0] < assess
+    if (denials and not denied) or (others and not denied):
+        return False
+    total = len(checklist.ITEMS)
     done = sum(place is not None for _, place in checklist.assessed(clause.findings))
-    facts = [done, len(checklist.ITEMS)]
-    holds = [clause.mentions[j].number.value for j in numbers] == facts if clause.findings.lesions else None
-    clause.state("checklist", holds, *numbers, *cues, clause.cue("assess"), process=True)
+    facts = [total - done if denied else done, total]
+    figures = [clause.mentions[j].number for j in numbers]
+    holds = all(n.value == fact and not n.bound for n, fact in zip(figures, facts, strict=False))
+    clause.read(*numbers, *cues, assess, *denials, *others, *clause.of("only"))
+    clause.claims.append(Claim("checklist", figures[0].text, holds if clause.findings.lesions else None, process=True))
     return True
 
 

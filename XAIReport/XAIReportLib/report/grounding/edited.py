@@ -28,7 +28,7 @@ def read(clause: Clause) -> None:
         own = [m for m in clause.mentions if m.kind == "segmentation" and ("own" in m.text or "model" in m.text)]
         clause.state(
             "edit",
-            True if own else None,
+            True if own or (before and clause.of("segmentation")) else None,
             *rests,
             *before,
             *reader,

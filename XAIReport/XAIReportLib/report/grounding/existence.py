@@ -32,12 +32,30 @@ def sizes_compared(clause: Clause) -> None:
             said = clause.lesions_at(before[-1])
             known = bool(said) and bool(meant)
             holds = said == meant if known else None
+            if (
+                said
+                and clause.mentions[i].value in ("larger", "smaller")
+                and 1 < len(said) < len(clause.findings.lesions)
+            ):
+                _than_the_rest(clause, i, said, before[-1])
+                continue
             much = [j for j in clause.of("much") if j in (i - 1, i - 2)]
             if holds and much:
                 sizes = sorted((lesion.voxels for lesion in clause.findings.lesions), reverse=True)
                 two = len(sizes) == 2 or (len(sizes) > 2 and clause.mentions[i].value == "largest")
                 holds = two and larger(sizes[:2], 1, True)
             clause.state("comparison", holds, i, before[-1], *much)
+
+
+def _than_the_rest(clause: Clause, i: int, said: tuple[int, ...], place: int) -> None:
+    """ "the other two abnormalities are much smaller": each of them than each of the rest."""
+    sizes = [lesion.voxels for lesion in clause.findings.lesions]
+    rest = [size for n, size in enumerate(sizes) if n not in said]
+    own = [sizes[n] for n in said]
+    much = [j for j in clause.of("much") if j in (i - 1, i - 2)]
+    small = clause.mentions[i].value == "smaller"
+    pair = [max(own), min(rest)] if small else [min(own), max(rest)]
+    clause.state("comparison", larger(pair, -1 if small else 1, bool(much)), i, place, *much)
 
 
 _BEING = ("is", "are", "was", "were", "remains", "it is", "it was", "it was the")
@@ -82,6 +100,8 @@ def read(clause: Clause) -> None:
     if found.prediction.outcome == "not_applicable":
         return
     said = any(word in _FOUND for m in clause.mentions for word in m.text.lower().split()) or clause.of("model")
+    if clause.of("do") and not said:
+        return  # "but the smaller one does": what it does is not that it was found
     for i in lesions:
         which = clause.lesions_at(i)
         exists = bool(found.lesions) and which != ()

@@ -39,8 +39,16 @@ def agrees(number: Number, fact: float) -> bool:
         return right_way and distance <= max(slack, two_digits, 0.06 * scale)
     certain = value in (0.0, 1.0, 100.0) and (value == 0 or number.unit == "%" or slack < 0.1)
     fine = number.half_step <= 0.0051 and number.unit in ("", "ml")  # two decimals of a score or of millilitres
-    rounded = distance <= slack and not certain and (fine or distance <= 0.1 * abs(fact))
+    rounded = rounds_to(value, number.half_step, fact) and not certain and (fine or distance <= 0.1 * abs(fact))
     return value == fact or rounded
+
+
+def rounds_to(value: float, half_step: float, fact: float) -> bool:
+    """Whether a figure rounds to this value: a half goes up, 6.5 to 7. Where decimals are written a half goes either way, as the
+    last binary digit of 6.25 may be either side of it, and what prints the figures rounds it to even."""
+    below, above = value - fact, fact - value
+    slack = half_step * (1 + 1e-6) + 1e-9
+    return below <= slack and above <= (slack if half_step < 0.5 else half_step * (1 - 1e-6) - 1e-9)
 
 
 def _within(number: Number, fact: float) -> bool:

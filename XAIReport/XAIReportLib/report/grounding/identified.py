@@ -33,14 +33,19 @@ def read(clause: Clause) -> None:
     _same(clause)
 
 
+_OF_SIZE = ("larger", "largest", "smaller", "smallest")
+
+
 def _same(clause: Clause) -> None:
-    """ "the third abnormality is the only one on the left": the two are one."""
+    """ "the third abnormality is the only one on the left", "the second is by far the largest (3.43 ml)": the two are one."""
     for a, b in pairwise(clause.of("lesion")):
         between = clause.mentions[a + 1 : b]
         joins = any(m.text.lower() in ("is", "are", "was", "were") for m in between)
-        if not joins or not clause.mentions[b].value.startswith("side:"):
+        value = clause.mentions[b].value
+        of_size = value.split()[0] in _OF_SIZE and b == clause.of("lesion")[-1]  # several: existence.py
+        if not joins or not (value.startswith("side:") or of_size):
             continue
-        if all(m.kind in ("verb", "neutral", "only", "neg") for m in between):
+        if all(m.kind in ("verb", "neutral", "only", "neg", "much") for m in between):
             which = [clause.lesions_at(a), clause.lesions_at(b)]
             only = [j for j in range(a, b) if clause.mentions[j].kind == "only"]
             clause.state("identity", None if None in which or () in which else which[0] == which[1], a, b, *only)

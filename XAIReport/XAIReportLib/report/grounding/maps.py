@@ -69,7 +69,7 @@ def overlaps(clause: Clause) -> None:
     if any(s.dice_with_lesion is None for s in masks or []):
         values = set()
     holds = values.pop() if len(values) == 1 else None
-    only = [i for i in clause.of("only", unread=True) if maps and i == maps[0] - 1]
+    only = [i for i in clause.of("only", unread=True) if maps and _right_before(clause, i, maps[0])]
     if only and maps:
         holds = _no_other(clause, masks or [], holds)
         clause.read(*only)
@@ -95,6 +95,10 @@ def overlaps(clause: Clause) -> None:
         values = {(s.dice_with_lesion or 0) > 0 for s in clause.masks(rest[-1]) or []}
         clause.read(rest[-1], rest[-1] + 2)
         clause.claims.append(Claim("overlap", f"{last[0].text} does not", values == {False}))
+
+
+def _right_before(clause: Clause, i: int, place: int) -> bool:
+    return i < place and all(m.kind == "neutral" for m in clause.mentions[i + 1 : place])
 
 
 def _no_other(clause: Clause, masks: list[Lesion | Saliency], holds: bool | None) -> bool | None:
@@ -180,7 +184,7 @@ def _only_without(clause: Clause, maps: list[int], overlap: int) -> bool:
 
 def beside(clause: Clause) -> None:
     """ "the Grad-CAM mask lies on the opposite side of the lesion", "on the same side as the lesion"."""
-    maps, lesions = clause.of("map", unread=True), clause.of("lesion", "segmentation", unread=True)
+    maps, lesions = clause.of("map"), clause.of("lesion", "segmentation")
     cues = [i for i in (cue_at(clause, "same side"), cue_at(clause, "opposite side")) if i is not None]
     if len(cues) != 1 or len(maps) != 1 or len(lesions) > 1 or clause.of("neg", "number", "side", "only"):
         return
@@ -195,18 +199,20 @@ _GRADES = {"good": (0.7, 1.0), "moderate": (0.4, 0.7), "poor": (0.0, 0.4)}
 
 
 def graded(clause: Clause) -> None:
-    """ "a strong overlap (Dice 0.81)", "agrees well": fits the Dice that the same clause gives as a number."""
-    dice = [c for c in clause.claims if c.kind == "dice"]
-    numbers = [m.number.value for m in clause.mentions if m.kind == "number" and m.read and m.number.unit == ""]
+    """ "a strong overlap (Dice 0.81)", "a low score of 0.03": fits the Dice or the score that the same clause gives."""
+    known = any(claim.kind in ("dice", "score", "check figure") for claim in clause.claims)
     grades = [
         *clause.of("grade"),
         *clause.of("cue", value="good"),
         *(i for i in clause.of("much") if clause.mentions[i].text == "well"),
     ]
     for i in grades:
-        near = any(m.value in ("overlap", "agree", "dice") for m in clause.mentions[max(0, i - 4) : i + 3])
+        near = clause.mentions[max(0, i - 4) : i + 3]
+        about = any(m.value in ("overlap", "agree", "dice") or m.kind in ("score", "check") for m in near)
+        numbers = [j for j in clause.of("number") if clause.mentions[j].read and clause.mentions[j].number.unit == ""]
+        own = [j for j in numbers if i < j and not clause.crosses(i, j)] or (numbers if len(numbers) == 1 else [])
         low, high = _GRADES[clause.mentions[i].value or "good"]
-        if not clause.mentions[i].read and near and len(dice) == 1 and len(numbers) == 1 and low <= numbers[0] <= high:
+        if known and about and own and low <= clause.mentions[own[0]].number.value <= high:
             clause.read(i)
 
 
@@ -278,6 +284,9 @@ def planes_agree(clause: Clause) -> None:
 def shows(clause: Clause) -> None:
     """ "the map shows where the score came from, not why"."""
     where, why = cue_at(clause, "where"), cue_at(clause, "why")
+    explains = [m for m in clause.mentions if m.kind == "tell" and m.text.lower().startswith("explain")]
+    if where is not None and why is None and explains and not clause.of("neg"):
+        clause.claims.append(Claim("map", explains[0].text, False))  # "shows where the score came from and explains it"
     if where is None and why is None:
         return
     about_map = bool(clause.of("map")) or clause.context.subject == "map" or clause.context.map is not None

@@ -35,3 +35,4 @@ class Number:
     bound: str = ""
     parts: tuple[float, ...] = ()  # of a product such as 60 x 70 x 30, or the two ends of a span
     span: bool = False  # 8.9 to 13.6
+    steps: tuple[float, ...] = ()  # half a unit of the last digit of each part

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..schema import DistancePart, Lesion
 from .claims import Clause
-from .facts import agrees, firm
+from .facts import agrees, firm, rounds_to
 
 ADJACENT_MM = 5.0  # up to here a position may be called near without its distance
 
@@ -16,7 +16,11 @@ _AWAY = ("away", "away from", "distant", "apart from")
 def read(clause: Clause) -> None:
     """ "the motor cortex is 11.4 mm away (8.9 to 13.6 mm)", "in contact with the brain's surface"."""
     about = clause.cue("distance") is not None or bool(clause.of("contact"))
-    away = any(m.text.lower() == "them" for m in clause.mentions) and about
+    touched = clause.of("contact")
+    away = about and any(
+        m.text.lower() == "them" or (m.text.lower() == "it" and touched and i > touched[0])
+        for i, m in enumerate(clause.mentions)
+    )
     if away and not clause.of("landmark") and clause.context.landmark is not None:
         clause.mentions.append(replace(clause.context.landmark, read=False, depth=0))
     marks = clause.of("landmark")
@@ -110,8 +114,7 @@ def _state(
     for i in spans:
         number = clause.mentions[i].number
         ends = () if way.low_mm is None or way.high_mm is None else (way.low_mm, way.high_mm)
-        near = number.half_step * (1 + 1e-6) + 1e-9
-        holds = len(ends) == 2 and all(abs(a - b) <= near for a, b in zip(number.parts, ends, strict=True))
+        holds = len(ends) == 2 and all(map(rounds_to, number.parts, number.steps, ends))
         clause.state("interval", holds, mark, i, *along, exact=True)
     touching: bool | None = way.distance_mm == 0
     if way.contact is not None:

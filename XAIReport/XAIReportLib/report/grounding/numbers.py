@@ -31,6 +31,9 @@ def read(clause: Clause) -> None:
     _absent(clause)
     headed(clause)
     overlapping(clause)
+    _others(clause)
+    _scores_together(clause)
+    _against_the_other(clause)
     _zipped(clause)
     _one_by_one(clause)
     _shares_in_turn(clause)
@@ -102,6 +105,45 @@ def _together(clause: Clause, numbers: list[int]) -> bool:
     return len(numbers) > 1 and all(m.kind in ("number", "sep") or m.text == "," for m in inside)
 
 
+def _others(clause: Clause) -> None:
+    """ "the other two lesions" are not all of them."""
+    for i in clause.of("lesion", value="many"):
+        before = clause.mentions[max(0, i - 2) : i]
+        if len(before) == 2 and before[0].kind == "which" and before[0].value == "other" and before[1].value == "count":
+            clause.mentions[i].value = "other"
+
+
+def _scores_together(clause: Clause) -> None:
+    """ "meningioma and pituitary tumour together score 0.11"."""
+    named, numbers, scores = clause.of("class"), clause.of("number", unread=True), clause.findings.prediction.scores
+    total = clause.cue("total")
+    if total is None or len(named) < 2 or len(numbers) != 1 or clause.of("neg", "lesion", "map", "compare"):
+        return
+    number = clause.mentions[numbers[0]].number
+    if number.parts or number.unit not in ("", "%") or not all(joined(clause, a, b) for a, b in pairwise(named)):
+        return
+    fact = sum(scores.get(clause.mentions[c].value, 0.0) for c in named)
+    compare(clause, "score", numbers[0], 100 * fact if number.unit == "%" else fact, total, *named)
+
+
+def _against_the_other(clause: Clause) -> None:
+    """ "A agrees better (Dice 0.81 versus 0.62)": of two maps, the second number is the other's."""
+    named, found = clause.of("map"), clause.findings.saliency
+    numbers = [i for i in clause.of("number", unread=True) if clause.mentions[i].number.unit == ""]
+    if len(named) != 1 or len(found) != 2 or not _together(clause, numbers) or len(numbers) != 2:
+        return
+    compared = any(clause.mentions[j].text.lower().removeprefix("the ") in _COMPARED for j in range(numbers[0]))
+    dice = clause.of("quantity", value="dice")
+    if not compared or not dice or named[0] > numbers[0] or clause.of("neg"):
+        return
+    own = clause.masks(named[0]) or []
+    for i, masks in zip(numbers, (own, [mask for mask in found if mask not in own]), strict=True):
+        compare(clause, "dice", i, masks[0].dice_with_lesion if len(masks) == 1 else None, named[0], *dice)
+
+
+_COMPARED = ("better", "worse", "more closely", "higher", "lower")
+
+
 def _shares_in_turn(clause: Clause) -> None:
     """ "A and B account for 28.3 % and 7.7 %": as many shares as regions, in the same order."""
     regions, numbers = (
@@ -140,13 +182,17 @@ def _volumes_of_maps(clause: Clause) -> None:
 def _one_by_one(clause: Clause) -> None:
     """ "(three lesions:) 3.43 ml (right), 0.26 ml (right) and 0.10 ml (left)": in the order of the findings."""
     lesions, numbers, sides = clause.findings.lesions, clause.of("number", unread=True), clause.of("side", unread=True)
-    others = [m for m in clause.mentions if m.kind not in ("number", "side", "sep", "mark", "neutral")]
+    others = [
+        m
+        for m in clause.mentions
+        if m.kind not in ("number", "side", "sep", "mark", "neutral", "verb") and m.value != "volume"
+    ]
     volumes = [i for i in numbers if clause.mentions[i].number.unit == "ml" and not clause.mentions[i].number.parts]
     all_spoken_of = clause.context.lesions == tuple(range(len(lesions)))
     if others or not all_spoken_of or volumes != numbers or not 1 < len(lesions) == len(volumes):
         return
     for i, lesion in zip(volumes, lesions, strict=True):
-        compare(clause, "volume", i, lesion.volume_ml)
+        compare(clause, "volume", i, lesion.volume_ml, clause.cue("volume"))
     if len(sides) == len(volumes):
         for i, lesion in zip(sides, lesions, strict=True):
             clause.state("side", lesion.side == clause.mentions[i].value, i)

@@ -9,25 +9,24 @@ from .mentions import Mention, Number
 
 ONE = ("single", "sole", "solitary", "lone")
 CARDINALS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-_TENTHS = ("two", "three", "four", "five", "six", "seven", "eight", "nine")
-FRACTIONS = {
-    "half": 50.0,
-    **{f"{word}{joint}tenths": 10.0 * n for n, word in enumerate(_TENTHS, 2) for joint in (" ", "-")},
-    "one half": 50.0,
-    **{f"{one} third": 100 / 3 for one in ("a", "one")},
-    **{f"{one} quarter": 25.0 for one in ("a", "one")},
-    **{f"{one} fifth": 20.0 for one in ("a", "one")},
-    **{f"{one} tenth": 10.0 for one in ("a", "one")},
-    "two thirds": 200 / 3,
-    "three quarters": 75.0,
-    "two fifths": 40.0,
-    "three fifths": 60.0,
-    "four fifths": 80.0,
-    "two-thirds": 200 / 3,
-    "one-third": 100 / 3,
-    "three-quarters": 75.0,
-    "one-quarter": 25.0,
-    "one-half": 50.0,
+_PARTS = {
+    "half": 2,
+    "third": 3,
+    "quarter": 4,
+    "fifth": 5,
+    "sixth": 6,
+    "seventh": 7,
+    "eighth": 8,
+    "ninth": 9,
+    "tenth": 10,
+}
+FRACTIONS = {"half": 50.0} | {
+    f"{many}{joint}{part}{'s' if n > 1 else ''}": 100.0 * n / whole
+    for part, whole in _PARTS.items()
+    for n in range(1, whole)
+    for many in ((CARDINALS[n],) if n > 1 else ("one", "an" if part == "eighth" else "a"))
+    for joint in (" ", "-")
+    if not (many in ("a", "an") and (joint == "-" or part == "half"))
 }
 _TO_ML = {"ml": 1.0, "mm3": 0.001, "l": 1000.0, "dl": 100.0}
 _TO_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
@@ -232,7 +231,8 @@ def _measure(mentions: list[Mention], index: int) -> tuple[Number, int]:
     if unit == "times" and mentions[index].value == "word":
         half_step = 0.05 * value
     parts = tuple(v * scale for v, _ in values) if how else ()
-    return Number(value * scale, half_step * scale, kind, text, parts=parts, span=how == "to"), last
+    steps = tuple(step * scale for _, step in values) if how else ()
+    return Number(value * scale, half_step * scale, kind, text, parts=parts, span=how == "to", steps=steps), last
 
 
 def _between(mentions: list[Mention], index: int) -> bool:

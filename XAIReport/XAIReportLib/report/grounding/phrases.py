@@ -7,8 +7,16 @@ from .numerals import halves, numbers, shared_units
 
 
 def phrases(mentions: list[Mention]) -> list[Mention]:
+    _not_the_other_modality(mentions)
     counted = _unbracketed(numbers(shared_units(halves(_maps(_apposed(mentions))))))
     return _places(_lesions(_numbered(_sized(_compared_maps(counted)))))
+
+
+def _not_the_other_modality(mentions: list[Mention]) -> None:
+    """The "not" of "the image is CT, not MR, and ..." stands over the modality alone."""
+    for before, m, behind in zip(mentions, mentions[1:], mentions[2:], strict=False):
+        if m.text.lower() == "not" and before.text == "," and behind.kind == "cue" and behind.value in ("mr", "ct"):
+            m.value = "next"
 
 
 def _apposed(mentions: list[Mention]) -> list[Mention]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from ..schema import Lesion, Saliency
-from .claims import Clause
+from .claims import Claim, Clause
 from .facts import is_largest, is_named, joined, largest, largest_is_told, rows_of, share_of
 
 ENTITIES = ("lesion", "map")
@@ -15,6 +15,7 @@ _IMAGE = ("image left", "image right", "image midline")
 def read(clause: Clause) -> None:
     """All places of a clause that no number belongs to."""
     _only_one(clause)
+    _lesser(clause)
     _ranked_regions(clause)
     for i in clause.of("side", unread=True):
         _side(clause, i)
@@ -121,9 +122,11 @@ def _side(clause: Clause, i: int) -> None:
         return
     if quantifier:
         shares = [mask.left_percent if value == "left" else mask.right_percent for mask in masks]
-        for word in words:
-            clause.mentions[word].read = True
-        clause.state("side", all(enough(share, quantifier) for share in shares), *places, *words)
+        than = any(
+            m.text.lower() == "than" for m in clause.mentions[words[0] : i]
+        )  # "more on the left than on the right"
+        clause.read(*words)
+        clause.state("side", None if than else all(enough(share, quantifier) for share in shares), *places, *words)
         return
     if clause.negations(*places) % 2:  # "not on the right" is false of a mask that lies there in part
         shares = [mask.left_percent if value == "left" else mask.right_percent for mask in masks]
@@ -152,6 +155,26 @@ def _only_one(clause: Clause) -> None:
     everyone = clause.findings.saliency if kind == "map" else clause.findings.lesions
     there = [mask for mask in everyone if mask.side == clause.mentions[sides[0]].value]
     clause.state("side", there == clause.masks(named[0]), *only, *masks, *sides)
+
+
+def _lesser(clause: Clause) -> None:
+    """ "A and, to a lesser degree, B": more of the one mask that is spoken of lies in A; of classes, A has the higher score."""
+    for i in clause.of("lesser", unread=True):
+        places = clause.of("region", "lobe") or clause.of("class")
+        first, second = [j for j in places if j < i], [j for j in places if j > i]
+        scores = clause.findings.prediction.scores
+        masks = clause.masks(next(iter(clause.of(*ENTITIES)), None))
+        holds = None
+        if not first or not second or clause.of("neg") or clause.negated:
+            pass
+        elif clause.mentions[places[0]].kind == "class":
+            low, high = ([scores.get(clause.mentions[j].value, 0.0) for j in side] for side in (second, first))
+            holds = min(high) > max(low)
+        elif masks is not None and len(masks) == 1 and largest_is_told(masks[0]):
+            low, high = ([sum(map(share_of, rows_of(masks, clause, j))) for j in side] for side in (second, first))
+            holds = min(high) > max(low)
+        clause.read(i)
+        clause.claims.append(Claim("comparison", clause.mentions[i].text, holds))
 
 
 def _ranked_regions(clause: Clause) -> None:

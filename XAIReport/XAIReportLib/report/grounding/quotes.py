@@ -10,6 +10,7 @@ from ..changes import changes
 from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT, Passage
 from ..places import TABLE_HOLDS, called, heat_map_check, numbered, reader_edit, several_classes
 from ..schema import Findings
+from .numerals import CARDINALS
 from .vocabulary import plain
 
 _ABBREVIATIONS = ("e.g.", "i.e.", "vs.", "approx.", "no.", "ca.", "cf.", "vol.")
@@ -33,6 +34,53 @@ def sentences(text: str) -> list[str]:
     return [piece for piece in result if re.search(r"\w", piece)]
 
 
+_CONTENT = re.compile(r"\d+(?:\.\d+)?|%|[a-z]+(?:-[a-z]+)*")
+_FRAME = frozenset(
+    re.findall(
+        r"\w+",
+        "a an the this that these those is are was were be been being has have had do does did of in on at to for by with from "
+        "it its they their there here and so therefore thus hence than then also lies lie lying falls fall within about",
+    )
+)
+_SAME = {"may": "can", "might": "can", "could": "can"}
+_DENIALS = frozenset(("not", "no", "cannot", "never", "none", "nothing", "neither", "nor", "without", "hardly"))
+_PIECES = re.compile(r"[;:]|[.,](?!\d)")
+_COUNTED = {word: str(n) for n, word in enumerate(CARDINALS)}
+
+
+def _content(text: str) -> tuple[list[str], int]:
+    """The words of a text that say something, without their endings and in order, and how many of its words deny."""
+    words = [word for word in _CONTENT.findall(plain(text).lower().replace("'s", "")) if word not in _FRAME]
+    said = [_COUNTED.get(word) or _SAME.get(word, word) for word in words if word not in _DENIALS]
+    return [re.sub(r"(?:ing|ed|es|s|e)$", "", word) for word in said], len(words) - len(said)
+
+
+def stated(findings: Findings) -> frozenset[tuple[tuple[str, ...], int]]:
+    """What the reasons and warnings of the findings state, as words in order, so that it is known where other little words or
+    other endings are used: "the slices are three millimetres thick, so that small abnormalities can be missed"."""
+    why = (findings.prediction.reason, findings.anatomy.registration.reason)
+    texts = [*(piece for text in why for piece in _PIECES.split(text)), *findings.warnings]
+    texts += [piece for text in findings.warnings for piece in _PIECES.split(text)]
+    return _contents(texts, findings)
+
+
+def reasons(findings: Findings) -> frozenset[tuple[tuple[str, ...], int]]:
+    """What the reason of the outcome states, as ``stated``."""
+    return _contents(_PIECES.split(findings.prediction.reason), findings)
+
+
+def _contents(texts: list[str], findings: Findings) -> frozenset[tuple[tuple[str, ...], int]]:
+    names = (findings.model.data_set, findings.model.name)
+    allowed = (text for text in texts if not wording.forbidden(text, names, findings.model.classes))
+    return frozenset((tuple(words), denials) for words, denials in map(_content, allowed) if len(words) >= 3)
+
+
+def is_stated(text: str, known: frozenset[tuple[tuple[str, ...], int]]) -> bool:
+    """Whether a statement says what a reason or a warning of the findings states, in its words and in their order."""
+    words, denials = _content(text)
+    return (tuple(words), denials) in known
+
+
 def quotes(findings: Findings) -> set[str]:
     """Sentences that stand in the findings word for word, and may be quoted; none that breaks the rules of wording."""
     names = (findings.model.data_set, findings.model.name)
@@ -42,6 +90,7 @@ def quotes(findings: Findings) -> set[str]:
         allowed.append(wording.NO_LESION)
     allowed += [REASON_KEPT, WARNINGS_KEPT, LEFT_OUT, *([TABLE_HOLDS] if len(findings.lesions) > 1 else [])]
     whole = {piece for text in allowed for piece in (plain(text), *(plain(p) for p in sentences(text)))}
+    whole |= {plain(f"{text}.") for text in allowed}  # "×." is not "×" with a full stop, when it is made plain
     return whole | {piece + "." for piece in whole} | {plain(text) for text in recited(findings)}
 
 

@@ -58,9 +58,10 @@ def read(clause: Clause) -> None:
             maps = clause.of("map")
             dice = clause.cue("dice", "overlap")
             named = [m for m in maps if clause.mentions[m].value not in ("any", "many", "both")]
-            if named and dice is not None and mention.value in ("1", "-1") and clause.findings.saliency:
+            place_of = {"1": -1, "2": -2, "-1": 0}.get(mention.value)
+            if named and dice is not None and place_of is not None and len(clause.findings.saliency) >= -place_of:
                 values = sorted((s.dice_with_lesion or 0, s.method) for s in clause.findings.saliency)
-                best = values[-1 if mention.value == "1" else 0][1]
+                best = values[place_of][1]
                 nearest = clause.attached(i, ("map",), prefer_before=True) if len(named) > 1 else named[0]
                 clause.state("rank", clause.mentions[nearest].value == best, i, *maps, dice)
             elif clause.context.label and not mention.read:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..measures import WITHIN_ERROR_MM
 from ..schema import Lesion, Measures
 from .claims import Clause
-from .facts import agrees, compare, entity
+from .facts import agrees, compare, entity, rounds_to
 
 
 def read(clause: Clause) -> None:
@@ -68,9 +68,12 @@ def _sizes(clause: Clause) -> None:
         if _pair(clause, i):
             if measures is not None and said <= {"diameter", "axial", "perpendicular", "long axial"}:
                 number = clause.mentions[i].number
-                pairs = zip(number.parts, measures.axial_diameters_mm, strict=True)
-                near = max(number.half_step, 0.05) * (1 + 1e-6) if not number.approx else 0.06 * number.parts[0]
-                holds = all(abs(a - b) <= near and abs(a - b) <= 0.1 * b for a, b in pairs)
+                pairs = zip(number.parts, number.steps, measures.axial_diameters_mm, strict=True)
+                loose = 0.06 * number.parts[0] if number.approx else 0.0
+                holds = all(
+                    (rounds_to(a, max(step, 0.05), b) or abs(a - b) <= loose) and abs(a - b) <= 0.1 * b
+                    for a, step, b in pairs
+                )
                 clause.state("diameters", holds, i, *along, exact=True)
             continue
         if clause.mentions[i].number.parts:
@@ -134,11 +137,12 @@ def _apart(clause: Clause) -> None:
     if centre is None or apart is None or len(numbers) != 1 or clause.cue("origin") is not None:
         return
     if (
-        (lesions or (spoken_of and not clause.of("lesion", "map")))
+        (lesions or ((spoken_of or largest) and not clause.of("lesion", "map")))
         and (total.count == 2 or largest)
         and total.largest_distance_mm is not None
     ):
-        compare(clause, "distance", numbers[0], total.largest_distance_mm, centre, apart, *lesions)
+        two = [i for i in clause.of("number", unread=True) if largest and clause.mentions[i].text.lower() == "two"]
+        compare(clause, "distance", numbers[0], total.largest_distance_mm, centre, apart, *lesions, *two)
 
 
 def _midline(clause: Clause) -> None:
@@ -163,15 +167,16 @@ def _midline(clause: Clause) -> None:
     known = None if shift is None else shift.distance_mm
     numbers = [i for i in clause.of("number") if _is_length(clause, i)]
     sides = [i for i in clause.of("side") if clause.mentions[i].value in ("left", "right")]
+    told = [*cues, *error, *beyond] or clause.of("side")  # "(a midline shift is not given), and it is to the left"
     if shift is None:
-        clause.state("midline shift", None, *cues, *error, *beyond)
+        clause.state("midline shift", None, *told)
     elif any(m.text.lower() == "computed as" for m in clause.mentions):
         clause.state("midline shift", None, *cues)
     elif computed is not None and not numbers and not sides:
         clause.read(*(m for m in clause.of("modal") if 0 < computed - m <= 4))
         clause.state("midline shift", known is not None, *cues, computed, process=True)
     elif known is None:
-        clause.state("midline shift", None, *cues, *error, *beyond)
+        clause.state("midline shift", None, *told)
     else:
         for i in numbers:
             compare(clause, "midline shift", i, known, *cues)

@@ -137,8 +137,8 @@ def _scaled(clause: Clause, i: int) -> None:
     """A percentage of what the findings keep from 0 to 1."""
     mention = clause.mentions[i]
     number = mention.number
-    near = [j for j in clause.of("quantity") if clause.mentions[j].value == "percentile"]
-    if not near:
+    near = min(clause.of("quantity"), key=lambda j: abs(j - i), default=None)
+    if near is None or clause.mentions[near].value != "percentile":
         mention.number = Number(
             number.value / 100, number.half_step / 100, "", number.text, number.approx, number.bound
         )

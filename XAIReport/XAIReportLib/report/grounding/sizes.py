@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..schema import Lesion, Saliency
 from .claims import Clause
-from .facts import ENTITIES, agrees, compare, each, entity, first_that_agrees, is_named, rows_of, unreadable
+from .facts import ENTITIES, agrees, compare, each, entity, first_that_agrees, is_named, rounds_to, rows_of, unreadable
 
 
 def volume(clause: Clause, i: int) -> None:
@@ -15,8 +15,15 @@ def volume(clause: Clause, i: int) -> None:
     # "(the bright part is a ring) and has a volume of ..."; "3.43 ml, followed by 0.26 ml"
     of_a_part = clause.context.bright and not clause.of("lesion", "map")
     next_in_line = i > 0 and clause.mentions[i - 1].text.lower() == "followed by"
+    ahead = clause.mentions[i + 1].text.lower() if i + 1 < len(clause.mentions) else ""
+    away = bool(clause.of("landmark")) and ahead in (
+        "from",
+        "away",
+        "away from",
+    )  # "the motor cortex lies 4 ml from it"
     if (
         by
+        or away
         or of_a_part
         or next_in_line
         or (place is None and (clause.of("class") or (volume is not None and behind[:1] == ["side"])))
@@ -158,10 +165,7 @@ def product(clause: Clause, i: int) -> None:
         holds = right and list(number.parts) == [float(n) for n in sizes]
         clause.state("shape", holds, i, *clause.of("quantity", value="volume"))
     elif number.unit == "mm" and image.spacing_mm is not None:
-        step = number.half_step + 1e-9
-        holds = len(number.parts) == 3 and all(
-            abs(a - b) <= step for a, b in zip(number.parts, image.spacing_mm, strict=True)
-        )
+        holds = len(number.parts) == 3 and all(map(rounds_to, number.parts, number.steps, image.spacing_mm))
         places = [p for p in (clause.cue("spacing"), *clause.of("unit", value="voxels")) if p is not None]
         clause.state("spacing", holds, i, *places)
     elif number.unit == "" and (shape := clause.cue("shape")) is not None:

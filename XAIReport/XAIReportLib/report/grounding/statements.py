@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -40,8 +41,12 @@ def _on_both_sides(f: Findings) -> bool:
 
 def _of_masks(clause: Clause, holds: Callable[[Findings], bool | None]) -> bool | None:
     """Whether a side is known, or sides differ: of the masks that the clause speaks of, where it speaks of some."""
-    if holds is _on_both_sides and clause.of("map"):
-        many = not clause.of("lesion") and clause.mentions[clause.of("map")[0]].value in ("many", "both")
+    they = (
+        not clause.of("lesion", "map") and clause.context.subject == "map"
+    )  # "(two heat maps), but they point to ..."
+    if holds is _on_both_sides and (clause.of("map") or they):
+        several = clause.context.map is None if they else clause.mentions[clause.of("map")[0]].value in ("many", "both")
+        many = several and not clause.of("lesion")
         return {s.side for s in clause.findings.saliency} == {"left", "right"} if many else None
     masks = clause.masks(next(iter(clause.of("lesion", "map")), None))
     if holds in (_side_known, _side_unknown) and masks:
@@ -80,6 +85,17 @@ def _regions_named(f: Findings) -> bool:
     return f.anatomy.registration.verdict in ("good", "limited") and bool(f.lesions)
 
 
+def _uptake(f: Findings) -> bool | None:
+    """Whether it is known that what is bright took up contrast agent: never, as one series alone is read."""
+    return False if any(lesion.appearance is not None for lesion in f.lesions) else None
+
+
+def _septum_hidden(f: Findings) -> bool | None:
+    """Whether an abnormality is said to be why no midline shift was computed."""
+    shift = f.anatomy.midline_shift
+    return None if shift is None else "lies under the segmented abnormality" in shift.method or None
+
+
 # In order: the first that fits takes its words.
 STATEMENTS = (
     Statement(("registration", "good"), _verdict("good"), ("template", "atlas", "image")),
@@ -94,6 +110,8 @@ STATEMENTS = (
     Statement(("different sides",), _on_both_sides, process=False),
     Statement(("disagree",), _on_both_sides, process=False),
     Statement(("regions", "given"), _regions_named),
+    Statement(("regions", "known"), _regions_named),
+    Statement(("regions", "unknown"), lambda f: not _regions_named(f)),
     Statement(("other lesions", "names"), _always),
     Statement(("commercial", "permitted"), lambda f: False if f.model.non_commercial else None),
     Statement(("sides", "of the picture"), lambda f: not f.image.has_geometry),
@@ -114,12 +132,19 @@ STATEMENTS = (
     Statement(("geometry",), lambda f: f.image.has_geometry, ("image", "slice")),
     Statement(("function", "assess"), _never),
     Statement(("sequence", "check"), _never),
+    Statement(("enhancement judged",), _analysed),
     Statement(("postop", "recognise"), _never),
     Statement(("planes fully",), lambda f: f.prediction.uncertainty.get("plane_agreement", 0) > 0.999),
     Statement(("research",), _always),
     Statement(("uncalibrated",), lambda f: f.model.calibration in ("", "none")),
     Statement(("diagnosis", "intended"), _never),
     Statement(("abstain",), lambda f: f.prediction.outcome == "abstained"),
+    Statement(("uptake", "known"), _uptake),
+    Statement(("uptake", "unknown"), lambda f: not _uptake(f) if _uptake(f) is False else None),
+    Statement(("plain series", "given"), _uptake),
+    Statement(("plain series", "computed"), _uptake),
+    Statement(("septum hidden",), _septum_hidden),
+    Statement(("made", "mr"), lambda f: "not MR" in f.prediction.reason or None, ("image", "head")),
     Statement(("made",), lambda f: None if _intended(f) else False),
     Statement(("analyse", "demand"), lambda f: f.image.forced, ("image",)),
     Statement(("analyse",), _analysed, ("image",)),
@@ -164,12 +189,32 @@ def read(clause: Clause) -> None:
         if statement.words == ("noncommercial",):
             clause.read(*clause.of("only"), *(q for q in clause.of("quantifier") if clause.mentions[q].value == "all"))
         holds = _of_masks(clause, statement.holds)
-        if statement.words == ("disagree",) and holds is False:
+        if (statement.words[0] == "calibrated" and _on_something_else(clause)) or (
+            statement.words == ("approximate",) and clause.of("quantity", "score") and not clause.of("region", "lobe")
+        ):
+            holds = None
+        if statement.words in (("mr",), ("ct",)) and clause.findings.image.shape[2] == 1:
+            holds = holds and "volume" not in clause.mentions[places[0]].text.lower()
+        if statement.words == ("disagree",) and (holds is False or not clause.of("map") or clause.of("segmentation")):
             holds = None  # they may do so in other ways
-        if statement.words == ("demand",) and clause.of("modal"):
-            holds = None  # that an analysis can be forced, or not, is no finding
+        able = clause.of("modal") or any(clause.mentions[j].text.lower() == "cannot" for j in clause.of("neg"))
+        if statement.words == ("demand",) and able:
+            holds = True if "an analysis can be forced" in clause.findings.prediction.reason else None
         clause.state("statement", holds, *places, *modals, process=statement.process)
     _rest(clause)
+
+
+ON_NO_DATA_SET = re.compile(
+    r"\bcalibrat\w+ (?:[\w-]+ )*?(?:on|with|by|to|against|using|for|in|from) (?:(?:the|this|an?|its|all|these|harvard-oxford) )*"
+    r"(?:atlas|template|mni\w*|images?|volume|scans?|series|case|patient\w*|heads?|lesions?|abnormalit\w+|segmentations?|maps?|"
+    r"masks?|left|right|midline|regions?|registration|analysis)\b",
+    re.IGNORECASE,
+)
+
+
+def _on_something_else(clause: Clause) -> bool:
+    """Whether scores are said to be calibrated on what is no data set: "calibrated on MNI152"."""
+    return ON_NO_DATA_SET.search(" ".join(m.text for m in clause.mentions)) is not None
 
 
 def _rest(clause: Clause) -> None:

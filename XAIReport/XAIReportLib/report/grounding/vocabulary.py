@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from pathlib import Path
 
 from ..schema import Findings
-from ..wording import class_name, method_name
+from ..wording import class_name, method_name, series
 from .mentions import Mention
 from .numerals import CARDINALS, FRACTIONS, ONE
 from .phrases import phrases
@@ -58,6 +58,7 @@ _TOKEN = re.compile(
 
 _FRACTIONS = {tuple(words.split()) for words in FRACTIONS}
 Entry = tuple[tuple[str, ...], str, str]
+Table = dict[int, dict[tuple[str, ...], Entry]]
 
 
 def subject_of(sentence: str) -> str:
@@ -73,19 +74,35 @@ def entries(path: Path = _WORDS) -> dict[str, tuple[Entry, ...]]:
             head, _, phrases = line.partition(" = ")
             kind, _, value = head.partition(" ")
             for pattern in phrases.split("|"):
-                for phrase in _spelled(pattern.strip()):
+                for phrase in spelled(pattern.strip()):
                     words = tuple(phrase.split())
                     rows.setdefault(words[0], []).append((words, kind, value))
     return {first: tuple(sorted(entries, key=lambda row: -len(row[0]))) for first, entries in rows.items()}
 
 
-def _spelled(pattern: str) -> list[str]:
+def _by_length(subject: str, first: str, own: Iterable[Entry]) -> Table:
+    """The phrases that begin with a word by their length, the longest first; of equal ones the subject's, then names."""
+    special = entries(_HERE / f"words.{subject}.en.txt").get(first, ()) if subject else ()
+    rows = (*special, *own, *entries().get(first, ()))
+    table: Table = {n: {} for n in sorted({len(row[0]) for row in rows}, reverse=True)}
+    for row in rows:
+        table[len(row[0])].setdefault(row[0], row)
+    return table
+
+
+@lru_cache(maxsize=4096)
+def _table(subject: str, first: str) -> Table:
+    """Those of the language alone."""
+    return _by_length(subject, first, ())
+
+
+def spelled(pattern: str) -> list[str]:
     """ "lie[s]" is lie and lies; "measur(e,es)" is measure and measures."""
     found = re.search(r"\[([^\]]*)\]|\(([^)]*)\)", pattern)
     if found is None:
         return [pattern]
     endings = ["", *found[1].split(",")] if found[1] else found[2].split(",")
-    return [w for e in endings for w in _spelled(pattern[: found.start()] + e + pattern[found.end() :])]
+    return [w for e in endings for w in spelled(pattern[: found.start()] + e + pattern[found.end() :])]
 
 
 def plain(text: str) -> str:
@@ -101,6 +118,19 @@ class Token:
     depth: int
 
 
+_AGENT, _SERIES = (
+    re.compile(r"contrast|gadolinium", re.IGNORECASE),
+    re.compile(r"contrast|gadolinium|t1", re.IGNORECASE),
+)
+
+
+def _untold(findings: Findings) -> re.Pattern[str] | None:
+    """What words for the series claim too much of this case: it shows no contrast agent, or is no T1 at all."""
+    if findings.prediction.outcome == "not_applicable":
+        return _SERIES
+    return None if series(findings.prediction.reason) else _AGENT
+
+
 class Vocabulary:
     """Words of the language and names of one case."""
 
@@ -110,23 +140,23 @@ class Vocabulary:
         for words, kind, value in reversed(own):  # of equal names the last: an atlas position before a region
             lowered = tuple(word.lower() for word in words)
             self._own.setdefault(lowered[0], []).append((lowered, kind, value))
-        self._tables: dict[tuple[str, str], dict[int, dict[tuple[str, ...], Entry]]] = {}
+        self._tables: dict[tuple[str, str], Table] = {}
+        self._untold = _untold(findings)
 
     def mentions(self, sentence: str) -> list[Mention]:
         """What a sentence mentions, in order; unread words are of kind "unknown"."""
-        return phrases(list(self._raw(list(tokens(plain(sentence))), subject_of(sentence))))
+        found = list(self._raw(list(tokens(plain(sentence))), subject_of(sentence)))
+        if self._untold is not None:
+            found = [
+                replace(m, kind="unknown") if m.kind == "neutral" and self._untold.search(m.text) else m for m in found
+            ]
+        return phrases(found)
 
-    def _table(self, subject: str, first: str) -> dict[int, dict[tuple[str, ...], Entry]]:
-        """The phrases that begin with a word by their length, the longest first; of equal ones the subject's, then names."""
+    def _table(self, subject: str, first: str) -> Table:
+        if first not in self._own:
+            return _table(subject, first)
         if (subject, first) not in self._tables:
-            special = entries(_HERE / f"words.{subject}.en.txt").get(first, ()) if subject else ()
-            rows = (*special, *self._own.get(first, ()), *entries().get(first, ()))
-            table: dict[int, dict[tuple[str, ...], Entry]] = {
-                n: {} for n in sorted({len(row[0]) for row in rows}, reverse=True)
-            }
-            for row in rows:
-                table[len(row[0])].setdefault(row[0], row)
-            self._tables[subject, first] = table
+            self._tables[subject, first] = _by_length(subject, first, self._own[first])
         return self._tables[subject, first]
 
     def _raw(self, tokens: list[Token], subject: str) -> Iterator[Mention]:
@@ -268,7 +298,8 @@ _ADJECTIVES = {
 }
 
 
-def region_forms(name: str) -> list[str]:
+@cache
+def region_forms(name: str) -> tuple[str, ...]:
     """How a region may be called: its atlas name, without what brackets hold, a division before or after."""
     whole = " ".join(t.text for t in tokens(plain(name.replace("_", " ").lower())))
     whole = re.sub(r"^(left|right) ", "", whole)
@@ -291,7 +322,7 @@ def region_forms(name: str) -> list[str]:
         forms.append("lateral ventricles")
     if main.startswith("brain"):
         forms += ["brainstem", "brain stem", "brain-stem"]
-    return list(dict.fromkeys(form for form in forms if form))
+    return tuple(dict.fromkeys(form for form in forms if form))
 
 
 def tokens(text: str) -> Iterator[Token]:

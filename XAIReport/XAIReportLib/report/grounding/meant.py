@@ -1,0 +1,60 @@
+"""Which of two is meant: "the former" and "the latter", "the first" and "the second" of two heat maps, "one" and "the other"."""
+
+from __future__ import annotations
+
+import re
+
+from ..schema import Findings, Lesion
+from ..wording import method_name
+from .vocabulary import region_forms
+
+_LATTER = re.compile(
+    r"\bthe (former|latter|first|second)(?: one| map| method| heat map)?\b(?! (?:and|abnormality|lesion|largest|highest))",
+    re.IGNORECASE,
+)
+_ONE = re.compile(
+    r"\bone(?: of them)? (?!of |or |and )(.+?)((?:,|;)? (?:and |while |whereas |but )?)the other(?: one)?\b",
+    re.IGNORECASE,
+)
+_PLACED = re.compile(r"\bthe (\w+) (?:abnormality|lesion)\b", re.IGNORECASE)
+_MAPS = re.compile(r"\b(?:heat[ -]?maps?|maps|masks|methods)\b", re.IGNORECASE)
+_LESIONS = re.compile(r"\b(?:lesions|abnormalities|foci)\b", re.IGNORECASE)
+
+
+def named(sentence: str, findings: Findings, subject: str) -> list[str]:
+    """The sentence with names in place of such words, in each way in which they may stand; ``subject``: what was spoken of last,
+    "map" or "lesion". None where it has no such words, or where there are not two of the kind."""
+    maps = [method_name(mask.method) for mask in findings.saliency]
+    spoken = list(dict.fromkeys(name for name in re.findall(r"\S*CAM(?:\+\+)?", sentence) if name in maps))
+    if len(spoken) == 2 and not _LESIONS.search(sentence) and _LATTER.search(sentence):
+        places = {"former": spoken[0], "first": spoken[0], "latter": spoken[1], "second": spoken[1]}
+        return [_LATTER.sub(lambda found: places[found[1].lower()], sentence)]
+    if not _ONE.search(sentence):
+        return []
+    of_maps = bool(_MAPS.search(sentence)) or (subject == "map" and not _LESIONS.search(sentence))
+    two = (
+        maps
+        if of_maps and len(maps) == 2
+        else ["abnormality 1", "abnormality 2"]
+        if not of_maps and len(findings.lesions) == 2
+        else []
+    )
+    if not two or spoken:
+        return []
+    return [_ONE.sub(rf"{a} \1\2{b}", sentence) for a, b in (two, two[::-1])]
+
+
+def placed(sentence: str, findings: Findings) -> str:
+    """ "the thalamic abnormality" is "abnormality 2", where it alone lies for the most part there."""
+
+    def numbered(found: re.Match[str]) -> str:
+        fits = [n for n, lesion in enumerate(findings.lesions, start=1) if found[1].lower() in _main_place(lesion)]
+        return f"abnormality {fits[0]}" if len(fits) == 1 and len(findings.lesions) > 1 else found[0]
+
+    return _PLACED.sub(numbered, sentence)
+
+
+def _main_place(lesion: Lesion) -> set[str]:
+    """The adjectives of where most of a lesion lies: more than half of it."""
+    main = [row for row in lesion.regions if row.lobe != "other" and row.percent_of_lesion > 50]
+    return {word for row in main for word in (row.lobe, *region_forms(row.name))}

@@ -1,0 +1,122 @@
+"""How a sentence may be read: as it stands, in plainer words, as a statement about the analysis, one statement after the other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from .. import wording
+from . import frames
+from .apart import FINITE, Way, apart
+from .causes import backwards, may_explain, may_follow
+from .claims import Context
+from .meant import named, placed
+from .outcome import CheckedClaim, CheckedSentence, joined
+from .quotes import is_stated, reasons
+from .reading import Case, said_so
+from .rewording import plainer
+from .synonyms import plainest
+
+# "glioma is suggested, for the lesion lies on the left" gives a cause.
+_FOR = re.compile(
+    r", for (?=(?:the|it|its|they|their|there|no|an?|both|all|one) [^,;]*?"
+    r"\b(?:is|are|was|were|has|have|lies|lie|scored|failed|lacks?|measures)\b)",
+    re.IGNORECASE,
+)
+_BEING = re.compile(r"^with ([^,]+?) being ([^,]+), ", re.IGNORECASE)
+_DEPTH = 3  # how often what was taken apart is taken apart again
+_READINGS = 50  # of one sentence, at most
+_THEY = re.compile(r"^(?:they|these|it) ", re.IGNORECASE)
+_HENCE = r"(?:therefore|thus|hence|consequently|accordingly)"
+_FRONTED = re.compile(rf"^(?:{_HENCE}|as a result|for (?:this|that) reason|as a consequence),? ", re.IGNORECASE)
+_INSIDE = re.compile(rf"^((?:(?!\b{FINITE}\b)[^,;:])+?)( {FINITE})? {_HENCE} ([^,;:]+(?:,.*)?)$", re.IGNORECASE)
+_OF_EXCLUSION = re.compile(r"^(?:exclu|rul)", re.IGNORECASE)
+
+
+class Search:
+    """Looks for a way to read one sentence in which the findings hold all that it claims."""
+
+    def __init__(self, sentence: str, case: Case) -> None:
+        self._sentence, self._case, self._left = sentence, case, _READINGS
+        self._classes = tuple(map(wording.class_name, case.findings.model.classes))
+
+    def best(
+        self, said: str, never: list[str], context: Context, depth: int = _DEPTH
+    ) -> tuple[CheckedSentence, Context]:
+        """What became of a statement, in the first way in which it is supported, else as it stands in plainer words; and what
+        "it" is behind it. ``never``: the words in it that are never said."""
+        said = _BEING.sub(r"because \1 is \2, ", _FOR.sub(", because ", said))
+        plain = plainer(said, self._classes)
+        outcome, seen = self._one(said, never, context)
+        if outcome.verdict != "supported" and plain != said:
+            outcome, seen = self._one(plain, never, context)
+        if outcome.verdict == "supported":
+            return outcome, seen
+        plainer_still = plainer(placed(plainest(plain), self._case.findings), self._classes)
+        if plainer_still != plain:
+            other, trial = self._one(plainer_still, never, context)
+            if other.verdict == "supported":
+                return other, trial
+        forms = dict.fromkeys((plain, plainer_still, *named(plain, self._case.findings, context.subject)))
+        if depth == _DEPTH and (bare := _without_therefore(plain)):
+            other, trial = self.best(bare, never, context, depth - 1)
+            if other.verdict == "supported" and may_follow(context.before, {claim.kind for claim in other.claims}):
+                return other, trial
+        for way in (way for form in forms for way in apart(form, self._classes)) if depth else ():
+            if self._left <= 0:
+                break
+            parts, trial = self._each(way, never, context, depth)
+            if parts:
+                return joined(parts), trial
+        return outcome, seen
+
+    def _one(self, said: str, never: list[str], context: Context) -> tuple[CheckedSentence, Context]:
+        self._left -= 1
+        trial = replace(context)
+        outcome = said_so(self._sentence, said, never, self._case, trial)
+        if outcome.verdict == "supported":
+            return outcome, trial
+        spoken = (
+            _THEY.sub("the heat maps ", said) if context.subject == "map" or context.last.startswith("check") else said
+        )
+        kind, holds = frames.read(spoken, self._case.findings) or ("", None)
+        if kind == "excluded":
+            never = [word for word in never if not _OF_EXCLUSION.match(word)]
+        if holds and not never:
+            claim = CheckedClaim(kind=kind, text=said, holds=True)
+            reason = "The findings hold everything that it claims."
+            return CheckedSentence(text=self._sentence, verdict="supported", reason=reason, claims=(claim,)), trial
+        return outcome, trial
+
+    def _each(
+        self, way: Way, never: list[str], context: Context, depth: int
+    ) -> tuple[Sequence[CheckedSentence], Context]:
+        """The pieces of a way, if all of them are supported, and none if not."""
+        parts, trial = [], replace(context)
+        for piece in way.pieces:
+            elsewhere = [other for other in way.pieces if other != piece]
+            own = [word for word in never if word in piece or not any(word in other for other in elsewhere)]
+            part, trial = self.best(piece, own, trial, depth - 1)
+            if part.verdict != "supported":
+                return (), context
+            parts.append(part)
+        if way.reason is not None:
+            kinds = [{claim.kind for claim in part.claims} for part in parts]
+            told = f"{way.pieces[way.reason]}; {way.pieces[1 - way.reason]}"  # as a warning of the findings tells it
+            alike = may_explain(*kinds) or (kinds == [{"quotation"}] * 2 and is_stated(told, self._case.stated))
+            own = [is_stated(piece, reasons(self._case.findings)) for piece in way.pieces]
+            alike = alike or all(own) or (own[way.reason] and kinds[1 - way.reason] == {"suggestion"})
+            if not alike or backwards(way.pieces[1 - way.reason], way.pieces[way.reason]):
+                return (), context
+        return parts, trial
+
+
+def _without_therefore(sentence: str) -> str:
+    """The sentence without a "therefore" at its head or beside its verb, or nothing where it has none there."""
+    if fronted := _FRONTED.match(sentence):
+        return sentence[fronted.end() :]
+    inside = _INSIDE.match(sentence)
+    if inside is None or (inside[2] is None and re.match(rf"{FINITE}\b", inside[3], re.IGNORECASE) is None):
+        return ""
+    return f"{inside[1]}{inside[2] or ''} {inside[3]}"
