@@ -75,30 +75,37 @@ class XAIReportParameterNode:
     gradcamPlusPlus: bool = True
     gradcam: bool = True
     scorecam: bool = True
-    everyClass: bool = False
+    layercam: bool = False
+    hirescam: bool = False
+    saliency: bool = False
+    smoothgrad: bool = False
+    integratedGradients: bool = False
+    occlusion: bool = False
+    furtherClasses: list[str]
     device: Annotated[str, Choice(["auto", "cpu", "cuda"])] = "auto"
     atlas: Annotated[
         str,
         Choice(
             [
-                "Harvard-Oxford",
-                "Desikan-Killiany",
-                "Destrieux",
-                "Juelich",
-                "Talairach gyri",
-                "Talairach Brodmann areas",
-                "AAL2 (GPL)",
-                "Neuromorphometrics (non-commercial)",
-                "MarsAtlas (terms not stated)",
-                "AICHA (terms not stated)",
+                "harvard_oxford",
+                "desikan_killiany",
+                "destrieux",
+                "juelich",
+                "talairach_gyrus",
+                "talairach_ba",
+                "aal",
+                "neuromorphometrics",
+                "marsatlas",
+                "aicha",
             ]
         ),
-    ] = "Harvard-Oxford"
+    ] = "harvard_oxford"
+    contrastAgent: bool = False
     keepEarlier: bool = False
     narrator: Annotated[str, Choice(["template", "ollama", "llama.cpp", "vllm", "xai", "mistral", "openai"])] = (
         "template"
     )
-    language: Annotated[str, Choice(["English", "French", "German", "Spanish"])] = "English"
+    language: Annotated[str, Choice(["en", "fr", "de", "es"])] = "en"
     narratorModel: str = ""
     narratorEndpoint: str = ""
     narratorPictures: bool = False
@@ -248,6 +255,12 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
 
         return bundleNames()
 
+    def bundleClasses(self, name):
+        """Names of the classes that an installed bundle knows."""
+        from XAIReportLib.panel.bundles import bundleClasses
+
+        return bundleClasses(name)
+
     def defaultOutput(self):
         """Folder of the results of this Slicer: XAIReport in the folder that Slicer saves scenes to."""
         return Path(slicer.app.defaultScenePath) / "XAIReport"
@@ -257,9 +270,9 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
 
         :param output: folder in which the result folder is made; ``defaultOutput()`` unless given.
         :param clinicalTable: table node with the clinical record, kept with the result; no model uses it.
-        :param options: bundle, saliency, classes, device, atlas, language, case_id, keep, force, as in XAIReportLib.analyze. A
-            volume that is analyzed again keeps its case id, so that the result takes the place of the earlier one or, with keep,
-            stands beside it.
+        :param options: bundle, saliency, classes, device, atlas, deformable, language, case_id, keep, force, contrast_agent, as in
+            XAIReportLib.analyze. A volume that is analyzed again keeps its case id, so that the result takes the place of the
+            earlier one or, with keep, stands beside it.
         :raises InputError: the volume cannot be analyzed.
         """
         from XAIReportLib.scene.export import case_id_of, export_inputs

@@ -15,6 +15,13 @@ from typing import Any
 
 from module_stage import ROOT, Stage, module_stage
 
+# isort: split
+# Found by way of module_stage. A module that is first imported inside a function may lose its own names of Qt's properties.
+from host.waiting import wait_until
+from pictures import picture
+from radiologists_path import Walk
+from synthetic_head import make_synthetic_head
+
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -30,10 +37,6 @@ def main(arguments: list[str]) -> int:
 
 def _walk(stage: Stage, output: Path, result: Path | None) -> None:
     import qt
-    from host.waiting import wait_until
-    from pictures import picture
-    from radiologists_path import Walk
-    from synthetic_head import make_synthetic_head
 
     head = make_synthetic_head()
     volume = stage.volume(head.image, head.affine, "Synthetic head")

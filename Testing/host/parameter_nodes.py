@@ -1,13 +1,13 @@
 """The module ``slicer.parameterNodeWrapper``: typed parameters kept in a node of the scene, bound to widgets.
 
-Knows the parameter types that the module uses (bool, str, float, Choice, WithinRange, MRML node) and refuses others,
+Knows the parameter types that the module uses (bool, str, float, list of str, Choice, WithinRange, MRML node) and refuses others,
 like the original; refuses a widget that cannot hold a parameter's type, and refuses a .ui file that names an unknown parameter.
 """
 
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from typing import Any
 
 from PySide6 import QtCore, QtWidgets
@@ -38,17 +38,21 @@ class _Parameter:
 
     def __init__(self, name: str, annotated: Any, default: Any) -> None:
         self.name, self.default = name, default
-        arguments = typing.get_args(annotated)
-        self.kind, notes = (arguments[0], arguments[1:]) if arguments else (annotated, ())
+        self.kind, *notes = (
+            typing.get_args(annotated) if typing.get_origin(annotated) is typing.Annotated else (annotated,)
+        )
         self.choice = next((note for note in notes if isinstance(note, Choice)), None)
         self.range = next((note for note in notes if isinstance(note, WithinRange)), None)
+        self.is_list = self.kind == list[str]
         self.is_node = hasattr(self.kind, "GetNodeTagName") or self.kind.__name__.startswith("vtkMRML")
-        if not self.is_node and self.kind not in (bool, str, float):
+        if not self.is_node and not self.is_list and self.kind not in (bool, str, float):
             raise Exception(f"Unable to create serializer for member {name}")
 
     def read(self, node: Any) -> Any:
         if self.is_node:
             return node.GetNodeReference(self.name)
+        if self.is_list:
+            return ObservedList(self, node)
         text = node.GetParameter(self.name)
         if self.kind is float:
             return float(text)
@@ -60,14 +64,67 @@ class _Parameter:
                 raise TypeError(f"{self.name} must be a {self.kind.__name__}")
             node.SetNodeReferenceID(self.name, value.GetID() if value is not None else None)
             return
+        if self.is_list:
+            self._write_list(node, value)
+            return
         if not isinstance(value, (float, int) if self.kind is float else self.kind):
             raise TypeError(f"{self.name} must be a {self.kind.__name__}, got {value!r}")
         for rule in filter(None, (self.choice, self.range)):
             rule.validate(value)
         node.SetParameter(self.name, str(value))
 
+    def _write_list(self, node: Any, values: Any) -> None:
+        if not all(isinstance(value, str) for value in values):
+            raise TypeError(f"{self.name} must hold texts, got {values!r}")
+        changing = node.StartModify()
+        for index, value in enumerate(values):
+            node.SetParameter(f"{self.name}_{index}", value)
+        before = int(node.GetParameter(f"{self.name}_len") or 0)
+        node.SetParameter(f"{self.name}_len", str(len(values)))
+        for index in range(len(values), before):
+            node.UnsetParameter(f"{self.name}_{index}")
+        node.EndModify(changing)
+
     def is_in(self, node: Any) -> bool:
-        return self.is_node or bool(node.HasParameter(self.name))
+        return self.is_node or bool(node.HasParameter(f"{self.name}_len" if self.is_list else self.name))
+
+
+class ObservedList(MutableSequence):
+    """What a parameter of a list gives: no ``list``, and a change of it is a change of the node."""
+
+    def __init__(self, parameter: _Parameter, node: Any) -> None:
+        self._parameter, self._node = parameter, node
+        name = parameter.name
+        self._list = [node.GetParameter(f"{name}_{n}") for n in range(int(node.GetParameter(f"{name}_len")))]
+
+    def __eq__(self, other: object) -> bool:
+        return self._list == (other._list if isinstance(other, ObservedList) else other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"ObservedList({self._list})"
+
+    def __len__(self) -> int:
+        return len(self._list)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._list[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._list[index] = value
+        self._parameter.write(self._node, self._list)
+
+    def __delitem__(self, index: Any) -> None:
+        del self._list[index]
+        self._parameter.write(self._node, self._list)
+
+    def __add__(self, other: Any) -> Any:
+        raise NotImplementedError("Adding an ObservedList is not supported. However, += is supported.")
+
+    def insert(self, index: int, value: str) -> None:
+        self._list.insert(index, value)
+        self._parameter.write(self._node, self._list)
 
 
 class _Binding:
@@ -129,7 +186,7 @@ def _init(self: Any, parameterNode: Any) -> None:
     self._updating = False
     for parameter in self.allParameters.values():
         if not parameter.is_in(parameterNode):
-            parameter.write(parameterNode, parameter.default)
+            parameter.write(parameterNode, [] if parameter.is_list and parameter.default is None else parameter.default)
 
 
 def connectGui(self: Any, gui: Any) -> int:

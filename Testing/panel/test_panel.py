@@ -121,13 +121,17 @@ def test_the_choices_are_in_the_scene(open_panel, a_volume, a_host):
 
 
 def test_every_atlas_can_be_chosen_and_the_usual_one_is(open_panel):
-    from XAIReportLib.panel.review import ATLASES
     from XAIReportLib.results import ATLAS_NAMES, DEFAULT_ATLAS
 
-    selector = open_panel().ui.atlasSelector
-    offered = [selector.itemText(n) for n in range(selector.count())]
-    assert [ATLASES[name] for name in offered] == list(ATLAS_NAMES)
-    assert ATLASES[selector.currentText()] == DEFAULT_ATLAS
+    widget = open_panel()
+    selector, parameters = widget.ui.atlasSelector, widget.logic.getParameterNode()
+    assert (selector.currentText(), parameters.atlas) == ("Harvard-Oxford", DEFAULT_ATLAS)
+    chosen = []
+    for index in range(selector.count()):
+        selector.setCurrentIndex(index)
+        chosen.append(parameters.atlas)
+        assert selector.currentText() != parameters.atlas  # a name for a person
+    assert chosen == list(ATLAS_NAMES)
 
 
 def test_analyze_shows_progress_and_then_the_report(open_panel, a_volume, a_worker, wait_until, tmp_path):

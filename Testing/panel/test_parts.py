@@ -168,7 +168,7 @@ def test_without_room_on_the_disk_nothing_is_installed(monkeypatch, a_host):
 
     a_host.packaging.unsatisfied = {"nibabel", "timm"}
     monkeypatch.setattr(dependencies, "_freeGigabytes", lambda: 0.4)
-    assert "2 Python packages: up to 1 GB on the disk" in dependencies.need(REQUIREMENTS)
+    assert "Python packages (2): up to 1 GB on the disk" in dependencies.need(REQUIREMENTS)
     with pytest.raises(dependencies.MissingDependencies, match=r"needs 1 GB .* 0\.4 GB are free"):
         dependencies.ensure(REQUIREMENTS)
     assert a_host.packaging.installed == []
@@ -184,7 +184,7 @@ def test_what_was_installed_can_be_removed_and_nothing_else(monkeypatch, open_pa
     a_host.packaging.unsatisfied = {"nibabel"}
     widget = open_panel(a_worker("ask()\n"))
     ui = widget.ui
-    assert "Analyze first asks to install 1 Python packages" in ui.needLabel.text()
+    assert "Analyze first asks to install Python packages (1)" in ui.needLabel.text()
     assert not ui.removeDownloadsButton.isEnabled()
     installing = a_host.packaging.pip_ensure
     monkeypatch.setattr(
@@ -193,7 +193,7 @@ def test_what_was_installed_can_be_removed_and_nothing_else(monkeypatch, open_pa
     ui.volumeSelector.setCurrentNode(a_volume)
     ui.analyzeButton.click()
     assert not ui.needLabel.isVisible()
-    assert "installed 1 Python packages" in ui.downloadsLabel.text()
+    assert "installed in this Slicer: 1." in ui.downloadsLabel.text()
     monkeypatch.setattr(
         a_host.packaging,
         "pip_uninstall",

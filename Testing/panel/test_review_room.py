@@ -11,6 +11,7 @@ from engine_results import centre_ras, write_engine_result
 from hands import choose, click_row, click_sentence
 from phantom_case import analysed_phantom
 from PySide6 import QtCore, QtGui, QtTest, QtWidgets
+from XAIReportLib.models.series import NOT_DETECTED
 
 pytestmark = pytest.mark.usefixtures("a_host")
 
@@ -208,6 +209,18 @@ def test_a_review_is_signed_with_name_and_time_and_holds_for_these_findings_only
     assert "these are not reviewed" in ui.reviewLabel.text()
 
 
+def test_a_class_withheld_for_want_of_contrast_says_what_the_reader_can_do(a_review):
+    node = case_of(a_review).texts["findings.json"]
+    findings = json.loads(node.GetText())
+    assert "tick" not in a_review.ui.reasonLabel.text()
+    findings["prediction"] |= {"outcome": "abstained", "label": None, "reason": NOT_DETECTED}
+    node.SetText(json.dumps(findings))
+    a_review.panel.shown.show(case_of(a_review))
+    box = a_review.ui.contrastAgentCheckBox.text()
+    assert f"If contrast agent was given, tick “{box}”" in a_review.ui.reasonLabel.text()
+    assert a_review.ui.reasonLabel.isVisible()
+
+
 def test_an_opened_scene_fills_the_panel_again(a_review, a_host, tmp_path, wait_until):
     ui = a_review.ui
     ui.percentileSlider.setValue(92.0)
@@ -314,12 +327,15 @@ def test_a_result_without_checks_shows_no_card_of_them(a_review):
     assert not a_review.ui.checksButton.isVisible()
 
 
-def test_the_result_comes_first_when_it_is_opened(a_review):
+def test_the_result_comes_first_when_it_is_opened(a_review, wait_until):
     ui = a_review.ui
     assert ui.inputButton.collapsed
-    place = ui.outcomeLabel.mapTo(a_review.parent, QtCore.QPoint())
-    assert a_review.parent.rect().contains(place)
-    assert place.y() < a_review.parent.height() / 2
+
+    def is_in_the_upper_half() -> bool:
+        place = ui.outcomeLabel.mapTo(a_review.parent, QtCore.QPoint())
+        return a_review.parent.rect().contains(place) and place.y() < a_review.parent.height() / 2
+
+    wait_until(is_in_the_upper_half)  # once what was folded has given its room
 
 
 def test_nothing_is_cut_off_at_the_right_where_the_panel_is_as_narrow_as_it_can_be(a_review):

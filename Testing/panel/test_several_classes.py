@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -94,18 +93,3 @@ def test_the_longer_names_do_not_widen_the_panel(a_review):
     for _ in range(5):
         QtCore.QCoreApplication.processEvents()
     assert ui.contentsWidget.minimumSizeHint().width() <= ui.scrollArea.viewport().width()
-
-
-def test_every_class_is_asked_of_the_worker_only_when_it_is_wanted(
-    open_panel, a_volume, a_worker, wait_until, tmp_path
-):
-    asked = tmp_path / "asked.json"
-    body = f'json.dump(params["classes"], open({str(asked)!r}, "w"))\ntell("cancelled", id)\nask()\n'
-    for wanted in ([], ["all"]):
-        widget = open_panel(a_worker(body))
-        widget.ui.volumeSelector.setCurrentNode(a_volume)
-        if wanted:
-            widget.ui.everyClassCheckBox.click()
-        widget.ui.analyzeButton.click()
-        wait_until(lambda: not widget.logic.isRunning)  # noqa: B023 - called at once
-        assert json.loads(asked.read_text("utf-8")) == wanted

@@ -98,7 +98,7 @@ def _write_documents(
         "schema_version": "1.0",
         "case_id": case.case_id,
         "image": {"has_geometry": case.has_geometry},
-        "prediction": {"outcome": prediction.outcome, "label": "glioma", "scores": prediction.scores},
+        "prediction": {"outcome": prediction.outcome, "reason": "", "label": "glioma", "scores": prediction.scores},
         "lesions": [_lesion(case, prediction.lesion_labels == n) for n in np.unique(prediction.lesion_labels)[1:]]
         if prediction.scores
         else [],

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from result_folders import METHODS, REPORT, oblique, write_result
 from XAIReportLib.case import InputError
+from XAIReportLib.models.series import NOT_DETECTED
 from XAIReportLib.scene import load_result
 from XAIReportLib.scene.colors import heat_map_colors
 from XAIReportLib.scene.load import flat_provenance
@@ -54,6 +55,14 @@ def test_the_image_is_windowed_by_the_head_and_not_by_the_air(a_session, a_resul
     low, high = np.percentile(image[head], (1, 99.5))
     assert display.GetWindowLevelMin() == pytest.approx(low, abs=0.1)
     assert display.GetWindowLevelMax() == pytest.approx(high, abs=0.1)
+
+
+def test_what_is_segmented_without_contrast_enhancement_is_not_called_post_contrast(a_session, a_result):
+    findings = json.loads((a_result / "findings.json").read_text(encoding="utf-8"))
+    findings["prediction"]["reason"] = NOT_DETECTED
+    (a_result / "findings.json").write_text(json.dumps(findings), encoding="utf-8")
+    segmentation = load_result(a_result, a_session.scene).segmentation.GetSegmentation()
+    assert segmentation.GetSegment("lesion-1").GetName() == "Segmented abnormality 1"
 
 
 def test_segments_carry_codes_and_the_reference_volume(a_session, a_result):

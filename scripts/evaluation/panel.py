@@ -165,7 +165,6 @@ def _reviewed(stage: Stage, result: Path | None) -> dict[str, Any]:
         opening = {"opening": {"seconds": round(time.perf_counter() - began, 2), **gaps.stop()}}
     else:
         opening = {"opening": None}
-    stage.widget.logic.ask("prepare_revision", {}, lambda _event: None)  # as the button "Correct the outline…" does
     return {
         **opening,
         "percentile": _percentile(stage),

@@ -95,7 +95,7 @@ class Correction:
             self._onError(error)
             return
         corrected.ready_to_edit(self._case)
-        self._ask("prepare_revision", {}, lambda _event: None)
+        self._ask("prepare_revision", {"folder": str(folder_of(self._case))}, lambda _event: None)
         slicer.util.selectModule("SegmentEditor")
 
     def _onEdit(self, *_args: Any) -> None:

@@ -53,7 +53,7 @@ def need(requirementsPath: str) -> str:
 def _what(names: Sequence[str]) -> str:
     packages = [name for name in names if name != "torch"]
     parts = ["PyTorch"] if "torch" in names else []
-    return _(" and ").join(parts + ([_("{count} Python packages").format(count=len(packages))] if packages else []))
+    return _(" and ").join(parts + ([_("Python packages ({count})").format(count=len(packages))] if packages else []))
 
 
 def _gigabytes(names: Sequence[str]) -> float:

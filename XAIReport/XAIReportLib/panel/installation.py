@@ -54,15 +54,15 @@ class InstallationSection:
         self._ui.needLabel.text, self._ui.needLabel.visible = needed, bool(needed)
         self._ui.removeDownloadsButton.enabled = bool(names)
         self._ui.downloadsLabel.text = (
-            _("XAIReport has installed {count} Python packages in this Slicer.").format(count=len(names))
+            _("Python packages that XAIReport has installed in this Slicer: {count}.").format(count=len(names))
             if names
-            else _("XAIReport has installed no Python packages in this Slicer.")
+            else _("Python packages that XAIReport has installed in this Slicer: none.")
         )
 
     def _onRemove(self, *_args: Any) -> None:
         names = dependencies.removable()
         text = _(
-            "Remove {count} Python packages ({size:.0f} MB) that XAIReport has installed? Another extension may use them too; "
+            "Remove what XAIReport has installed (Python packages: {count}, {size:.0f} MB)? Another extension may use them too; "
             "XAIReport asks to install them again when they are needed. PyTorch is removed in the module PyTorch, results "
             "stay.\n\n{names}"
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import qt
+from slicer.i18n import tr as _
 
 from XAIReportLib.panel.background import YIELD_S
 from XAIReportLib.panel.consent import figures_of
@@ -45,7 +46,7 @@ class Narration:
         :raises RuntimeError: a text is being written already.
         """
         if self.isRunning:
-            raise RuntimeError("A text is being written; stop it or wait for its end.")
+            raise RuntimeError(_("A text is being written; stop it or wait for its end."))
         if self._client is None:
             self._client = self._makeClient()
         self._workspace = Path(tempfile.mkdtemp(prefix="xaireport-"))

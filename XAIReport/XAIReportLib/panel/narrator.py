@@ -8,12 +8,11 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from XAIReportLib.panel.choices import nameChoices
 from XAIReportLib.panel.consent import TEMPLATE, Consent, whyNot
 from XAIReportLib.panel.narration import Narration
 from XAIReportLib.report.servers import SERVERS
 from XAIReportLib.scene.cases import LoadedResult
-
-LANGUAGES = {"English": "en", "French": "fr", "German": "de", "Spanish": "es"}  # as the parameter node names them
 
 
 class NarratorSection:
@@ -48,6 +47,10 @@ class NarratorSection:
 
     def setParameters(self, parameters: Any) -> None:
         self._parameters = parameters
+        if parameters is not None:
+            languages = {"en": _("English"), "fr": _("French"), "de": _("German"), "es": _("Spanish")}
+            nameChoices(self._ui.languageSelector, languages)
+            nameChoices(self._ui.narratorSelector, {TEMPLATE: _("template")})  # the others are names of programs
         self.update()
 
     def show(self, case: LoadedResult | None, narrative: dict[str, Any]) -> None:
@@ -103,7 +106,7 @@ class NarratorSection:
         if request is None:
             return
         if request["narrator"] == TEMPLATE:
-            request["language"] = LANGUAGES[self._parameters.language]
+            request["language"] = self._parameters.language
         self._prepare()
         self._sentences = []
         self._narration.start(case, request, lambda event: self._heard(case, event))

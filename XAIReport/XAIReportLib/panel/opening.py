@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import qt
+from slicer.i18n import tr as _
 
 from XAIReportLib.panel.background import Background
 from XAIReportLib.scene.cases import FOLDER, LoadedResult, cases_in, remove_case
@@ -57,7 +58,9 @@ class Opening:
     def _read(self, contents: Contents | None, error: BaseException | None) -> None:
         if contents is None:
             self.isRunning = False
-            self._listener.openingFailed(error or RuntimeError(f"{self._folder} could not be read."))
+            self._listener.openingFailed(
+                error or RuntimeError(_("{folder} could not be read.").format(folder=self._folder))
+            )
             return
         self._steps = loading(contents, self._scene)
         self._timer.start(0)

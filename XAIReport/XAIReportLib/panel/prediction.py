@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 
 from XAIReportLib.panel.statements import about
 from XAIReportLib.report.wording import class_name_in_full, score_text
+from XAIReportLib.results import ENHANCEMENT_NOT_DETECTED
 
 
 class PredictionSection:
@@ -28,12 +29,16 @@ class PredictionSection:
         self._ui.warningsFrame.visible = bool(warnings)
         impression = [s["text"] for s in sentences if s.get("section") == "impression"]
         self._ui.outcomeLabel.text = impression[0] if impression else _("No result is shown yet.")
-        self._ui.reasonLabel.text = " ".join(impression[1:])
-        self._ui.reasonLabel.visible = len(impression) > 1
+        prediction = findings.get("prediction") or {}
+        reason = impression[1:]
+        if prediction.get("reason", "").startswith(ENHANCEMENT_NOT_DETECTED):
+            remedy = _("If contrast agent was given, tick “{box}” in the section Input and analyse again.")
+            reason = [*reason, remedy.format(box=self._ui.contrastAgentCheckBox.text)]
+        self._ui.reasonLabel.text = " ".join(reason)
+        self._ui.reasonLabel.visible = bool(reason)
         doubt = about(sentences, "/prediction/class_set", "/prediction/uncertainty")
         self._ui.confidenceLabel.text = "\n".join(doubt)
         self._ui.confidenceLabel.visible = bool(doubt)
-        prediction = findings.get("prediction") or {}
         self._showScores(prediction.get("scores") or {}, prediction.get("class_set") or ())
 
     def _showScores(self, scores: dict[str, float], classSet: Any) -> None:

@@ -12,26 +12,11 @@ from XAIReportLib.case import InputError
 from XAIReportLib.panel import stages
 from XAIReportLib.panel.background import Background
 from XAIReportLib.panel.device import DeviceSection
+from XAIReportLib.panel.inputs import InputSection
 from XAIReportLib.panel.installation import InstallationSection
-from XAIReportLib.panel.narrator import LANGUAGES
 from XAIReportLib.panel.opening import load_libraries
 from XAIReportLib.panel.shown_case import ShownCase
-from XAIReportLib.results import EVERY_CLASS
 from XAIReportLib.scene.cases import IMAGE, ROLE, LoadedResult, cases_in
-
-METHODS = {"gradcamPlusPlus": "gradcam++", "gradcam": "gradcam", "scorecam": "scorecam"}
-ATLASES = {
-    "Harvard-Oxford": "harvard_oxford",
-    "Desikan-Killiany": "desikan_killiany",
-    "Destrieux": "destrieux",
-    "Juelich": "juelich",
-    "Talairach gyri": "talairach_gyrus",
-    "Talairach Brodmann areas": "talairach_ba",
-    "AAL2 (GPL)": "aal",
-    "Neuromorphometrics (non-commercial)": "neuromorphometrics",
-    "MarsAtlas (terms not stated)": "marsatlas",
-    "AICHA (terms not stated)": "aicha",
-}
 
 
 class ReviewPanel:
@@ -49,14 +34,13 @@ class ReviewPanel:
         self._stage, self._stageMessage, self._done = "", "", 0.0
         self._clock = qt.QTimer()
         self._clock.timeout.connect(self._showElapsed)
+        self._inputs = InputSection(ui, logic)
         ui.resultSelector.addAttribute("vtkMRMLScalarVolumeNode", ROLE, IMAGE)
         self._device = DeviceSection(ui, logic.askDevices, lambda: self._installation.isComplete)
         self.shown = ShownCase(ui, logic, self._installation.ensure, self.failed, self._device.showUsed)
-        ui.bundleSelector.addItems(logic.bundleNames())
         ui.analyzeButton.clicked.connect(self._onAnalyzeOrCancel)
         ui.loadResultButton.clicked.connect(self._onLoadResult)
         ui.detailsButton.toggled.connect(self._onDetails)
-        ui.bundleSelector.currentIndexChanged.connect(self._onBundle)
         self._hideError()
         self._showIdle()
         # A library that is missing is told by the section Installation.
@@ -65,11 +49,7 @@ class ReviewPanel:
     def setParameters(self, parameters: Any) -> None:
         """Show the parameter node's values and its result; None while there is no scene."""
         self._parameters = parameters
-        if parameters is not None:
-            index = self._ui.bundleSelector.findText(parameters.bundle)
-            if index >= 0:
-                self._ui.bundleSelector.currentIndex = index
-            self._onBundle()
+        self._inputs.setParameters(parameters)
         self.shown.setParameters(parameters)
         self.update()
 
@@ -83,6 +63,7 @@ class ReviewPanel:
         """Follow the parameters; say whether Analyze can be pressed and, if not, why."""
         if self._parameters is not None and not self._logic.isOpening:  # which fills the sections by itself
             self.shown.follow(self._parameters)
+        self._inputs.follow()
         self._device.follow(self._parameters)
         button = self._ui.analyzeButton
         busy = self._logic.isRunning or self._logic.isOpening
@@ -90,7 +71,7 @@ class ReviewPanel:
         if busy:
             button.text, button.enabled, button.toolTip = _("Cancel"), True, _("Stop the running analysis.")
             return
-        reason = self._whyNot()
+        reason = self._inputs.whyNot()
         button.text, button.enabled = _("Analyze"), not reason
         button.toolTip = reason or _("Run the model on the volume, in a process of its own.")
 
@@ -99,22 +80,6 @@ class ReviewPanel:
         self._loading.abandon()
         self._clock.stop()
         self.shown.close()
-
-    def _whyNot(self) -> str:
-        if self._parameters is None or self._parameters.inputVolume is None:
-            return _("Select a volume first.")
-        if not self._ui.bundleSelector.currentText:
-            return _("No model bundle is installed; install the extension again.")
-        if not self._methods():
-            return _("Choose at least one heat map.")
-        return ""
-
-    def _methods(self) -> list[str]:
-        return [method for name, method in METHODS.items() if getattr(self._parameters, name)]
-
-    def _onBundle(self, *_args: Any) -> None:
-        if self._parameters is not None and self._ui.bundleSelector.currentText:
-            self._parameters.bundle = self._ui.bundleSelector.currentText
 
     def _onAnalyzeOrCancel(self, *_args: Any) -> None:
         if self._logic.isOpening:
@@ -130,18 +95,7 @@ class ReviewPanel:
         self._hideError()
         try:
             self._installation.ensure()
-            chosen = self._parameters
-            options = {
-                "bundle": chosen.bundle,
-                "saliency": self._methods(),
-                "classes": [EVERY_CLASS] if chosen.everyClass else [],
-                "device": chosen.device,
-                "atlas": ATLASES[chosen.atlas],
-                "language": LANGUAGES[chosen.language],
-            }
-            self._logic.startAnalysis(
-                chosen.inputVolume, self, clinicalTable=chosen.clinicalTable, keep=chosen.keepEarlier, **options
-            )
+            self._logic.startAnalysis(self._parameters.inputVolume, self, **self._inputs.options())
         except Exception as error:  # whatever it was: it stays readable in the panel
             self.failed(error)
             return

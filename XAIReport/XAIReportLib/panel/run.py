@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import qt
+from slicer.i18n import tr as _
 
 from XAIReportLib.case import InputError
 from XAIReportLib.panel.background import YIELD_S, Background
@@ -86,7 +87,7 @@ class AnalysisRun:
         :raises RuntimeError: an analysis is running already.
         """
         if self.isRunning:
-            raise RuntimeError("An analysis is running; cancel it or wait for its end.")
+            raise RuntimeError(_("An analysis is running; cancel it or wait for its end."))
         self._workspace = Path(tempfile.mkdtemp(prefix="xaireport-"))
         try:
             files, write = prepareInputs(self._workspace)
@@ -183,7 +184,7 @@ class AnalysisRun:
             self._end().analysisCancelled()
         elif event.type in ("error", "died"):
             details = data.get("details") or "".join(self._log)
-            self._end().analysisFailed(data.get("message") or "The analysis failed without a reason.", details)
+            self._end().analysisFailed(data.get("message") or _("The analysis failed without a reason."), details)
 
     def _end(self) -> Listener:
         """The run is over before its listener hears so, so that it can start the next one."""
@@ -230,7 +231,7 @@ class Outcome:
         self._know(None, RuntimeError(f"{message}\n{details}" if details else message))
 
     def analysisCancelled(self) -> None:
-        self._know(None, RuntimeError("The analysis was cancelled."))
+        self._know(None, RuntimeError(_("The analysis was cancelled.")))
 
     def _know(self, result: Any, error: Exception | None) -> None:
         self._result, self._error, self.isKnown = result, error, True

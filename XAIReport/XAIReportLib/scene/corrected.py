@@ -41,7 +41,8 @@ def ready_to_edit(case: LoadedResult) -> str:
     if not identifiers:
         empty = np.zeros(tuple(reversed(case.volume.GetImageData().GetDimensions())), np.uint8)
         put_segment(case.segmentation, "lesion-1", empty, case.volume, LESION_COLORS[0], lesion_entry(None))
-        case.segmentation.GetSegmentation().GetSegment("lesion-1").SetName(lesion_name(1))
+        name = lesion_name(1, case.document("findings.json"))
+        case.segmentation.GetSegmentation().GetSegment("lesion-1").SetName(name)
         identifiers = ["lesion-1"]
     scene = case.volume.GetScene()
     editor = scene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode")

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from XAIReportLib.report.wording import series
+
 from . import terminology
 from .contents import Contents, GridImage
 from .nodes import fill_image, image_array, vtk_matrix, write_voxels
@@ -22,8 +24,9 @@ SALIENCY_COLORS = ((0.00, 0.62, 0.45), (0.80, 0.47, 0.65), (0.60, 0.60, 0.60))
 _LESION_ID = re.compile(r"lesion-[1-9]\d*")
 
 
-def lesion_name(number: int) -> str:
-    return f"Segmented abnormality {number} (T1 post-contrast)"
+def lesion_name(number: int, findings: dict[str, Any]) -> str:
+    """What a segmented abnormality is called; ``findings``: findings.json, whose outcome tells of the series."""
+    return f"Segmented abnormality {number}{series(findings['prediction']['reason'])}"
 
 
 def saliency_name(map_name: str) -> str:
@@ -57,7 +60,9 @@ def segmentation_steps(
     def lesion(number: int) -> None:
         grid = GridImage(contents.lesions.voxels == number, contents.lesions.ijk_to_ras)
         color = LESION_COLORS[min(number - 1, len(LESION_COLORS) - 1)]
-        segment = _segment(lesion_name(number), grid, color, terminology.lesion_entry(_side(contents, number)))
+        segment = _segment(
+            lesion_name(number, contents.findings), grid, color, terminology.lesion_entry(_side(contents, number))
+        )
         _add(made[0], segment, f"lesion-{number}")
 
     def mask(index: int, map_name: str) -> None:

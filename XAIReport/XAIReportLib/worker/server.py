@@ -100,9 +100,10 @@ def devices(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # 
 
 
 def prepare_revision(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+    """Gets ready for edits of the outlines of the result in ``folder``."""
     from XAIReportLib import revision
 
-    revision.prepare()
+    revision.prepare(parameters["folder"])
     return {}
 
 
