@@ -18,6 +18,7 @@ from PIL import Image
 from XAIReportLib import __main__ as command_line
 from XAIReportLib.case import InputError
 from XAIReportLib.folder import complete_or_absent
+from XAIReportLib.results import ENHANCEMENT_NOT_DETECTED
 from XAIReportLib.scene import SceneUnavailable
 
 # Import of a network library fails here: bad input must be answered without one.
@@ -159,7 +160,7 @@ def _finish(folder: Path, case_id: str) -> None:
 @pytest.fixture
 def road(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A pipeline that writes a result at once; ``asked`` keeps its arguments, ``error`` is raised within the block."""
-    state = SimpleNamespace(asked={}, error=None, scene_error=None)
+    state = SimpleNamespace(asked={}, error=None, scene_error=None, reason="The model score of glioma is the highest.")
 
     def analyze(case, output, *, progress, **options):
         state.asked = {"case": case, "output": output, **options}
@@ -172,7 +173,7 @@ def road(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
             _finish(folder, case.case_id)
             if state.error:
                 raise state.error
-        return SimpleNamespace(folder=whole.target)
+        return SimpleNamespace(folder=whole.target, prediction=SimpleNamespace(reason=state.reason))
 
     def write_mrb(folder: Path) -> Path:
         if state.scene_error:
@@ -192,6 +193,15 @@ def run(tmp_path: Path, *more: str) -> int:
     return command_line.main(["analyze", str(path), "--output", str(tmp_path / "out"), *more])
 
 
+@pytest.mark.parametrize("detected", [True, False])
+def test_a_person_learns_how_to_name_the_contrast_agent(
+    tmp_path: Path, road: SimpleNamespace, capsys: pytest.CaptureFixture, detected: bool
+) -> None:
+    road.reason = road.reason if detected else f"{ENHANCEMENT_NOT_DETECTED}, so no class is suggested."
+    assert run(tmp_path) == 0
+    assert ("analyse again with --contrast-agent" in capsys.readouterr().err) is not detected
+
+
 def test_a_person_sees_one_line_for_each_stage_and_where_the_report_is(
     tmp_path: Path, road: SimpleNamespace, capsys: pytest.CaptureFixture
 ) -> None:
@@ -204,19 +214,31 @@ def test_a_person_sees_one_line_for_each_stage_and_where_the_report_is(
     assert (result / "scene.mrb").is_file()
     assert road.asked["saliency"] == ("gradcam++", "gradcam", "scorecam")
     assert (road.asked["keep"], road.asked["force"], road.asked["device"]) == (False, False, "auto")
+    assert road.asked["contrast_agent"] is False
 
 
 def test_a_program_sees_nothing_but_json_lines(
     tmp_path: Path, road: SimpleNamespace, capsys: pytest.CaptureFixture
 ) -> None:
-    assert run(tmp_path, "--json-progress", "--saliency", "scorecam,gradcam++,scorecam", "--keep", "--force") == 0
+    assert (
+        run(
+            tmp_path,
+            "--json-progress",
+            "--saliency",
+            "scorecam,gradcam++,scorecam",
+            "--keep",
+            "--force",
+            "--contrast-agent",
+        )
+        == 0
+    )
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {line["type"] for line in lines[:-1]} == {"progress"}
     assert set(lines[0]) == {"type", "stage", "fraction", "message"}
     assert lines[-1]["type"] == "result"
     assert Path(lines[-1]["folder"]).parent == tmp_path / "out"
     assert road.asked["saliency"] == ("scorecam", "gradcam++")
-    assert (road.asked["keep"], road.asked["force"]) == (True, True)
+    assert (road.asked["keep"], road.asked["force"], road.asked["contrast_agent"]) == (True, True, True)
 
 
 def test_further_classes_get_heat_maps_only_when_they_are_named(tmp_path: Path, road: SimpleNamespace) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -97,8 +98,7 @@ def install(venv: Path, root: Path) -> bool:
     _say(
         "Installing the libraries. The first time this downloads some gigabytes (PyTorch, 3D Slicer's libraries) and takes minutes."
     )
-    pip = [str(python_of(venv)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    pip += ["--progress-bar", "off", "-e"]
+    pip = [*_pip(venv), "-e"]
     code, errors = _run_with_signs_of_life([*pip, f"{root}[scene,test]"])
     if code == 0:
         return True
@@ -124,21 +124,55 @@ def add_server(venv: Path = VENV, root: Path = ROOT) -> bool:
 
     Returns whether it is there. A build that has failed is tried again when the dependencies change.
     """
-    state = json.loads((venv / MARKER).read_text(encoding="utf-8"))
-    if "server" in state:
-        return state["server"]
-    built, lack = False, "needs a C++ compiler"
-    if os.name == "nt" or any(shutil.which(name) for name in ("c++", "g++", "clang++")):
+
+    def build() -> str | None:
+        if os.name != "nt" and not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
+            return "needs a C++ compiler"
         _say("Building a server of language models for the tests. This takes some minutes, once.")
         os.environ.setdefault("CMAKE_ARGS", SERVER_FLAGS)
         os.environ.setdefault("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count() or 1))
-        pip = [str(python_of(venv)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-        code, _ = _run_with_signs_of_life([*pip, "--progress-bar", "off", "-e", f"{root}[server]"])
-        built, lack = code == 0, "could not be built, see above"
-    if not built:
-        _say(f"Note: there is no server of language models (it {lack}); the tests that ask it are skipped.")
-    (venv / MARKER).write_text(json.dumps({**state, "server": built}), encoding="utf-8")
-    return built
+        code, _ = _run_with_signs_of_life([*_pip(venv), "-e", f"{root}[server]"])
+        return None if code == 0 else "could not be built, see above"
+
+    return _add(venv, "server", "server of language models", build)
+
+
+def add_syn(venv: Path = VENV, root: Path = ROOT) -> bool:
+    """antspyx, which some tests register with. Without it they are skipped.
+
+    Its bounds on numpy and scipy are below the versions that everything else is tested with; it goes beside these, without
+    a look at its bounds, with the one package of its own that nothing else brings.
+
+    Returns whether it is there. An installation that has failed is tried again when the dependencies change.
+    """
+
+    def install_() -> str | None:
+        import tomllib  # not in a Python that check_machine refuses
+
+        wanted = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+        code, _ = _run_with_signs_of_life(
+            [*_pip(venv), "--no-deps", "webcolors", *wanted["project"]["optional-dependencies"]["syn"]]
+        )
+        return None if code == 0 else "could not be installed, see above"
+
+    return _add(venv, "syn", "antspyx", install_)
+
+
+def _add(venv: Path, key: str, name: str, install_: Callable[[], str | None]) -> bool:
+    """Adds what only some tests need, once; ``install_`` returns why it could not."""
+    state = json.loads((venv / MARKER).read_text(encoding="utf-8"))
+    if key in state:
+        return state[key]
+    lack = install_()
+    if lack:
+        _say(f"Note: there is no {name} (it {lack}); the tests that ask it are skipped.")
+    (venv / MARKER).write_text(json.dumps({**state, key: lack is None}), encoding="utf-8")
+    return lack is None
+
+
+def _pip(venv: Path) -> list[str]:
+    quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+    return [str(python_of(venv)), "-m", "pip", "install", *quiet]
 
 
 CAUSES = {

@@ -105,7 +105,7 @@ def _synthetic(output: Path, scratch: Path) -> int:
             stage = step.stage
             print(f"{time.monotonic() - began:6.1f} s  {stage}: {step.message}", flush=True)
 
-    analysis = analyze(path, output, case_id=SYNTHETIC_ID, notes=(SYNTHETIC_NOTE,), progress=say)
+    analysis = analyze(path, output, case_id=SYNTHETIC_ID, notes=(SYNTHETIC_NOTE,), contrast_agent=True, progress=say)
     print(f"{time.monotonic() - began:6.1f} s  scene: making the Slicer scene", flush=True)
     try:
         scene = str(write_mrb(analysis.folder))

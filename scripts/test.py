@@ -1,7 +1,11 @@
-"""Installs what is needed and runs every test that needs no Slicer application: ``python3 scripts/test.py [pytest arguments]``."""
+"""Installs what is needed and runs every test that needs no Slicer application: ``python3 scripts/test.py [pytest arguments]``.
+
+A file's tests run one after the other, several files at the same time; ``-n 0`` runs all of them one after the other.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +16,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import bootstrap  # noqa: E402
 
 CHECKED = ["XAIReport", "scripts", "Testing"]
+PROCESSES = min(os.cpu_count() or 1, 4)  # of tests; each holds up to 3 GB
+AT_ONCE = ["-n", str(PROCESSES), "--dist", "loadfile"]
 
 
 def main(arguments: list[str]) -> int:
@@ -19,6 +25,7 @@ def main(arguments: list[str]) -> int:
     if code is not None:
         return code
     bootstrap.add_server()
+    bootstrap.add_syn()
     run = [sys.executable, "-m"]
     binaries = Path(sys.executable).parent
     steps = [
@@ -34,7 +41,13 @@ def main(arguments: list[str]) -> int:
     if failed:
         print(f"Failed: {', '.join(failed)} (see above). The tests run all the same.", flush=True)
     print("pytest ...", flush=True)
-    tests = subprocess.run([*run, "pytest", *arguments], cwd=ROOT, check=False).returncode
+    threads = max((os.cpu_count() or 1) // PROCESSES, 1)  # more would wait for one another
+    tests = subprocess.run(
+        [*run, "pytest", *AT_ONCE, *arguments],
+        cwd=ROOT,
+        check=False,
+        env={"OMP_NUM_THREADS": str(threads), **os.environ},
+    ).returncode
     return tests or (1 if failed else 0)
 
 

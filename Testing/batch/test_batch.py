@@ -55,11 +55,12 @@ def test_a_case_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     [
         ({"atlas": "harvard_oxford"}, "skipped"),
         ({"atlas": "desikan_killiany"}, "ok"),
+        ({"contrast_agent": True}, "ok"),
         ({"classes": []}, "skipped"),
         ({"classes": ["all"]}, "ok"),
     ],
 )
-def test_a_finished_case_is_skipped_unless_another_atlas_or_class_is_asked_for(
+def test_a_finished_case_is_skipped_unless_another_atlas_agent_or_class_is_asked_for(
     tmp_path: Path, options: dict, state: str
 ) -> None:
     (tmp_path / "x.nii.gz").write_bytes(b"a volume")

@@ -146,6 +146,23 @@ def test_the_server_of_language_models_is_built_once_and_its_lack_is_no_error(
     assert ("the tests that ask it are skipped" in capsys.readouterr().out) is (code == 1)
 
 
+@pytest.mark.parametrize("code", [0, 1])
+def test_antspyx_is_added_once_beside_newer_libraries_and_its_lack_is_no_error(
+    root: Path, monkeypatch: pytest.MonkeyPatch, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(bootstrap, "_run_with_signs_of_life", lambda c: commands.append(c) or (code, ""))
+    (root / "pyproject.toml").write_text(PROJECT + '[project.optional-dependencies]\nsyn = ["antspyx>=0.6.3"]\n')
+    (root / bootstrap.MARKER).write_text('{"wanted": "x", "scene": true, "server": true}')
+    for _ in range(2):
+        assert bootstrap.add_syn(root, root) is (code == 0)
+    (command,) = commands
+    assert command[-1] == "antspyx>=0.6.3"
+    assert "--no-deps" in command
+    assert ("the tests that ask it are skipped" in capsys.readouterr().out) is (code == 1)
+    assert bootstrap.add_server(root, root)  # what is known of the other stays
+
+
 @pytest.mark.skipif(os.name == "nt", reason="there, only the build itself finds the compiler")
 def test_without_a_compiler_no_server_is_tried(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = pip(monkeypatch)

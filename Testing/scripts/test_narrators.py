@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "Testing" / "report" / "grounding")]
 
-for package in ("pyphen", "sacrebleu", "rouge_score"):
+for package in ("pyphen", "sacrebleu", "rouge_score", "bert_score"):
     pytest.importorskip(package)
 
 from cases import findings_of  # noqa: E402
@@ -52,6 +52,36 @@ def test_a_text_is_its_own_best_translation():
     assert _text_measures.rouge_l(["nothing alike"], text) == 0
 
 
+@pytest.fixture(scope="module")
+def an_encoder(tmp_path_factory):
+    """A folder with a tiny encoder of random weights, as the transformers library stores one."""
+    import transformers
+
+    folder = tmp_path_factory.mktemp("encoder")
+    words = "the a lesion abnormality lies on left right side model suggests glioma nothing alike .".split()  # noqa: SIM905
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    transformers.set_seed(0)
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    config = transformers.BertConfig(vocab_size=len(vocabulary), max_position_embeddings=64, **shape)
+    transformers.BertModel(config).save_pretrained(folder)
+    transformers.BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=64).save_pretrained(folder)
+    return folder
+
+
+def test_bert_score_tells_the_same_from_the_other_without_a_network(an_encoder):
+    text = ["The lesion lies on the left."]
+    assert _text_measures.bert_score(text, text, an_encoder) == pytest.approx(1, abs=1e-5)
+    near = _text_measures.bert_score(["The abnormality lies on the left side."], text, an_encoder)
+    far = _text_measures.bert_score(["Nothing alike glioma suggests."], text, an_encoder)
+    assert far < near < 1
+
+
+def test_a_folder_without_an_encoder_is_told(tmp_path):
+    with pytest.raises(ValueError, match=r"no model for BERTScore.*name a folder with"):
+        _text_measures.bert_score(["a"], ["a"], tmp_path)
+
+
 def test_facts_are_found_however_they_are_worded():
     found = findings_of("left glioma")
     template = narrators.facts((s.text for s in narrative.told(found).sentences), found)
@@ -80,7 +110,7 @@ def test_kept_answers_are_scored_for_truth_before_anything_else(tmp_path):
 
 
 def test_what_was_not_measured_has_no_figure():
-    assert narrators._row("absent", {"cases": 0}) == "| absent | 0 | – | – | – | – | – | – | – | – | – | – | – |"
+    assert narrators._row("absent", {"cases": 0}) == "| absent | 0 |" + " – |" * 12
     stored = {"cases": 1, "narrators": {}}
     assert "not run" in narrators.section(stored)[-1]
 

@@ -18,10 +18,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from XAIReportLib.batch import CLASSES_HELP, class_names, saliency_methods
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
-from XAIReportLib.report.languages import LANGUAGES
-from XAIReportLib.results import ATLAS_NAMES, DEFAULT_ATLAS, DEFAULT_SALIENCY, SALIENCY_METHODS
+from XAIReportLib.options import add_analysis_options
+from XAIReportLib.results import ENHANCEMENT_NOT_DETECTED
 
 OK, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 DOORS = (
@@ -134,19 +133,9 @@ def _add_analyze(commands: argparse._SubParsersAction) -> None:
         "input", metavar="INPUT", help="NIfTI or NRRD volume, folder with one DICOM series, or PNG/JPEG slice"
     )
     command.add_argument("--output", metavar="DIR", type=Path, required=True, help="the result is put at DIR/<case id>")
-    command.add_argument("--bundle", metavar="NAME|PATH", default="brain_tumor_mri", help="model; default %(default)s")
-    command.add_argument(
-        "--saliency",
-        metavar="METHODS",
-        type=saliency_methods,
-        default=DEFAULT_SALIENCY,
-        help=f"comma-separated, of {', '.join(SALIENCY_METHODS)}; default {','.join(DEFAULT_SALIENCY)}",
-    )
-    command.add_argument("--classes", metavar="CLASSES", type=class_names, default=(), help=CLASSES_HELP)
-    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default %(default)s")
+    add_analysis_options(command)
     command.add_argument("--case-id", metavar="ID", help="default: a random one, never from a file name or a tag")
     command.add_argument("--keep", action="store_true", help="keep an old result and put the new one beside it")
-    command.add_argument("--force", action="store_true", help="analyse what does not look like a head MRI, too")
     command.add_argument(
         "--counterfactuals",
         action=argparse.BooleanOptionalAction,
@@ -154,18 +143,11 @@ def _add_analyze(commands: argparse._SubParsersAction) -> None:
         help="look again at changed images (the abnormality removed, only the abnormality, ...); default on",
     )
     command.add_argument(
-        "--atlas",
-        choices=ATLAS_NAMES,
-        default=DEFAULT_ATLAS,
-        help="for the tables of regions, each under terms of its own; default %(default)s",
-    )
-    command.add_argument(
         "--clinical",
         metavar="CSV",
         type=Path,
         help="clinical record of the case, kept with the result; no model uses it",
     )
-    command.add_argument("--language", choices=LANGUAGES, default="en", help="of the report; default %(default)s")
     command.add_argument(
         "--exact-scorecam", action="store_true", help="on volumes, too, ScoreCAM scores every channel (slower)"
     )
@@ -196,14 +178,20 @@ def analyze(options: argparse.Namespace) -> int:
             device=options.device,
             keep=options.keep,
             force=options.force,
+            contrast_agent=options.contrast_agent,
             counterfactuals=options.counterfactuals,
             language=options.language,
             atlas=options.atlas,
+            deformable=options.deformable,
             clinical_table=options.clinical,
             exact_scorecam=options.exact_scorecam,
             progress=lambda step: console.progress(step.stage, step.fraction, step.message),
         )
         scene = _add_scene(analysis.folder, console)
+    if analysis.prediction.reason.startswith(ENHANCEMENT_NOT_DETECTED):
+        console.warning(
+            f"{analysis.prediction.reason} If contrast agent was given, analyse again with --contrast-agent."
+        )
     console.progress("done", 1.0, "the result is complete")
     console.result(analysis.folder)
     return scene

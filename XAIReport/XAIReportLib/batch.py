@@ -13,15 +13,12 @@ from typing import Any
 from XAIReportLib.batch_inputs import find_items
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
 from XAIReportLib.folder import add_warning, check_writable, read_result
-from XAIReportLib.report.languages import LANGUAGES
-from XAIReportLib.results import ATLAS_NAMES, DEFAULT_ATLAS, DEFAULT_SALIENCY, SALIENCY_METHODS
+from XAIReportLib.options import add_analysis_options
+from XAIReportLib.results import DEFAULT_ATLAS, DEFORMABLE_STEPS
 from XAIReportLib.worker.client import WorkerClient
 
 MANIFEST, SUMMARY = "batch.json", "summary.json"
 OK, SOME_FAILED = 0, 1
-CLASSES_HELP = (
-    "comma-separated further classes that get heat maps, or all; default: only the class with the highest score"
-)
 
 
 def run_batch(
@@ -38,7 +35,7 @@ def run_batch(
         client: a worker; a case that crashes or hangs it costs that case only.
         timeout_s: for one case, None for no limit.
         add_scene: makes scene.mrb of a finished folder in this process; by default the worker does.
-        options: bundle, saliency, classes, device, force, atlas, language of pipeline.analyze.
+        options: bundle, saliency, classes, device, force, atlas, deformable, language of pipeline.analyze.
 
     Raises:
         InputError: bad use; no case was started.
@@ -133,8 +130,11 @@ def _is_finished(folder: Path, digest: str, bundle_sha256: str, options: Mapping
         run = read_result(folder).run
     except InputError:
         return False
-    usual = {"language": "en", "atlas": DEFAULT_ATLAS, "classes": []}
-    wanted = {"force": bool(options.get("force", False)), **{name: options.get(name, usual[name]) for name in usual}}
+    usual = {
+        "force": False, "contrast_agent": False, "language": "en", "atlas": DEFAULT_ATLAS, "classes": [],
+        "deformable": DEFORMABLE_STEPS[0],
+    }  # fmt: skip
+    wanted = {name: options.get(name, usual[name]) for name in usual}
     if "saliency" in options:
         wanted["saliency"] = list(options["saliency"])
     done = {**usual, **run.get("options", {})}
@@ -187,42 +187,10 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--output", metavar="DIR", type=Path, required=True, help="one result folder a case is put there"
     )
-    command.add_argument("--bundle", metavar="NAME|PATH", default="brain_tumor_mri", help="model; default %(default)s")
-    command.add_argument(
-        "--saliency",
-        metavar="METHODS",
-        type=saliency_methods,
-        default=DEFAULT_SALIENCY,
-        help=f"comma-separated, of {', '.join(SALIENCY_METHODS)}; default {','.join(DEFAULT_SALIENCY)}",
-    )
-    command.add_argument("--classes", metavar="CLASSES", type=class_names, default=(), help=CLASSES_HELP)
-    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default %(default)s")
-    command.add_argument("--force", action="store_true", help="analyse what does not look like a head MRI, too")
-    command.add_argument(
-        "--atlas",
-        choices=ATLAS_NAMES,
-        default=DEFAULT_ATLAS,
-        help="for the tables of regions, each under terms of its own; default %(default)s",
-    )
-    command.add_argument("--language", choices=LANGUAGES, default="en", help="of the reports; default %(default)s")
+    add_analysis_options(command)
     command.add_argument("--timeout-s", metavar="S", type=float, help="give a case up after so many seconds")
     command.add_argument("--debug", action="store_true", help="show where an error came from")
     command.set_defaults(run=run)
-
-
-def saliency_methods(text: str) -> tuple[str, ...]:
-    """Saliency methods of a comma-separated list, each once. Raises argparse.ArgumentTypeError."""
-    methods = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
-    unknown = [method for method in methods if method not in SALIENCY_METHODS]
-    if unknown or not methods:
-        what = f"unknown method {', '.join(unknown)}" if unknown else "no method given"
-        raise argparse.ArgumentTypeError(f"{what}; give some of {', '.join(SALIENCY_METHODS)}")
-    return methods
-
-
-def class_names(text: str) -> tuple[str, ...]:
-    """Class names of a comma-separated list, each once; the bundle says whether it knows them."""
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def run(
@@ -241,7 +209,8 @@ def run(
         summary = run_batch(
             options.input, options.output.absolute(), client, options.timeout_s, add_scene,
             bundle=str(options.bundle), saliency=list(options.saliency), classes=list(options.classes), device=options.device,
-            force=options.force, atlas=options.atlas, language=options.language,
+            force=options.force, contrast_agent=options.contrast_agent, atlas=options.atlas,
+            deformable=options.deformable, language=options.language,
         )  # fmt: skip
     counts = {name: summary[name] for name in ("ok", "failed", "skipped")}
     print(f"XAIREPORT_BATCH {json.dumps(counts)}", flush=True)

@@ -36,7 +36,7 @@ class Case:
         coloured: the file held true colours; ``image`` is their luminance.
         echo_time_ms: of a DICOM series, when its header gives one.
         clinical: clinical record by column, as clinical.read_clinical gives it; no model uses it.
-        contrast_agent: whether a DICOM header names a contrast agent; None for other files.
+        contrast_agent: whether a contrast agent is named, by a DICOM header or by the user; None where nothing says it.
     """
 
     case_id: str

@@ -94,7 +94,7 @@ def answer(
     """
     from XAIReportLib.models.bundle import choose_device, load_network
     from XAIReportLib.models.calibration import calibrated
-    from XAIReportLib.models.inference import SliceAnswers, look, predict
+    from XAIReportLib.models.inference import look, predict
     from XAIReportLib.models.metrics import Answered
     from XAIReportLib.plausibility import unlike_head_mri
     from XAIReportLib.views import make_views
@@ -109,7 +109,7 @@ def answer(
         seen = [make_views(case) for case, _ in cases]
         looked = look(network, np.concatenate([pixels for _, pixels in seen]))
         for n, (row, (case, truth), (views, _)) in enumerate(zip(chunk, cases, seen, strict=True)):
-            one = SliceAnswers(looked.scores[n : n + 1], looked.lesion[n : n + 1], ())
+            one = looked.of(n)
             said = predict(case, views, one, bundle)
             found = said.lesion_probability >= threshold
             scores = calibrated(one.scores[0, 1:], temperature)

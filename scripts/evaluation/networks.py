@@ -55,8 +55,9 @@ def measure(run: Path, data: Path) -> tuple[dict[str, Any], list[dict[str, Any]]
     slices = load_slices(data, ROOT / "training" / "slices.npz")
     split = SPLITS[asked["split"]](slices.table, int(asked["fold"]))
     network = trained(run, asked["architecture"])
-    tune = slices.subset(split.tune)
-    metadata = described(network, curve["start"], tune, asked["architecture"], int(asked["fold"]), run.name, "0", {})
+    metadata = described(
+        network, curve["start"], slices, split, asked["architecture"], int(asked["fold"]), run.name, "0", {}
+    )
     with tempfile.TemporaryDirectory() as scratch:
         save_bundle(Path(scratch) / run.name, network, metadata, "")
         bundle = load_bundle(Path(scratch) / run.name)
