@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,9 +17,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from filelock import FileLock
 from XAIReportLib.arrays import colour_table, region_colour, write_arrays
 from XAIReportLib.case import InputError
-from XAIReportLib.folder import add_warning, check_writable, complete_or_absent, read_result
+from XAIReportLib.folder import add_warning, check_writable, complete_or_absent, read_result, remove_leftovers
 from XAIReportLib.reading import case_from_array
 from XAIReportLib.results import Anatomy, AtlasRegion, Heatmap, Prediction, Registration, SaliencyMask
 
@@ -219,6 +222,47 @@ def test_leftovers_of_a_killed_run_go_and_those_of_a_live_one_stay(tmp_path: Pat
     assert any(".live.partial-" in name for name in names)
     live.communicate("\n")
     assert everything(tmp_path) == ["live", "other"]
+
+
+def test_who_removes_a_leftover_keeps_nobody_from_its_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cases that are analysed at the same time share an output folder, and large leftovers take their time."""
+    (tmp_path / ".case-1.partial-99-0123abcd").mkdir(parents=True)
+    removes, may_go_on, rmtree = threading.Event(), threading.Event(), shutil.rmtree
+
+    def slowly(path: Path, **options: object) -> None:
+        if threading.current_thread() is cleaner:
+            removes.set()
+            assert may_go_on.wait(60)
+        rmtree(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", slowly)
+    cleaner = threading.Thread(target=remove_leftovers, args=(tmp_path,))
+    cleaner.start()
+    try:
+        assert removes.wait(60)
+        write(tmp_path / "case-1", "new")
+    finally:
+        may_go_on.set()
+        cleaner.join()
+    assert marks(tmp_path / "case-1") == {"new"}
+    assert everything(tmp_path) == ["case-1"]
+
+
+def test_a_lock_that_is_held_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    """As by one who gives a leftover another name."""
+    lock = FileLock(tmp_path / ".case-1.lock", thread_local=False)
+    lock.acquire()
+    releaser = threading.Timer(0.2, lock.release)
+    releaser.start()
+    write(tmp_path / "case-1", "new")
+    releaser.join()
+    assert marks(tmp_path / "case-1") == {"new"}
+
+
+def test_what_a_killed_cleaner_had_begun_to_remove_goes_with_the_next_run(tmp_path: Path) -> None:
+    write(tmp_path / "case-1", "half").rename(tmp_path / ".case-1.removed-99-0123abcd")
+    write(tmp_path / "other", "1")
+    assert everything(tmp_path) == ["other"]
 
 
 def test_a_run_killed_between_two_renames_loses_no_result(tmp_path: Path) -> None:

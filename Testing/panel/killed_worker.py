@@ -80,7 +80,7 @@ class Victim:
         self._ready()
         del self._widget.panel.analysisProgressed
         if self._killed is None:
-            return ["the stage was not reached"], 0.0
+            return [f"the stage was not reached: {ui.errorLabel.text() or ui.stageLabel.text()}"], 0.0
         pid, killed = self._killed
         seconds = time.monotonic() - killed
         checks = {

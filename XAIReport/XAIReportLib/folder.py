@@ -26,7 +26,9 @@ from XAIReportLib.results import map_names
 
 DOCUMENTS = ("findings.json", "narrative.json", "run.json")
 REPORTS = ("report.html", "report.pdf", "report.txt", "regions.csv")
-LEFTOVER = re.compile(r"\.(?P<name>[A-Za-z0-9_-][A-Za-z0-9._-]*)\.(?:partial|replaced)-\d+-[0-9a-f]{8}")
+LEFTOVER = re.compile(r"\.(?P<name>[A-Za-z0-9_-][A-Za-z0-9._-]*)\.(?P<kind>partial|replaced|removed)-\d+-[0-9a-f]{8}")
+# Who removes leftovers holds a result's lock for a rename, who writes it for minutes.
+LOCK_PATIENCE_S = 1.0
 
 
 class complete_or_absent:
@@ -82,7 +84,7 @@ class complete_or_absent:
             target = self._wish.with_name(name)
             if self._keep and os.path.lexists(target):
                 continue
-            if not _lock(target, stack):
+            if not _lock(target, stack, LOCK_PATIENCE_S):
                 if self._keep:
                     continue
                 raise InputError(f"{target.name} is being analysed by another process; wait for it or use --keep.")
@@ -155,14 +157,21 @@ def remove_leftovers(output: Path) -> None:
         match = LEFTOVER.fullmatch(path.name)
         if not match:
             continue
-        target = output / match["name"]
-        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
-            if not _lock(target, stack):
-                continue  # its process is at work
-            if ".replaced-" in path.name and not os.path.lexists(target):
-                path.rename(target)
-            else:
-                shutil.rmtree(path)
+        unwanted = path if match["kind"] == "removed" else _let_go(path, output / match["name"])
+        if unwanted is not None:
+            shutil.rmtree(unwanted, ignore_errors=True)
+
+
+def _let_go(leftover: Path, target: Path) -> Path | None:
+    """The leftover under a name that needs no lock, so that nobody waits while it is removed; None when it must stay."""
+    with contextlib.ExitStack() as stack, contextlib.suppress(OSError):  # another process was quicker
+        if not _lock(target, stack):
+            return None  # its process is at work
+        if ".replaced-" in leftover.name and not os.path.lexists(target):
+            leftover.rename(target)
+            return None
+        return leftover.rename(_sibling(target, "removed"))
+    return None
 
 
 def _names(name: str) -> Iterator[str]:
@@ -177,12 +186,12 @@ def _sibling(target: Path, kind: str) -> Path:
     return target.with_name(f".{target.name}.{kind}-{os.getpid()}-{secrets.token_hex(4)}")
 
 
-def _lock(target: Path, stack: contextlib.ExitStack) -> bool:
+def _lock(target: Path, stack: contextlib.ExitStack, patience_s: float = 0.0) -> bool:
     """Whether this run alone may now write ``target``, until the stack ends; the system frees it with the process."""
     from filelock import FileLock, Timeout
 
     path = target.with_name(f".{target.name}.lock")
-    lock = FileLock(path, timeout=0)
+    lock = FileLock(path, timeout=patience_s)
     try:
         lock.acquire()
     except Timeout:
