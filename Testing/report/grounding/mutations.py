@@ -59,6 +59,8 @@ def side() -> Iterator[Said]:
             ("One lesion lies", "The two lesions lie on", "The model found two lesions, one")
         ):
             continue
+        if text.endswith("one on the left and one on the right."):
+            continue
         places = [*re.finditer(r"\b(left|right)\b", text)]
         if places:
             yield case, re.sub(r"\b(left|right)\b", lambda m: _SIDES[m[0]], text)

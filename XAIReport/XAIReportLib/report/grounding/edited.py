@@ -37,10 +37,17 @@ def read(clause: Clause) -> None:
         )
     elif before:
         _before(clause, [*before, *reader])
-    elif after:
+    elif after and not _of_before(clause):
         clause.read(*after, *reader)
     elif verbs and (reader or clause.context.last == "edit"):
         _acts(clause, verbs, reader)
+
+
+def _of_before(clause: Clause) -> bool:
+    """Whether it speaks of what an edit leaves as it was: the model's answers and the registration."""
+    of_model = clause.of("suggest", "score", "classes") or (clause.of("class") and not clause.of("map"))
+    kept = {"entropy", "planes", "registration", "computed", "aside"}
+    return bool(of_model) or any(clause.mentions[i].value in kept for i in clause.of("quantity", "cue"))
 
 
 def _before(clause: Clause, cues: list[int]) -> None:

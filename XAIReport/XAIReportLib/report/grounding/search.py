@@ -58,7 +58,7 @@ class Search:
             other, trial = self._one(plainer_still, never, context)
             if other.verdict == "supported":
                 return other, trial
-        forms = dict.fromkeys((plain, plainer_still, *named(plain, self._case.findings, context.subject)))
+        forms = dict.fromkeys((plainer_still, plain, *named(plain, self._case.findings, context.subject)))
         if depth == _DEPTH and (bare := _without_therefore(plain)):
             other, trial = self.best(bare, never, context, depth - 1)
             if other.verdict == "supported" and may_follow(context.before, {claim.kind for claim in other.claims}):
