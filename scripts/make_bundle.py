@@ -21,6 +21,7 @@ from evaluation.audit import PaintedOut  # noqa: E402
 from evaluation.audit import figures as painted_figures  # noqa: E402
 from training.bundling import described, trained  # noqa: E402
 from training.card import model_card  # noqa: E402
+from training.series import fit_series  # noqa: E402
 from training.slices import load_slices, nested_split  # noqa: E402
 from XAIReportLib.evaluate import answer, read_index  # noqa: E402
 from XAIReportLib.models.bundle import METADATA, Bundle, load_bundle, save_bundle  # noqa: E402
@@ -58,7 +59,9 @@ def main(argv: list[str] | None = None) -> int:
     slices = load_slices(options.data, ROOT / "training" / "slices.npz")
     split = nested_split(slices.table, options.fold)
     network = trained(run, options.architecture)
-    print("kind of series; tune groups: temperature, thresholds, class sets", flush=True)
+    print("training groups: kind of series", flush=True)
+    fit_series(network, slices.subset(split.train))
+    print("tune groups: temperature, thresholds, class sets", flush=True)
     changelog = {**earlier, options.version: options.change}
     metadata = described(
         network,

@@ -22,7 +22,7 @@ from XAIReportLib.models.series import (
 )
 from XAIReportLib.reading import case_from_array, read_case
 from XAIReportLib.results import Prediction
-from XAIReportLib.views import make_views
+from XAIReportLib.views import PICTURE, make_views
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "Resources" / "Models" / "brain_tumor_mri"
@@ -115,8 +115,8 @@ def test_real_slices_after_contrast_agent_pass_and_flair_does_not() -> None:
 
     def passed(cases: list[Case]) -> float:
         pixels = np.concatenate([make_views(case)[1] for case in cases])
-        answers = look(network, pixels)
-        odds = [enhancement(answers.series[[n]], answers.heads[[n]], ("picture",)) for n in range(len(cases))]
+        answers = look(network, pixels, forms=bundle.settings.forms(PICTURE))
+        odds = [enhancement(answers.series[[n]], answers.heads[[n]], PICTURE) for n in range(len(cases))]
         return float((np.array(odds) >= bundle.settings.thresholds.enhancement_slice).mean())
 
     paths = sorted((DATA / "brain_tumor_mri" / "images").glob("*.jpg"))[::60]

@@ -97,17 +97,18 @@ def answer(
     from XAIReportLib.models.inference import look, predict
     from XAIReportLib.models.metrics import Answered
     from XAIReportLib.plausibility import unlike_head_mri
-    from XAIReportLib.views import make_views
+    from XAIReportLib.views import PICTURE, make_views
 
     network = load_network(bundle, choose_device(device)[0].type)
-    temperature = bundle.settings.calibration.temperature
+    temperature, _ = bundle.settings.calibration.of(PICTURE)
     threshold = bundle.settings.thresholds.lesion_probability
     records = []
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
         cases = list(_read(chunk, change))
         seen = [make_views(case) for case, _ in cases]
-        looked = look(network, np.concatenate([pixels for _, pixels in seen]))
+        pixels = np.concatenate([pixels for _, pixels in seen])
+        looked = look(network, pixels, forms=bundle.settings.forms(PICTURE))
         for n, (row, (case, truth), (views, _)) in enumerate(zip(chunk, cases, seen, strict=True)):
             one = looked.of(n)
             said = predict(case, views, one, bundle)

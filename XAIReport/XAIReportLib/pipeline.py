@@ -171,7 +171,7 @@ def analyze(
         network = load_network(model, torch_device.type)
         answers = look(
             network, pixels, clock.within("looking at every slice"), cancelled,
-            layer=getattr(network, model.settings.saliency_layer),
+            layer=getattr(network, model.settings.saliency_layer), forms=model.settings.forms(views.planes),
         )  # fmt: skip
         prediction = predict(case, views, answers, model)
         clock.enter("saliency", "mapping where the score came from")

@@ -19,6 +19,7 @@ HEAD_SHARE = 0.9  # of the field of view that a picture's head fills
 SLICE_STEP = 2  # in cube pixels: every other millimetre of each plane is looked at
 NECK_LIMIT_MM = 210.0  # from the top of the head downwards: what lies lower is neck and shoulders
 PLANES = ("axial", "coronal", "sagittal")
+PICTURE = ("picture",)  # the planes of a case that is one picture
 
 
 def normalise(image: np.ndarray, head: np.ndarray) -> np.ndarray:
@@ -39,7 +40,7 @@ class PictureViews:
     origin: np.ndarray
     step: float
     shape: tuple[int, int, int]
-    planes: tuple[str, ...] = ("picture",)
+    planes: tuple[str, ...] = PICTURE
 
     @classmethod
     def of(cls, head: np.ndarray) -> PictureViews:

@@ -25,7 +25,7 @@ from XAIReportLib.models.inference import look
 from XAIReportLib.models.series import enhancement
 from XAIReportLib.plausibility import unlike_head_mri
 from XAIReportLib.reading import case_from_array, read_case
-from XAIReportLib.views import make_views
+from XAIReportLib.views import PICTURE, make_views
 
 from evaluation import ROOT, keep, machine
 
@@ -71,8 +71,8 @@ def main(argv: list[str] | None = None) -> int:
     network, limit = load_network(bundle, "cpu"), bundle.settings.thresholds.enhancement_slice
 
     def enhanced(pixels: np.ndarray) -> np.ndarray:
-        answers = look(network, pixels.astype(np.float32))
-        odds = [enhancement(answers.series[[n]], answers.heads[[n]], ("picture",)) for n in range(len(pixels))]
+        answers = look(network, pixels.astype(np.float32), forms=bundle.settings.forms(PICTURE))
+        odds = [enhancement(answers.series[[n]], answers.heads[[n]], PICTURE) for n in range(len(pixels))]
         return np.array(odds) >= limit
 
     known = slices_of("test", options.shared / "brain_tumor_mri", options.count, bundle.settings.metrics["fold"])

@@ -5,6 +5,7 @@
 Each run of train.py is calibrated on its tune groups and answers for the test groups of its fold by the road of the product.
 Its figures are kept in docs/measurements/networks.json, its answers in docs/measurements/networks/NAME.csv. A run with
 ``--split record`` has slices of its test patients among those it was trained on; it is here to show what that would claim.
+Three class activation maps of every other run are held against the reference outlines.
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ from typing import Any
 import torch
 from training.bundling import described, trained
 from training.slices import SPLITS, load_slices
+from training.unseen import slices_of
 from XAIReportLib.evaluate import answer, read_index
-from XAIReportLib.models.bundle import load_bundle, save_bundle
+from XAIReportLib.models.bundle import Bundle, load_bundle, load_network, save_bundle
+from XAIReportLib.models.inference import ClassPath
 from XAIReportLib.models.metrics import summary
 
 from evaluation import MEASUREMENTS, ROOT, keep, machine
+from evaluation._saliency_slices import Explainer, place_of
+from evaluation.saliency import by_group
 from evaluation.slices import DATA
 
 NAMES = {
@@ -46,6 +51,9 @@ FIGURES = {
     "ece": "ECE",
     "lesion_dice": "lesion Dice",
 }
+CAMS = {"gradcam": "Grad-CAM", "gradcam++": "Grad-CAM++", "scorecam": "ScoreCAM"}
+CAM_SLICES = 120
+PLACES = ("dice", "pointing")
 
 
 def measure(run: Path, data: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -63,6 +71,7 @@ def measure(run: Path, data: Path) -> tuple[dict[str, Any], list[dict[str, Any]]
         bundle = load_bundle(Path(scratch) / run.name)
         test = set(slices.table.iloc[split.test]["idx"].astype(str))
         answered, records = answer([row for row in read_index(data, bundle.classes) if row.name in test], bundle, "cpu")
+        maps = cams(bundle, data, int(asked["fold"])) if asked["split"] == "patient" else None
     told = {k: asked[k] for k in ("architecture", "heads", "split", "fold", "samples", "rate", "seed")}
     told |= {"epochs": curve["epoch"], "best_epoch": curve["best_epoch"], "start": curve["start"]}
     told |= {
@@ -70,7 +79,30 @@ def measure(run: Path, data: Path) -> tuple[dict[str, Any], list[dict[str, Any]]
         "torch": torch.__version__,
         "machine": machine(),
     }
-    return {**told, "groups_sha256": split.groups_sha256, **summary(answered)}, records
+    found = summary(answered)
+    kept = {name: found[name] for name in (*FIGURES, "confusion_matrix", "n_images", "n_groups")}
+    # Outcomes are those of a bundle: they also ask for the kind of series, which is fitted for what ships only.
+    answers = [{k: v for k, v in record.items() if k != "outcome"} for record in records]
+    return {**told, "groups_sha256": split.groups_sha256, "cams": maps, **kept}, answers
+
+
+def cams(bundle: Bundle, data: Path, fold: int) -> dict[str, Any]:
+    """Where the maps of the class with the highest score lie, on slices of all test groups."""
+    slices = slices_of("test", data, CAM_SLICES, fold)
+    path = ClassPath(load_network(bundle, "cpu"))
+    explainer = Explainer(path, bundle.settings.saliency_layer)
+    rows = []
+    for n, image in enumerate(slices.pixels):
+        with torch.inference_mode():
+            column = 1 + int(path(torch.from_numpy(image[None, None]))[0, 1:].argmax())
+        maps = explainer.maps(image, column, tuple(CAMS))
+        places = {m: place_of(m, values, slices.heads[n], slices.lesions[n]) for m, values in maps.items()}
+        rows.append({"group": str(slices.groups[n]), **places})
+    return {
+        "slices": len(rows),
+        "groups": len(set(slices.groups)),
+        **{m: {f: by_group(rows, lambda row, m=m, f=f: row[m][f]) for f in PLACES} for m in CAMS},
+    }
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -118,8 +150,33 @@ def section(measured: dict[str, Any]) -> list[str]:
         for figure in FIGURES:
             f = run[figure]
             nothing = figure == "lesion_dice" and run["heads"] == "single"
-            cells.append("no outline" if nothing else f"{f['value']:.3f} ({f['low']:.3f} to {f['high']:.3f})")
+            cells.append("no outline" if nothing else _with_interval(f))
         lines.append("| " + " | ".join(cells) + " |")
+    lines += [f"| {words} | not trained |" + " |" * (3 + len(FIGURES)) for words in untrained(runs)]
+    with_maps = {name: run for name, run in runs.items() if run.get("cams")}
+    if not with_maps:
+        return lines
+    some = next(iter(with_maps.values()))["cams"]
+    lines += [
+        "",
+        f"Maps of the class with the highest score on {some['slices']} slices of the {some['groups']} test groups,",
+        "cut as in the product: Dice with the reference outline, and how often the hottest pixel lies inside it.",
+        "A dual network reads the class under an attention to the outline that it learns, so that its maps lie over",
+        "lesions because they were taught to.",
+        "",
+        "| architecture | heads | " + " | ".join(f"{words} Dice | pointing" for words in CAMS.values()) + " |",
+        "| --- " * (2 + 2 * len(CAMS)) + "|",
+    ]
+    for run in with_maps.values():
+        cells = [_with_interval(run["cams"][m][f]) for m in CAMS for f in PLACES]
+        lines.append("| " + " | ".join([NAMES[run["architecture"]], run["heads"], *cells]) + " |")
+    return lines
+
+
+def _with_interval(figure: dict[str, float]) -> str:
+    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+
+
+def untrained(runs: dict[str, Any]) -> list[str]:
     trained_ones = {run["architecture"] for run in runs.values()}
-    missing = [words for name, words in NAMES.items() if name not in trained_ones]
-    return [*lines, *(f"| {words} | not trained |" + " |" * (3 + len(FIGURES)) for words in missing)]
+    return [words for name, words in NAMES.items() if name not in trained_ones]

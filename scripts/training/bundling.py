@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,14 @@ from scipy.special import softmax
 from XAIReportLib.models.bundle import FORMAT
 from XAIReportLib.models.calibration import calibrated, conformal_quantile, fit_temperature
 from XAIReportLib.models.encoders import ARCHITECTURES
+from XAIReportLib.models.forms import AS_IT_IS, PICTURE_FORMS, Form
 from XAIReportLib.models.inference import look
 from XAIReportLib.models.networks import DualHeadNetwork
 from XAIReportLib.models.series import enhancement
-from XAIReportLib.views import PictureViews, normalise
+from XAIReportLib.views import PICTURE, PictureViews, normalise
 
 from training.painting import paint_out
-from training.series import KEPT, fit_series
+from training.series import KEPT
 from training.slices import CLASSES, Slices, Split, as_picture
 
 CLASS_SET_LEVEL = 0.9
@@ -35,25 +38,34 @@ def trained(run: Path, architecture: str) -> DualHeadNetwork:
 
 
 class Answers:
-    """The network's answers for slices as inference sees them, at the slices' own grid of 256 pixels."""
+    """The network's answers for slices as inference sees them, in ``forms``, at the slices' own grid of 256 pixels."""
 
-    def __init__(self, network: DualHeadNetwork, slices: Slices, images: np.ndarray) -> None:
+    def __init__(
+        self, network: DualHeadNetwork, slices: Slices, images: np.ndarray, forms: Sequence[Form] = (AS_IT_IS,)
+    ) -> None:
         heads = [as_picture(h > 0) for h in slices.heads]
         views = [PictureViews.of(h) for h in heads]
         pixels = np.concatenate(
             [v.from_case(normalise(as_picture(i), h)) for v, i, h in zip(views, images, heads, strict=True)]
         )
-        answers = look(network, pixels)
+        answers = look(network, pixels, forms=forms)
         self.scores = answers.scores
         self.lesion = np.stack([v.onto_case(answers.lesion[n : n + 1])[:, :, 0].T for n, v in enumerate(views)])
         self.enhancement = np.array(
-            [enhancement(answers.series[[n]], answers.heads[[n]], ("picture",)) for n in range(len(heads))]
+            [enhancement(answers.series[[n]], answers.heads[[n]], PICTURE) for n in range(len(heads))]
         )
         self.logits = self.scores[:, 1:] - self.scores[:, 1:].mean(axis=1, keepdims=True)
 
     def enhancement_kept(self, share: float) -> float:
         """The log-odds of a series after contrast agent that this share of the slices reaches."""
         return float(np.quantile(self.enhancement, 1 - share))
+
+
+def calibration(slices: Slices, answers: Answers) -> tuple[float, float]:
+    """The temperature that fits the slices, and the class sets' quantile at it."""
+    temperature = fit_temperature(answers.logits, np.array([CLASSES.index(n) for n in slices.table["label_name"]]))
+    logits, labels, _ = by_patient(slices, answers)
+    return temperature, conformal_quantile(calibrated(logits, temperature), labels, CLASS_SET_LEVEL)
 
 
 def by_patient(slices: Slices, answers: Answers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -107,22 +119,19 @@ def described(
     version: str,
     changelog: dict[str, str],
 ) -> dict[str, Any]:
-    """metadata.json of a bundle, without figures: temperature, class sets and thresholds come from the tune slices. Fits the
-    network's head for the kind of series, in place, on the training slices.
+    """metadata.json of a bundle, without figures: temperature, class sets and thresholds come from the tune slices.
 
     Args:
         start: what weights the training began from, in words.
     """
     tune = slices.subset(split.tune)
-    fit_series(network, slices.subset(split.train))
-    answers = Answers(network, tune, tune.images)
-    logits, labels, _ = by_patient(tune, answers)
-    temperature = fit_temperature(answers.logits, np.array([CLASSES.index(n) for n in tune.table["label_name"]]))
-    quantile = conformal_quantile(calibrated(logits, temperature), labels, CLASS_SET_LEVEL)
-    threshold = max(OUTLINE_THRESHOLDS, key=lambda t: dice(answers, tune, t).mean())
+    once, answers = (Answers(network, tune, tune.images, forms) for forms in ((AS_IT_IS,), PICTURE_FORMS))
+    temperature, quantile = calibration(tune, once)
+    temperature_picture, quantile_picture = calibration(tune, answers)
+    threshold = max(OUTLINE_THRESHOLDS, key=lambda t: dice(once, tune, t).mean())
     rng = np.random.default_rng(PAINTING_SEED)
     painted = [paint_out(i, m, h, rng) for i, m, h in zip(tune.images, tune.lesions, tune.heads, strict=True)]
-    emptied = Answers(network, tune, np.stack(painted))
+    emptied = Answers(network, tune, np.stack(painted), PICTURE_FORMS)
     presence = slice_presence(answers.scores[:, 1:].max(axis=1), emptied.scores[:, 1:].max(axis=1))
     return {
         "schema": "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20220324.json",
@@ -179,9 +188,12 @@ def described(
                 "pixel_mm": 1.0,
                 "intensity": "head percentiles 1 and 99.5 to 0 and 1",
             },
+            "picture_forms": [asdict(form) for form in PICTURE_FORMS],
             "calibration": {
                 "temperature": round(temperature, 4),
+                "temperature_picture": round(temperature_picture, 4),
                 "class_set_quantile": round(quantile, 4),
+                "class_set_quantile_picture": round(quantile_picture, 4),
                 "class_set_level": CLASS_SET_LEVEL,
                 "level": "slice",
                 "data": f"brain_tumor_mri, tune groups of fold {fold} ({len(np.unique(tune.table['group']))} patients)",
@@ -189,7 +201,7 @@ def described(
             "thresholds": {
                 "lesion_probability": threshold,
                 "presence_score": round(presence, 2),
-                "presence_score_volume": round(volume_presence(tune, answers, threshold), 2),
+                "presence_score_volume": round(volume_presence(tune, once, threshold), 2),
                 "smallest_lesion_ml": 0.5,
                 "smallest_lesion_pixels": 12,
                 "lowest_plane_agreement": 0.6,

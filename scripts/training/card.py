@@ -26,6 +26,7 @@ def model_card(metadata: dict[str, Any], training: dict[str, Any], architecture:
         for name, text in ROWS.items()
         if name in metrics
     )
+    forms = ", ".join(_form(**form) for form in block["picture_forms"])
     by_class = ", ".join(f"{c} {metrics[f'lesion_dice_{c}']['value']:.3f}" for c in block["classes"])
     confusion = "\n".join(
         f"| {name} | " + " | ".join(map(str, row)) + " |"
@@ -53,6 +54,9 @@ painted-out lesions still seen are equally frequent.
 In a volume an outline counts only where the class path's log-odds of a lesion, averaged over the outline's sections of each plane, exceed
 {block["thresholds"]["presence_score_volume"]}: what 95 % of the tune patients reach, averaged over their slices.
 
+A single picture is looked at in {len(block["picture_forms"])} forms ({forms}), and the answers are averaged; slices of a volume are looked at once.
+Heat maps and their checks are of the picture as it is.
+
 No class is suggested of a series that does not look like T1 after contrast agent, unless one is named: a linear discriminant of the
 encoder's features, fitted on training slices whose enhancement or contrast was changed by program, must reach log-odds of
 {block["thresholds"]["enhancement_slice"]} in a slice (95 % of the tune slices do) and {block["thresholds"]["enhancement_volume"]} in the best plane of a volume.
@@ -78,9 +82,15 @@ Confusion (rows: reference, columns: suggested, {", ".join(block["classes"])}):
 - When the lesion is painted out, a lesion is still reported in {100 * (1 - metrics["painted_out_no_lesion_rate"]["value"]):.0f} % of the slices (mass effect and
   traces of the painting remain in them).
 - One split was trained; the intervals are wide because there are {metrics["n_groups"]} test patients.
-- Scores are calibrated on slices (temperature {block["calibration"]["temperature"]}); class sets hold at the patient level for data like the tune groups only.
+- Scores are calibrated on slices (temperature {block["calibration"]["temperature_picture"]} for pictures, {block["calibration"]["temperature"]} for the
+  slices of volumes); class sets hold at the patient level for data like the tune groups only.
 
 ## Licence
 
 Weights Apache-2.0 with attribution of the training data (CC BY 4.0). Initial encoder weights: {curve["start"]}.
 """
+
+
+def _form(mirrored: bool, scale: float) -> str:
+    words = ["mirrored"] * mirrored + [f"{scale:g} times as large"] * (scale != 1)
+    return " and ".join(words) or "as it is"

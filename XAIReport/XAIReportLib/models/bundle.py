@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from XAIReportLib.case import InputError
 from XAIReportLib.models.folding import folded
+from XAIReportLib.models.forms import AS_IT_IS, Form
 from XAIReportLib.models.networks import DualHeadNetwork
 
 METADATA = Path("configs") / "metadata.json"
@@ -24,8 +25,8 @@ CARD = Path("docs") / "README.md"
 
 
 # Of the xaireport block and of what the weights mean. 1: coarse features were merged half a cell beside their places; 2: nothing
-# told the kind of series.
-FORMAT = 3
+# told the kind of series; 3: a picture was looked at once.
+FORMAT = 4
 
 
 class _Block(pydantic.BaseModel):
@@ -41,13 +42,22 @@ class NetworkSettings(_Block):
 
 
 class Calibration(_Block):
-    """Temperature scaling and conformal class sets (LAC: a class is kept when its score is at least 1 - quantile)."""
+    """Temperature scaling and conformal class sets (LAC: a class is kept when its score is at least 1 - quantile): for slices
+    that are looked at once, as those of a volume, and for pictures, which are looked at in ``Settings.picture_forms``."""
 
     temperature: float
+    temperature_picture: float
     class_set_quantile: float
+    class_set_quantile_picture: float
     class_set_level: float
     level: str
     data: str
+
+    def of(self, planes: tuple[str, ...]) -> tuple[float, float]:
+        """Temperature and quantile for a case of slices of these planes."""
+        if _is_volume(planes):
+            return self.temperature, self.class_set_quantile
+        return self.temperature_picture, self.class_set_quantile_picture
 
 
 class Thresholds(_Block):
@@ -69,11 +79,15 @@ class Thresholds(_Block):
 
     def presence(self, planes: tuple[str, ...]) -> float:
         """The log-odds that a lesion needs in slices of these planes: a volume is looked at in several, a picture in one."""
-        return self.presence_score_volume if len(set(planes)) > 1 else self.presence_score
+        return self.presence_score_volume if _is_volume(planes) else self.presence_score
 
     def enhancement(self, planes: tuple[str, ...]) -> float:
         """The log-odds of a series after contrast agent that slices of these planes need."""
-        return self.enhancement_volume if len(set(planes)) > 1 else self.enhancement_slice
+        return self.enhancement_volume if _is_volume(planes) else self.enhancement_slice
+
+
+def _is_volume(planes: tuple[str, ...]) -> bool:
+    return len(set(planes)) > 1
 
 
 class Settings(_Block):
@@ -85,11 +99,16 @@ class Settings(_Block):
     weights_sha256: str
     saliency_layer: str
     input: dict[str, Any]
+    picture_forms: tuple[Form, ...]
     calibration: Calibration
     thresholds: Thresholds
     metrics: dict[str, Any]
     data_set: str
     non_commercial: bool
+
+    def forms(self, planes: tuple[str, ...]) -> tuple[Form, ...]:
+        """In which slices of these planes are looked at."""
+        return (AS_IT_IS,) if _is_volume(planes) else self.picture_forms
 
 
 @dataclass(frozen=True, eq=False)

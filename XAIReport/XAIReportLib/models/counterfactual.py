@@ -74,7 +74,8 @@ def counterfactuals(
     changes = list(_changes(chosen, views, masks))
     changed = [(name, method, where, new) for name, method, where, new in changes if (new != chosen.pixels).any()]
     stacked = np.concatenate([chosen.pixels, *(new for *_, new in changed)])
-    answers = look(network, stacked, progress, cancelled, outlines=False).scores.reshape(
+    forms = bundle.settings.forms(views.planes)
+    answers = look(network, stacked, progress, cancelled, outlines=False, forms=forms).scores.reshape(
         len(changed) + 1, len(chosen.pixels), -1
     )
     before = _answer(answers[0], chosen, bundle)
@@ -153,7 +154,8 @@ def _ranked(
         where = chosen.head & (heat > level)
         new = _imputed(chosen.pixels, where, chosen.head)
         tried.append(_share(chosen, where, ""))
-        answer = _answer(look(network, new, None, cancelled, outlines=False).scores, chosen, bundle)
+        looked = look(network, new, None, cancelled, outlines=False, forms=bundle.settings.forms(views.planes))
+        answer = _answer(looked.scores, chosen, bundle)
         made = _made(
             chosen, ("ranked_saliency_removed", heatmap.method), tried[-1], (before, answer), tuple(tried), new
         )

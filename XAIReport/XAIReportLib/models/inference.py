@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -15,6 +15,7 @@ from torch import nn
 from XAIReportLib.case import Case
 from XAIReportLib.models.bundle import Bundle
 from XAIReportLib.models.calibration import calibrated, class_set, normalised_entropy
+from XAIReportLib.models.forms import AS_IT_IS, Form
 from XAIReportLib.models.networks import DualHeadNetwork
 from XAIReportLib.models.series import NAMED_BUT_NOT_DETECTED, NO_LESION_WITHOUT_AGENT, NOT_DETECTED, enhancement
 from XAIReportLib.results import Cancelled, Prediction
@@ -62,9 +63,12 @@ def look(
     cancelled: Callable[[], bool] | None = None,
     outlines: bool = True,
     layer: nn.Module | None = None,
+    forms: Sequence[Form] = (AS_IT_IS,),
 ) -> SliceAnswers:
     """Runs the network over slices (n, 224, 224), without ``outlines`` only its class path. Out of GPU memory halves the
     batch and is noted. ``layer``: one of the network's modules, whose output is kept, so that explaining need not run it again.
+    ``forms``: that each slice is looked at in, the slice as it is first; log-odds and outlines are averaged, the layer's output is
+    of the first.
 
     Raises:
         Cancelled: between two batches.
@@ -81,7 +85,11 @@ def look(
             passed.clear()
             try:
                 with torch.inference_mode():
-                    output = network(x) if outlines else network(x, outline=False)
+                    looks = [network(form.of(x), outline=outlines) for form in forms]
+                    scores_here = _mean([one.scores for one in looks])
+                    if outlines:
+                        seen = zip(forms, looks, strict=True)
+                        lesion_here = _mean([form.undone(torch.sigmoid(one.outline.float())) for form, one in seen])
             except torch.OutOfMemoryError:
                 if batch == 1:
                     raise
@@ -89,11 +97,11 @@ def look(
                 batch //= 2
                 notes.append(f"The GPU ran out of memory; the batch was halved to {batch} slices.")
                 continue
-            scores.append(output.scores.float().cpu().numpy())
-            kept += [p.float().cpu().numpy() for p in passed]
+            scores.append(scores_here)
+            kept += [p.float().cpu().numpy() for p in passed[:1]]
             if outlines:
-                lesion.append(torch.sigmoid(output.outline.float())[:, 0].cpu().numpy())
-                series.append(output.series.float().cpu().numpy())
+                lesion.append(lesion_here[:, 0])
+                series.append(_mean([one.series for one in looks]))
             start += batch
             if progress:
                 progress(min(start / len(pixels), 1.0))
@@ -105,6 +113,10 @@ def look(
         np.concatenate(series) if outlines else None,
         (pixels != 0).mean(axis=(1, 2)),
     )
+
+
+def _mean(answers: Sequence[torch.Tensor]) -> np.ndarray:
+    return torch.stack([a.float() for a in answers]).mean(dim=0).cpu().numpy()
 
 
 @contextmanager
@@ -168,8 +180,9 @@ def classify(scores: np.ndarray, areas: np.ndarray, planes: tuple[str, ...], bun
     """The class of a case from its slices' class log-odds (n, classes) and the lesion's area in each (n,)."""
     logits, agreement = fuse_classes(scores, areas, planes)
     calibration = bundle.settings.calibration
-    fused = dict(zip(bundle.classes, calibrated(logits, calibration.temperature).tolist(), strict=True))
-    chosen = class_set(fused, calibration.class_set_quantile)
+    temperature, quantile = calibration.of(planes)
+    fused = dict(zip(bundle.classes, calibrated(logits, temperature).tolist(), strict=True))
+    chosen = class_set(fused, quantile)
     uncertainty = {"entropy": normalised_entropy(fused), "plane_agreement": agreement}
     best = chosen[0]
     outcome, label = "class_suggested", best
