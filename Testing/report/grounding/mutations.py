@@ -204,7 +204,8 @@ def unit() -> Iterator[Said]:
 _CLASSES = ("glioma", "meningioma", "pituitary tumour")
 _SYMMETRIC = re.compile(
     r"\bknown?s?\b|knowledge|distinguish|\bcovers\b|be neither|cannot name|both (?:scored )?below|"
-    r"could not be separated|do not separate|set aside|and [a-z ]+ each (?:remain|stay|score)|differ by|class set|\bscores of\b",
+    r"could not be separated|do not separate|set aside|and [a-z ]+ each (?:remain|stay|score)|differ by|class set|\bscores of\b|"
+    r"\blesions other than\b",
     re.IGNORECASE,
 )
 
@@ -223,7 +224,7 @@ def class_() -> Iterator[Said]:
         if len(named) == 2 and not re.search(
             r"\bnot\b|Neither|neither|between|differ|slightly|set aside|class set|separate|\bsame score|"
             r"both scored|both below|stay below|each (?:remain|stay|score)|together|(?:nearly|almost) the same|"
-            r"similar|equal|close|two leading|classes that remain",
+            r"similar|equal|close|two leading|classes that remain|\bapart\b",
             text,
         ):
             yield case, _renamed(text, {named[0]: named[1], named[1]: named[0]})

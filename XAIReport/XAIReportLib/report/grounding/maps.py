@@ -12,9 +12,14 @@ from .facts import cue_at, joined
 def maps(clause: Clause) -> None:
     """Whether heat maps were computed, and what an empty one shows."""
     computed, empty, above = (cue_at(clause, word) for word in ("computed", "empty", "above threshold"))
-    if (no_place := cue_at(clause, "no place")) is not None:  # "shows no place above the threshold"
-        clause.read(above)
-        empty, above = no_place, None
+    if (no_place := cue_at(clause, "no place")) is not None:
+        if above is not None and any(
+            i < above for i in clause.of("neg")
+        ):  # "has nothing above the threshold and shows no place"
+            clause.read(no_place)
+        else:  # "shows no place above the threshold"
+            clause.read(above)
+            empty, above = no_place, None
     maps = clause.of("map")
     if maps and computed is None:
         computed = cue_at(clause, "run")  # "two methods were applied"

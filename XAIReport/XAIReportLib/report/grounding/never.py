@@ -18,7 +18,8 @@ _MAY_BE = (
 # Read before anything else: words that turn a statement into one about certainty, cause, time or advice.
 _NEVER = re.compile(
     r"\b(?:certain\w*|sure(?:ly)?|doubt\w*|evident\w*|obvious\w*|unequivocal\w*|presum\w*|possibly|perhaps|confiden\w*|proven|"
-    r"proves?|prior|previous\w*|earlier|since last|led (?:to|the)|leads? (?:to|the model)|unchanged|new(?:ly)?|recurren\w*|"
+    r"proves?|prior(?! to (?:the|this|that|any) (?:reader's )?(?:edit|correction)\b)|"
+    r"previous\w*|earlier|since last|led (?:to|the)|leads? (?:to|the model)|unchanged|new(?:ly)?|recurren\w*|"
     rf"histor\w*|symptom\w*|patient reports|years?|follow-up|recommend\w*|advis\w*|should be (?!{_MAY_BE})|must be|require\w*|"
     r"(?<!is )(?<!was )(?<!are )(?<!were )(?<!been )given (?:its|the(?! (?:uncertainty|error) of the registration)|their|this|how)|"
     r"(?:lesion|abnormality|it|they) (?:has |have )?(?:return(?:s|ed)?|c[ao]mes? back|reappear\w*)|"
