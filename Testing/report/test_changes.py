@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,19 @@ def test_each_change_is_told_with_its_share_and_both_scores(analysed: Analysed) 
     assert "the mask of Grad-CAM++" in mask
     assert ranked.startswith("The smallest tried removal that changes the outcome")
     assert last == changes.NOT_WHY
+
+
+def test_of_one_slice_is_told_as_of_one(analysed: Analysed) -> None:
+    first, removed, noise, _ = said(
+        analysed,
+        *(
+            replace(c, slices=1, slices_of_lesion=1)
+            for c in (changed("lesion_removed", NOTHING), changed("background_noise", GLIOMA))
+        ),
+    )
+    assert first.startswith("The model looked again at the one slice that shows a segmented abnormality; unchanged: ")
+    assert removed.endswith("(4.0 % of the head in this slice): no lesion is found by this model.")
+    assert "(4.0 % of this slice)" in noise
 
 
 def test_a_removal_that_changes_nothing_is_told_as_that(analysed: Analysed) -> None:

@@ -16,13 +16,8 @@ def changes(findings: Findings) -> Iterator[Passage]:
     if not findings.counterfactuals:
         return
     first = findings.counterfactuals[0]
-    which = (
-        f"the {first.slices} slices"
-        if first.slices == first.slices_of_lesion
-        else f"{first.slices} of the {first.slices_of_lesion} slices"
-    )
     yield Passage(
-        f"The model looked again at {which} that show a segmented abnormality; unchanged: {said(first.before)}.",
+        f"The model looked again at {_which(first)} a segmented abnormality; unchanged: {said(first.before)}.",
         tuple(at("counterfactuals", 0, key) for key in ("slices", "slices_of_lesion", "before")),
     )
     for index, changed in enumerate(findings.counterfactuals):
@@ -30,11 +25,20 @@ def changes(findings: Findings) -> Iterator[Passage]:
     yield Passage(NOT_WHY, (at("counterfactuals"),))
 
 
+def _which(changed: Counterfactual) -> str:
+    if changed.slices_of_lesion == 1:
+        return "the one slice that shows"
+    if changed.slices == changed.slices_of_lesion:
+        return f"the {changed.slices} slices that show"
+    return f"{changed.slices} of the {changed.slices_of_lesion} slices that show"
+
+
 def _change(changed: Counterfactual, index: int) -> Passage:
     ranked = changed.name == "ranked_saliency_removed"
     keys = ["change", "changed_percent", "before", "after", *(["changes_outcome", "tried_percent"] if ranked else [])]
     evidence = tuple(at("counterfactuals", index, key) for key in keys)
-    whole = "these slices" if changed.name.startswith("background") else "the head in these slices"
+    these = "this slice" if changed.slices_of_lesion == 1 else "these slices"
+    whole = these if changed.name.startswith("background") else f"the head in {these}"
     share = f"{changed.change} ({percent_text(changed.changed_percent)} of {whole})"
     after = _compared(changed)
     if not ranked:
@@ -47,7 +51,7 @@ def _change(changed: Counterfactual, index: int) -> Passage:
 def said(answer: Answer) -> str:
     """The answer in words, with the highest score."""
     if answer.outcome == "no_lesion_found":
-        return "no lesion is found in them by this model"
+        return "no lesion is found by this model"
     best = max(answer.scores, key=answer.scores.__getitem__)
     score = score_text(answer.scores[best])
     if answer.label is None:

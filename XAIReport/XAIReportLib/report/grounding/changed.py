@@ -229,6 +229,8 @@ def _shares(clause: Clause, chosen: Counterfactual) -> None:
     for i in clause.of("change"):
         if clause.mentions[i].value in ("these slices", "head in slices"):
             clause.read(i)
+            if "this slice" in clause.mentions[i].text.lower() and chosen.slices_of_lesion != 1:
+                clause.claims.append(Claim("slices", clause.mentions[i].text, None))
 
 
 def _is_share(number: Number, chosen: Counterfactual) -> bool:
