@@ -22,6 +22,7 @@ MIN_VOXELS = 8  # along each axis: fewer are a localiser or a cut, not a volume
 MIN_SPACING_MM, MAX_SPACING_MM = 0.1, 15.0  # outside: a wrong unit, a wrong header, or no clinical brain MRI
 MAX_VOXELS = 2**29  # 2 GiB as float32, four times a head at 0.5 mm; a damaged header can ask for any amount
 MAX_FILE_BYTES = 2**32
+DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 # A volume is flat when its voxel is smaller than this share of the box with the same edge lengths.
 MIN_VOXEL_SHARE = 0.01
@@ -188,7 +189,7 @@ def _picture(path: Path) -> LoadedImage:
 READERS: dict[tuple[str, ...], Callable[[Path], LoadedImage]] = {
     (".nii", ".nii.gz"): _nifti,
     (".nrrd", ".nhdr"): _nrrd,
-    (".dcm", ".dicom", ".ima"): _dicom_file,
+    DICOM_SUFFIXES: _dicom_file,
     (".png", ".jpg", ".jpeg"): _picture,
 }
 

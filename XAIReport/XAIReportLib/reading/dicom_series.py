@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from XAIReportLib.case import InputError
-from XAIReportLib.reading import acquisition
+from XAIReportLib.reading import DICOM_SUFFIXES, acquisition
 from XAIReportLib.reading.acquisition import Acquisition, acquisition_of
 
 TAGS = (
     *acquisition.TAGS,
+    "SOPClassUID",
     "SeriesInstanceUID",
     "SeriesNumber",
     "Modality",
@@ -30,6 +31,8 @@ TAGS = (
 )
 MIN_SLICES = 8
 LARGE_ELEMENT_BYTES = 1024
+MARK, MARK_AT = b"DICM", 128  # behind a preamble, which is nearly always zeros
+FIRST_GROUPS = (b"\x02\0", b"\x08\0")  # how a file without preamble begins: its meta information or its data set
 ORIENTATION_TOLERANCE = 1e-3  # of direction cosines; scanners write six decimals
 SPACING_TOLERANCE = 1e-3  # millimetres in the plane
 # Shares of the slice distance: how much it may vary (scanners round positions), how far a slice may lie off the
@@ -98,7 +101,7 @@ def read_multi_frame(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarra
     import pydicom
 
     try:
-        data = pydicom.dcmread(path)
+        data = _data_set(path)
     except pydicom.errors.InvalidDicomError as error:
         raise InputError(f"{path.name} is not a DICOM file; give the file that its name promises.") from error
     if "PixelData" not in data:
@@ -136,12 +139,10 @@ def source_images(source: Path) -> tuple[list[Path], list[int]]:
     Raises:
         InputError: as ``read_folder``.
     """
-    import pydicom
-
     headers = _series_headers(source) if source.is_dir() else [(source, None)]
     first_path, first = headers[0]
     if first is None or (len(headers) == 1 and int(first.get("NumberOfFrames") or 1) > 1):
-        order, _, _ = _frames(pydicom.dcmread(first_path, stop_before_pixels=True), first_path.name)
+        order, _, _ = _frames(_data_set(first_path, stop_before_pixels=True), first_path.name)
         return [first_path], order
     order, _ = place([_plane(header, header, path.name) for path, header in headers], source.name or str(source))
     return [path for path, _ in headers], order
@@ -254,28 +255,64 @@ def _series_headers(folder: Path) -> list[tuple[Path, object]]:
 
 
 def _headers(folder: Path) -> list[tuple[Path, object]]:
-    """The image files of the folder with their tags, in order of their names."""
+    """The image files of the folder with their tags, in order of their names.
+
+    Raises InputError for a file that may be a damaged slice: without the first or the last, a series would look whole.
+    """
     import pydicom
 
     found = []
     for path in sorted(folder.iterdir(), key=lambda file: file.name):
-        if not path.is_file() or path.name.upper() == "DICOMDIR":
+        if not path.is_file() or path.name.startswith(".") or path.name.upper() == "DICOMDIR":
             continue
         try:
             # Pixels are only measured here, not read.
-            header = pydicom.dcmread(path, specific_tags=list(TAGS), defer_size=LARGE_ELEMENT_BYTES)
-            if "Rows" not in header:
+            header = _data_set(path, specific_tags=list(TAGS), defer_size=LARGE_ELEMENT_BYTES)
+            if "Rows" not in header and _is_no_image(header):
                 continue  # a report or a presentation state beside the slices
             if _pixels_lack(header):
                 raise ValueError("fewer pixels than rows and columns say")
             found.append((path, header))
-        except pydicom.errors.InvalidDicomError:
-            continue  # a note or a preview beside the slices
         except Exception as error:  # a damaged header fails in any way
+            if isinstance(error, pydicom.errors.InvalidDicomError) and not _seems_dicom(path):
+                continue  # a note or a preview beside the slices
             raise InputError(
-                f"{path.name} in {folder.name} is damaged or truncated; export the series again."
+                f"{path.name} in {folder.name} is damaged or truncated; export the series again, or move the file "
+                "elsewhere if it is no slice."
             ) from error
     return found
+
+
+def _data_set(path: Path, **how):
+    """The tags of a file, with or without preamble. Raises InvalidDicomError when it is no DICOM file."""
+    import pydicom
+
+    with path.open("rb") as file:
+        bare = file.read(2) in FIRST_GROUPS
+    data = pydicom.dcmread(path, force=bare, **how)
+    if bare and "TransferSyntaxUID" not in data.file_meta:
+        implicit, _ = data.original_encoding
+        data.file_meta.TransferSyntaxUID = (
+            pydicom.uid.ImplicitVRLittleEndian if implicit else pydicom.uid.ExplicitVRLittleEndian
+        )
+    return data
+
+
+def _seems_dicom(path: Path) -> bool:
+    """Whether a file that cannot be read was DICOM by its name or its beginning, as far as there is one."""
+    with path.open("rb") as file:
+        head = file.read(MARK_AT + len(MARK))
+    blank = not head[:MARK_AT].strip(b"\0")  # an empty file, too
+    return blank or head[MARK_AT:] == MARK or path.suffix.lower() in DICOM_SUFFIXES
+
+
+def _is_no_image(header) -> bool:
+    """Whether the object's class is not one of images. A cut file may have lost its class or the end of its class's number,
+    which then looks private, but a private object that is whole belongs to a series."""
+    kind = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID")
+    if kind is None or kind.is_private:
+        return kind is not None and "SeriesInstanceUID" in header
+    return kind.name != str(kind) and "Image Storage" not in kind.name
 
 
 def _pixels_lack(header) -> bool:

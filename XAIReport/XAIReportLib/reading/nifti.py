@@ -12,6 +12,8 @@ from XAIReportLib.case import InputError
 
 MILLIMETRES = {"mm": 1.0, "unknown": 1.0, "meter": 1000.0, "micron": 0.001}
 MAX_BYTES_PER_VOXEL = 16
+# How far the two forms may lie apart: headers round, and a voxel's size may be written with two decimals.
+SIZE_SHARE, ANGLE_DEGREES, OFFSET_VOXELS = 0.005, 1.0, 1.0
 NIFTI1_HEADER_BYTES, NIFTI2_HEADER_BYTES = 348, 540
 
 
@@ -19,7 +21,8 @@ def decode(data: bytes, name: str, max_voxels: int) -> tuple[np.ndarray, np.ndar
     """The voxels as the file scales them, and the affine to RAS millimetres.
 
     ``data`` may be compressed; then all of it is unpacked, so that its checksum is verified. The sform goes before the
-    qform (as in nibabel); a file without either does not say where left is, and is refused.
+    qform (as in nibabel); a file without either does not say where left is, and is refused, as is one whose forms disagree:
+    Slicer may take the other one.
 
     Raises InputError, and any error of the reading library when the file is damaged.
     """
@@ -99,17 +102,31 @@ def _affine(image, name: str) -> np.ndarray:
             f"{name} does not say how it lies in space (sform and qform codes are 0), so left and right are unknown; "
             "write it again with its orientation."
         )
-    if sform is not None and qform is not None and _turned(sform, qform):
+    if sform is not None and (differs := _disagreement(header, sform, qform)):
         raise InputError(
-            f"{name} contradicts itself about its orientation (sform and qform differ), so left and right are unknown; "
-            "write it again with one of the two."
+            f"{name} contradicts itself about how it lies in space ({differs}), so that another program may show another "
+            "place or size; write it again with one geometry."
         )
     affine = np.array(sform if sform is not None else qform, dtype=np.float64)
     affine[:3] *= MILLIMETRES[header.get_xyzt_units()[0]]
     return affine
 
 
-def _turned(first: np.ndarray, second: np.ndarray) -> bool:
-    """Whether an axis of the one grid points elsewhere than in the other, by more than 45 degrees."""
-    a, b = (m[:3, :3] / np.maximum(np.linalg.norm(m[:3, :3], axis=0), 1e-12) for m in (first, second))
-    return bool(((a * b).sum(axis=0) < math.sqrt(0.5)).any())
+def _disagreement(header, sform: np.ndarray, qform: np.ndarray | None) -> str | None:
+    """How the sform differs from the qform, or from the voxel spacing where there is none; None when it does not."""
+    spacing = np.abs(header["pixdim"][1:4].astype(np.float64))
+    lengths = np.linalg.norm(sform[:3, :3], axis=0)
+    if (np.abs(lengths - spacing) > SIZE_SHARE * spacing)[spacing > 0].any():  # 0: not given
+        return "its sform and its pixdim differ in voxel spacing"
+    if qform is None:
+        return None
+    again = header.copy()
+    again.set_qform(sform, 1)  # a qform holds no shear, so that the sform is compared without its own
+    nearest = again.get_qform()
+    axes, others = (form[:3, :3] / np.linalg.norm(form[:3, :3], axis=0) for form in (nearest, qform))
+    if ((axes * others).sum(axis=0) < math.cos(math.radians(ANGLE_DEGREES))).any():
+        return "its sform and its qform differ in direction"
+    middle = np.append((np.array((*header.get_data_shape(), 1, 1)[:3]) - 1) / 2, 1)
+    if np.linalg.norm((nearest - qform) @ middle) > OFFSET_VOXELS * lengths.max():
+        return "its sform and its qform differ in position"
+    return None
