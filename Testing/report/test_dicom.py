@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
+from dicom_case import GRIDS, analysed_series, assert_valid, grid_affine, small
 from exported import PATIENT, STUDY, moved, write_multi_frame, write_result, write_series
 from phantom_case import Analysed, phantom_of_two_classes
 from pydicom.sr.codedict import codes
@@ -22,76 +21,13 @@ from XAIReportLib.reading import read_case
 from XAIReportLib.report import dicom, dicom_report, fhir, narrative
 from XAIReportLib.report.findings import Findings
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from grids import GRIDS
-
 OBJECTS = ["heatmap-gradcam++.dcm", "heatmap-scorecam.dcm", "report.dcm", "saliency.dcm", "segmentation.dcm"]
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
-
-
-def small(analysed: Analysed) -> Analysed:
-    """A quarter of the phantom's voxels, so that there are few slices to write."""
-
-    def cut(array):
-        return np.ascontiguousarray(array[::2, ::2])
-
-    case, prediction = analysed.case, analysed.prediction
-    affine = case.affine @ np.diag([2.0, 2, 1, 1])
-    return replace(
-        analysed,
-        case=replace(case, image=np.rint(100 * cut(case.image)), head=cut(case.head), affine=affine),
-        prediction=replace(
-            prediction,
-            lesion_labels=cut(prediction.lesion_labels),
-            lesion_probability=cut(prediction.lesion_probability),
-        ),
-        geometry={},
-        heatmaps=tuple(replace(h, values=cut(h.values)) for h in analysed.heatmaps),
-        masks=tuple(replace(m, values=cut(m.values)) for m in analysed.masks),
-        anatomy=replace(analysed.anatomy, labels=cut(analysed.anatomy.labels)),
-    )
-
-
-def grid_affine(name: str) -> np.ndarray:
-    direction, spacing = GRIDS[name]
-    affine = np.eye(4)
-    affine[:3, :3] = direction * np.array(spacing)
-    affine[:3, 3] = (-31.5, 44.25, -12.75)
-    return affine
 
 
 @pytest.fixture(scope="module")
 def phantom(analysed: Analysed) -> Analysed:
     return small(analysed)
-
-
-def analysed_series(folder: Path, phantom: Analysed, source: Path) -> Analysed:
-    """The phantom as if it had been read from ``source``, with its result in ``folder``."""
-    case = read_case(source, "phantom")
-    read = replace(phantom, case=replace(case, head=np.ones(case.image.shape, bool)))
-    if not np.array_equal(case.image, phantom.case.image):  # stored backwards: k runs the other way
-        read = turned(read, phantom)
-    write_result(folder, read)
-    return read
-
-
-def turned(read: Analysed, phantom: Analysed) -> Analysed:
-    def flip(array):
-        return np.ascontiguousarray(array[:, :, ::-1])
-
-    assert np.array_equal(read.case.image, flip(phantom.case.image))
-    prediction = phantom.prediction
-    return replace(
-        read,
-        prediction=replace(
-            prediction,
-            lesion_labels=flip(prediction.lesion_labels),
-            lesion_probability=flip(prediction.lesion_probability),
-        ),
-        heatmaps=tuple(replace(h, values=flip(h.values)) for h in phantom.heatmaps),
-        masks=tuple(replace(m, values=flip(m.values)) for m in phantom.masks),
-        anatomy=replace(phantom.anatomy, labels=flip(phantom.anatomy.labels)),
-    )
 
 
 def heat_map(path: Path) -> hd.Volume:
@@ -347,14 +283,6 @@ def test_a_volume_without_tags_gets_a_series_without_a_patient(made: Path, phant
 )
 def test_dciodvfy_finds_no_error(exported: tuple[Path, Path], made: Path) -> None:
     assert_valid([*exported[0].glob("*.dcm"), *made.glob("*.dcm"), made / "image" / "0001.dcm"])
-
-
-def assert_valid(paths: list[Path]) -> None:
-    """By dciodvfy, where it is installed."""
-    for path in paths if shutil.which("dciodvfy") else ():
-        done = subprocess.run(["dciodvfy", path], capture_output=True, text=True, check=False)
-        errors = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("Error", "Abort"))]
-        assert not errors, (path.name, errors)
 
 
 def test_one_lesion_alone_is_measured_too(tmp_path: Path, phantom: Analysed) -> None:

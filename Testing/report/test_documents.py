@@ -231,3 +231,28 @@ def test_any_findings_can_be_written_in_every_format(findings, run):
 def test_the_templates_are_packaged_beside_the_code():
     assert (documents._TEMPLATES / "report.html").is_file()
     assert (documents._TEMPLATES / "report.css").is_file()
+
+
+def _pdf_with(analysed, section, text):
+    """The report with ``text`` in place of the section's first sentence."""
+    found = analysed.findings()
+    story = narrative.write(found)
+    first = story.of_section(section)[0]
+    told = tuple(s.model_copy(update={"text": text}) if s is first else s for s in story.sentences)
+    return report_pdf(content_of(found, story.model_copy(update={"sentences": told}), [], RUN))
+
+
+@pytest.mark.parametrize("section", ["status", "impression"])
+@pytest.mark.parametrize("words", [900, 1400, 2400])
+def test_a_sentence_longer_than_a_page_flows_over_pages(analysed, section, words):
+    said = [f"word-{number}" for number in range(words)]
+    text = _pdf_text(_pdf_with(analysed, section, " ".join(said)))
+    assert [word for word in text.replace("- ", "-").split() if word.startswith("word-")] == said
+
+
+@pytest.mark.parametrize(
+    "said", ["肿瘤在左侧，边界清楚。", "腫瘍は左側にあります。", "종양은 왼쪽에 있습니다.", "글리오마 神経膠腫"]
+)
+def test_chinese_japanese_and_korean_can_be_copied_from_the_pdf(analysed, said):
+    text = _pdf_text(_pdf_with(analysed, "impression", f"“{said}” & <b>"))
+    assert f"“{said}” & <b>" in text

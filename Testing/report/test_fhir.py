@@ -119,3 +119,15 @@ def test_nobody_is_named_unless_told(tmp_path: Path, analysed: Analysed) -> None
     assert set(named) == {"Patient/p-1"} and len(named) == 1 + len(resources(content, "Observation"))
     assert main(["fhir", str(tmp_path / "r"), "--subject", "Jane Doe"]) == 2
     assert sorted(p.name for p in (tmp_path / "o").iterdir()) == ["fhir.json"]
+
+
+def test_a_folder_that_cannot_be_made_is_named_without_its_path(
+    tmp_path: Path, analysed: Analysed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_result(tmp_path / "r", analysed)
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    for output in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert main(["fhir", str(tmp_path / "r"), "--output", str(output)]) == 2
+        said = capsys.readouterr().err
+        assert f"cannot be written to {output.name}" in said and str(tmp_path) not in said
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"

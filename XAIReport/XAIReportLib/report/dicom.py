@@ -1,7 +1,8 @@
 """DICOM objects of a finished result: segmentations, parametric maps and a structured report, made from its folder.
 
-For a DICOM input they belong to its study and refer to its series. For any other input the volume itself is written as
-an MR series with fresh identifiers and no patient, for the objects to refer to.
+For a DICOM input they belong to its study and refer to its series; of its patient and study they hold what says whose
+they are, and no comment or description. For any other input the volume itself is written as an MR series with fresh
+identifiers and no patient, for the objects to refer to.
 """
 
 from __future__ import annotations

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydicom import Dataset, dcmread
+from pydicom import DataElement, Dataset, config, dcmread
+from pydicom.datadict import dictionary_VM, dictionary_VR
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
-from pydicom.valuerep import DA, DS, TM
+from pydicom.valuerep import DA, DS, TM, validate_value
 
 from ..case import InputError
 from ..folder import ResultFolder
@@ -26,6 +28,32 @@ _CARRIED = (
     "StudyDate",
     "StudyTime",
     "ReferringPhysicianName",
+)
+# Left out where the source lacks them or holds what DICOM forbids: whose it is, what made it, and how it was compressed.
+_OPTIONAL = (
+    "IssuerOfPatientID",
+    "PatientBirthTime",
+    "PatientAge",
+    "PatientSize",
+    "PatientWeight",
+    "Manufacturer",
+    "ManufacturerModelName",
+    "PositionReferenceIndicator",
+    "SliceThickness",
+    "SpacingBetweenSlices",
+    "LossyImageCompression",
+    "LossyImageCompressionRatio",
+    "LossyImageCompressionMethod",
+)
+_PLACE = (
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
 )
 _NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID", "FrameOfReferenceUID")
 _SHEAR = 1e-3  # cosine between two axes of the grid above which it is no box
@@ -83,7 +111,9 @@ def source_images(result: ResultFolder, series: Path | None) -> SourceImages:
 
 def _read(series: Path) -> SourceImages:
     files, order = dicom_series.source_images(series)
-    images = [dcmread(path, stop_before_pixels=True) for path in files]
+    # Nothing else is read, because highdicom copies all that it finds of the patient and the study, comments included.
+    tags = [*_NEEDED, *_PLACE, *_CARRIED, *_OPTIONAL]
+    images = [dcmread(path, stop_before_pixels=True, specific_tags=tags) for path in files]
     for path, image in zip(files, images, strict=True):
         missing = [keyword for keyword in _NEEDED if not image.get(keyword)]
         if missing:
@@ -112,19 +142,30 @@ def _make_carriable(image: Dataset) -> None:
     """What is carried over is present, in UTF-8, and allowed by DICOM: some archives hold values that it forbids."""
     image.decode()
     image.SpecificCharacterSet = "ISO_IR 192"
-    for keyword in _CARRIED:
-        if keyword not in image or not _is_allowed(keyword, str(image.get(keyword) or "")):
+    for keyword in (*_CARRIED, *_OPTIONAL):
+        element = image.pop(keyword, None)
+        if element is not None and not element.is_empty and _is_allowed(keyword, element):
+            setattr(image, keyword, element.value)
+        elif keyword in _CARRIED:
             setattr(image, keyword, None)
 
 
-def _is_allowed(keyword: str, text: str) -> bool:
+def _is_allowed(keyword: str, element: DataElement) -> bool:
+    """Whether the value is one that the tag's value representation (PS3.5, 6.2) and multiplicity allow."""
+    kind, several = dictionary_VR(keyword), element.VM > 1
+    texts = [str(value) for value in (element.value if several else [element.value])]
+    if several and dictionary_VM(keyword) == "1":
+        return False
+    if any(c == "\\" or unicodedata.category(c) == "Cc" for text in texts for c in text):
+        return False
     if keyword == "PatientSex":
-        return text in ("", "M", "F", "O")
+        return texts[0] in ("M", "F", "O")
+    if kind == "PN" and any(group.count("^") > 4 for group in texts[0].split("=")):
+        return False
     try:
-        if keyword.endswith("Date"):
-            DA(text)
-        elif keyword.endswith("Time"):
-            TM(text)
+        for text in texts:
+            validate_value(kind, text, config.RAISE)
+            {"DA": DA, "TM": TM}.get(kind, str)(text)  # neither a range nor a day that no calendar has
     except ValueError:
         return False
     return True
@@ -139,6 +180,7 @@ def _made(result: ResultFolder) -> SourceImages:
     case_id = str(result.run.get("case_id", ""))
     common = _common(case_id, directions, spacing)
     common.WindowCenter, common.WindowWidth = _window(array)
+    common.VOILUTFunction = "LINEAR_EXACT"  # of LINEAR, the default, a width below 1 is forbidden
     made = []
     for k in range(array.shape[2]):
         image = Dataset()
@@ -200,12 +242,14 @@ def _grid(affine: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def _stored(array: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """16-bit integers with the slope and intercept that give the values back; exact where the values are integers."""
-    limits = np.iinfo(np.int16)
-    if array.min() >= limits.min and array.max() <= limits.max and (array == np.rint(array)).all():
-        return array.astype(np.int16), 1.0, 0.0
+    """16-bit integers with the slope and intercept that give the values back: exactly where the values are integers that
+    span at most 65535, to half a 65535th of their span otherwise."""
     low, high = float(array.min()), float(array.max())
-    slope = (high - low) / 65535
+    integers = bool((array == np.rint(array)).all())
+    for kind in (np.int16, np.uint16) if integers else ():
+        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+            return array.astype(kind), 1.0, 0.0
+    slope = 1.0 if low == high or (integers and high - low <= 65535) else (high - low) / 65535
     return np.rint((array.astype(np.float64) - low) / slope).astype(np.uint16), slope, low
 
 

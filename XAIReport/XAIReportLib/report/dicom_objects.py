@@ -87,7 +87,8 @@ def parametric_map(
         pixel_array=source.stack(values.astype(np.float32)),
         real_world_value_mappings=[mapping],
         contains_recognizable_visual_features=False,
-        voi_lut_transformations=[hd.VOILUTTransformation(window_center=0.5, window_width=1.0)],
+        # LINEAR, the default, makes a threshold of a width of 1
+        voi_lut_transformations=[hd.VOILUTTransformation(0.5, 1.0, voi_lut_function="LINEAR_EXACT")],
         content_label="HEATMAP",
         content_description="Where the score came from, not why. Research use only."[:_LONG],
         series_description=_description(f"{method_name(method)} for {class_name(target)}"),

@@ -6,6 +6,7 @@ The report is in the language of the narrative; Observations and codes are in En
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import re
@@ -68,7 +69,8 @@ def write(
             f"{FILE} cannot be written to {folder.name} ({error.strerror}); choose another one."
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # below a file there is nothing to remove, which is an error of its own
+            part.unlink(missing_ok=True)
     return folder / FILE
 
 

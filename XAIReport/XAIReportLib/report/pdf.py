@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -14,6 +15,7 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
@@ -38,6 +40,13 @@ _WIDTH = A4[0] - 2 * _MARGIN
 _INK, _SOFT, _LINE = colors.HexColor("#17202a"), colors.HexColor("#57636f"), colors.HexColor("#d9dfe5")
 _NOTICES = {"banner": ("#fde7e4", "#c0392b", "#7a1408"), "warning": ("#fff4d6", "#d49a00", "#5b3d00")}
 _FONT, _BOLD = "XAIReportSans", "XAIReportSans-Bold"
+# Letters that DejaVu Sans lacks, and the fonts that PDF readers have for them: the first whose letters are in a text.
+_EAST_ASIAN = re.compile("[\u1100-\u11ff\u2e80-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef]+")
+_EAST_ASIAN_FONTS = {
+    "HYSMyeongJo-Medium": re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]"),
+    "HeiseiMin-W3": re.compile("[\u3040-\u30ff\uff66-\uff9d]"),
+    "STSong-Light": _EAST_ASIAN,
+}
 
 
 def report_pdf(content: Content) -> bytes:
@@ -60,7 +69,8 @@ def report_pdf(content: Content) -> bytes:
 
 
 def _register_fonts() -> None:
-    """DejaVu Sans of matplotlib, embedded: it holds every sign that a case id or a region's name may hold."""
+    """DejaVu Sans of matplotlib, embedded: it holds every sign that a case id or a region's name may hold. A reader's
+    sentence may be Chinese, Japanese or Korean, whose fonts are only named: text can be copied wherever it is opened."""
     from matplotlib import get_data_path
 
     fonts = Path(get_data_path()) / "fonts" / "ttf"
@@ -68,6 +78,8 @@ def _register_fonts() -> None:
         pdfmetrics.registerFont(TTFont(_FONT, str(fonts / "DejaVuSans.ttf")))
         pdfmetrics.registerFont(TTFont(_BOLD, str(fonts / "DejaVuSans-Bold.ttf")))
         pdfmetrics.registerFontFamily(_FONT, normal=_FONT, bold=_BOLD, italic=_FONT, boldItalic=_BOLD)
+        for name in _EAST_ASIAN_FONTS:
+            pdfmetrics.registerFont(UnicodeCIDFont(name))
 
 
 class _NumberedCanvas(Canvas):
@@ -111,7 +123,12 @@ def _style(size: float, bold: bool = False, soft: bool = False, **options: Any) 
 
 
 def _text(text: str, style: ParagraphStyle) -> Paragraph:
-    return Paragraph(escape(text), style)
+    return Paragraph(_markup(text), style)
+
+
+def _markup(text: str) -> str:
+    font = next((name for name, letters in _EAST_ASIAN_FONTS.items() if letters.search(text)), _FONT)
+    return _EAST_ASIAN.sub(rf'<font name="{font}">\g<0></font>', escape(text))
 
 
 def _story(content: Content) -> list[Flowable]:
@@ -156,13 +173,15 @@ def _heading(text: str) -> Flowable:
 
 def _references(statement: Statement) -> str:
     links = " ".join(f'<a href="#evidence-{n}" color="#0b5cad">{n}</a>' for n in statement.numbers)
-    return f'{escape(statement.text)} <font size="6.5"><super>{links}</super></font>'
+    return f'{_markup(statement.text)} <font size="6.5"><super>{links}</super></font>'
 
 
 def _notice(statements: tuple[Statement, ...], kind: str, size: float) -> Flowable:
     paper, line, ink = (colors.HexColor(code) for code in _NOTICES[kind])
     style = _style(size, bold=kind == "banner", textColor=ink)
-    grid = Grid([[Paragraph(_references(s), style)] for s in statements], colWidths=[_WIDTH], spaceAfter=4 * mm)
+    grid = Grid(
+        [[Paragraph(_references(s), style)] for s in statements], colWidths=[_WIDTH], spaceAfter=4 * mm, splitInRow=1
+    )
     look = [("BACKGROUND", (0, 0), (-1, -1), paper), ("LINEBEFORE", (0, 0), (0, -1), 3, line)]
     grid.setStyle(TableStyle([*look, ("LEFTPADDING", (0, 0), (-1, -1), 9)]))
     return grid
@@ -184,10 +203,10 @@ def _facts(facts: list[tuple[str, str, str]]) -> Flowable:
 
 
 def _section(title: str, statements: tuple[Statement, ...]) -> Flowable:
-    """A row for each sentence, so that a long section breaks over pages."""
+    """A row for each sentence, so that a long section breaks over pages, and a sentence that is longer than a page, too."""
     rows = [["", Paragraph(_references(s), _style(9))] for s in statements]
     rows[0][0] = _text(title, _style(9, bold=True))
-    grid = Grid(rows, colWidths=[30 * mm, _WIDTH - 30 * mm], spaceAfter=1.5 * mm)
+    grid = Grid(rows, colWidths=[30 * mm, _WIDTH - 30 * mm], spaceAfter=1.5 * mm, splitInRow=1)
     look = [("VALIGN", (0, 0), (-1, -1), "TOP"), ("LINEABOVE", (0, 0), (-1, 0), 0.5, _LINE)]
     look += [("TOPPADDING", (0, 1), (-1, -1), 0), ("BOTTOMPADDING", (0, 0), (-1, -1), 3)]
     grid.setStyle(TableStyle([*look, ("LEFTPADDING", (0, 0), (0, -1), 0), ("RIGHTPADDING", (-1, 0), (-1, -1), 0)]))
