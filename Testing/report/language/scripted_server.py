@@ -12,6 +12,7 @@ import struct
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -50,8 +51,17 @@ UNCITED = {
         {"text": "The model suggests glioma with a score of 0.89.", "section": "impression", "evidence": ["/case_id"]},
     ]
 }
+LONE = {  # half of a character, which JSON can hold and a file cannot
+    "sentences": [
+        *GOOD["sentences"],
+        {"text": "The lesion \ud83d is large.", "section": "findings", "evidence": ["/lesions/\ud83d"]},
+    ]
+}
 NONSENSE = {"sentences": [{"text": "bilateral -1 ml of glioma", "section": "findings", "evidence": ["x"]}]}
-ANSWERS_OF_A_PIECE = ("silence", "elsewhere", "reset", "bomb", "page", "whole", "cut")
+ANSWERS_OF_A_PIECE = (
+    "silence", "elsewhere", "maze", "reset", "bomb", "page", "deep", "deepstream", "whole", "torn", "cut", "unended",
+    "lingering", "continue", "trickle",
+)  # fmt: skip
 calls: Counter[str] = Counter()
 
 
@@ -69,7 +79,7 @@ class Handler(BaseHTTPRequestHandler):
         form = body.get("text", {}).get("format", {}) if self.as_responses else body.get("response_format", {})
         refusal = self._refusal(fault, form.get("type"))
         if refusal is not None:
-            pause = {"busy": "0", "later": "3600"}.get(fault)
+            pause = {"busy": "0", "later": "3600", "superscript": "²"}.get(fault)
             self._send(refusal, b"{}", {"Retry-After": pause} if pause else {})
         elif fault in ANSWERS_OF_A_PIECE:
             getattr(self, f"_{fault}")(body)
@@ -84,6 +94,9 @@ class Handler(BaseHTTPRequestHandler):
                 "wrong": {"text": json.dumps(WRONG)},
                 "uncited": {"text": json.dumps(UNCITED)},
                 "nonsense": {"text": json.dumps(NONSENSE)},
+                "lone": {"text": json.dumps(LONE, ensure_ascii=False)},
+                "escaped": {"text": json.dumps(LONE)},
+                "lines": {"text": json.dumps(GOOD, ensure_ascii=False).replace("on the left", "on the\u2028left")},
                 "swapped": {"text": json.dumps(GOOD), "model": "another"},
                 "echo": {"text": json.dumps(GOOD).replace("glioma", key), "model": key},
             }
@@ -96,6 +109,27 @@ class Handler(BaseHTTPRequestHandler):
         port = self.server.server_address[1]
         self._send(307, b"", {"Location": f"http://localhost:{port}/trap/v1/chat/completions"})
 
+    def _maze(self, _: dict) -> None:
+        self.send_response(307)
+        self.send_header("Location", "/trap/v1/chat/completions")
+        self.send_header("Transfer-Encoding", "chunked")
+        self._forever(b"\r\n1000\r\n" + b"a" * 4096)
+
+    def _continue(self, _: dict) -> None:
+        self._forever(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _trickle(self, _: dict) -> None:
+        self.send_response(200)
+        self._forever(b"a", 0.05)
+
+    def _forever(self, part: bytes, pause_s: float = 0) -> None:
+        self.close_connection = True
+        with suppress(OSError):
+            self.flush_headers()
+            while True:
+                self.wfile.write(part)
+                time.sleep(pause_s)
+
     def _reset(self, _: dict) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
@@ -106,10 +140,44 @@ class Handler(BaseHTTPRequestHandler):
     def _page(self, _: dict) -> None:
         self._send(200, b"<html>login</html>", {"Content-Type": "text/html"})
 
+    def _deep(self, _: dict) -> None:
+        self._send(200, b"[" * 200_000, {"Content-Type": "application/json"})
+
+    def _deepstream(self, _: dict) -> None:
+        self._send(200, b"data: " + b"[" * 200_000 + b"\n\n", {"Content-Type": "text/event-stream"})
+
     def _whole(self, body: dict) -> None:
+        self._send(200, self._document(body), {"Content-Type": "application/json"})
+
+    def _torn(self, body: dict) -> None:
+        self._chunks("application/json", self._document(body))
+
+    def _document(self, body: dict) -> bytes:
         message = {"message": {"content": json.dumps(GOOD)}, "finish_reason": "stop"}
         answer = {"model": body["model"], "choices": [message], "usage": {"prompt_tokens": 3, "completion_tokens": 4}}
-        self._send(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+        return json.dumps(answer).encode()
+
+    def _unended(self, _: dict) -> None:
+        text = json.dumps(GOOD)
+        events: list[dict] = [{"choices": [{"delta": {"content": text}}]}, {"choices": [{"finish_reason": "stop"}]}]
+        if self.as_responses:
+            completed = {"type": "response.completed", "response": {"output": []}}
+            events = [{"type": "response.output_text.delta", "delta": text}, completed]
+        self._chunks("text/event-stream", *(f"data: {json.dumps(event)}\n\n".encode() for event in events))
+
+    def _lingering(self, body: dict) -> None:
+        self._unended(body)
+        time.sleep(30)
+
+    def _chunks(self, kind: str, *chunks: bytes) -> None:
+        """All but the last chunk, which is empty."""
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for chunk in chunks:
+            self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
+        self.close_connection = True
 
     def _cut(self, body: dict) -> None:
         message = {"message": {"content": json.dumps(GOOD)[:200]}, "finish_reason": "length"}
@@ -117,7 +185,15 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
 
     def _refusal(self, fault: str, kind: str | None) -> int | None:
-        refused = {"full": 429, "later": 429, "broken": 503, "ailing": 500, "absent": 404, "locked": 401}
+        refused = {
+            "full": 429,
+            "later": 429,
+            "superscript": 429,
+            "broken": 503,
+            "ailing": 500,
+            "absent": 404,
+            "locked": 401,
+        }
         if fault == "busy" and calls[fault] < 3:
             return 429
         if fault == "old" and kind == "json_schema":

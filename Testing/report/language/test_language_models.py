@@ -49,11 +49,14 @@ FAULTS = {
     "reset": "the connection broke",
     "full": "HTTP 429",
     "later": "asks to wait for 3600 s",
+    "superscript": "HTTP 429",
     "broken": "HTTP 503",
     "ailing": "HTTP 500",
     "form": "not the JSON document",
     "text": "not the JSON document",
     "page": "no chat answer",
+    "deep": "no chat answer",
+    "deepstream": "no chat answer",
     "cut": "cut off at its length limit",
     "large": "more than 4000 kB",
     "bomb": "a compressed answer",
@@ -169,7 +172,9 @@ def test_the_pause_that_a_server_asks_for_is_a_number_or_a_date():
     assert stream._pause("Wed, 21 Oct 2015 07:28:00 GMT") == 0
     later = email.utils.format_datetime(datetime.now(UTC) + timedelta(seconds=90))
     assert 80 < stream._pause(later) <= 90
-    assert stream._pause("soon") is None
+    assert stream._pause("Mon, 01 Jan 0001 00:00:00 -0000") in (0, None)
+    for text in ("soon", "²", ""):
+        assert stream._pause(text) is None
 
 
 def test_another_model_than_asked_for_is_recorded(scripted):
@@ -253,7 +258,11 @@ def test_tokens_are_counted_and_cost_what_the_users_price_table_says(scripted, t
     assert swapped.usage.cost is None  # the price of the model that has answered is not known
     for text in (
         "[]",
+        "[" * 30_000,
         '{"m": {}}',
+        '{"m": {"input_per_million": 1e400, "output_per_million": 0, "currency": "CHF"}}',
+        f'{{"m": {{"input_per_million": 1{400 * "0"}, "output_per_million": 0, "currency": "CHF"}}}}',
+        '{"m": {"input_per_million": 1, "output_per_million": 0, "currency": "\\ud83d"}}',
         '{"m": {"input_per_million": -1, "output_per_million": 0, "currency": "CHF"}}',
         "x",
     ):

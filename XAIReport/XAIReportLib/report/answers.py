@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from json.decoder import JSONDecoder
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from XAIReportLib.case import InputError
 from .chat import Answer, ChatError, Listener, Question
 from .grounding import sentences
 from .outbound import SECTIONS
+from .wire import token_count, without_surrogates
 
 _LONGEST_ITEM = 20_000  # characters
+_LONGEST_S = 1e9
 NARRATIVE = "narrative"  # the task of writing a narrative; a question of the dialogue has a name of its own
 Asker = Callable[[Question, Listener], Answer]
 
@@ -58,6 +60,7 @@ class Items:
             rest = self._rest.lstrip(" \t\r\n,")
             try:
                 item, end = JSONDecoder().raw_decode(rest)
+                item = _storable(item)
             except (ValueError, RecursionError):
                 return  # not complete, or no JSON at all
             self._rest = rest[end:]
@@ -72,7 +75,7 @@ def items_of(text: str) -> list[Any]:
     """
     bare = text.strip().removeprefix("```json").removeprefix("```").removesuffix("```")
     try:
-        items = json.loads(bare)["sentences"]
+        items = _storable(json.loads(bare))["sentences"]
         if not isinstance(items, list):
             raise TypeError
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -98,17 +101,7 @@ def replay(path: Path, sha256: str, task: str = NARRATIVE) -> Asker:
     Raises:
         InputError: the file cannot be read.
     """
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        kept = [
-            Answer(**row["answer"])
-            for row in rows
-            if (row["findings_sha256"], row.get("task", NARRATIVE)) == (sha256, task)
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path.name} holds no stored answers ({type(error).__name__}); make it with --store."
-        ) from error
+    kept = [given for of, of_task, given in _rows(path, "make it with --store") if (of, of_task) == (sha256, task)]
 
     def answer(_: Question, listener: Listener) -> Answer:
         if not kept:
@@ -122,16 +115,59 @@ def replay(path: Path, sha256: str, task: str = NARRATIVE) -> Asker:
 
 
 def stored(path: Path, sha256: str, inner: Asker, task: str = NARRATIVE) -> Asker:
-    """Asks ``inner`` and keeps each answer for ``replay``."""
+    """Asks ``inner`` and keeps each answer for ``replay``.
+
+    Raises:
+        InputError: the file cannot be written, or holds something else; nothing was asked yet.
+    """
+    there = path.is_file()
+    if there:
+        _rows(path, "give another --store")
+    _append(path, "")
+    if not there and path.is_file():
+        path.unlink()
 
     def answer(question: Question, listener: Listener) -> Answer:
         given = inner(question, listener)
-        row = {"findings_sha256": sha256, "task": task, "answer": asdict(given)}
-        try:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        except OSError as error:
-            raise InputError(f"{path.name} cannot be written ({error.strerror}); give another --store.") from error
+        _append(path, json.dumps({"findings_sha256": sha256, "task": task, "answer": asdict(given)}) + "\n")
         return given
 
     return answer
+
+
+def _append(path: Path, text: str) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be written ({error.strerror}); give another --store.") from error
+
+
+def _rows(path: Path, advice: str) -> list[tuple[str, str, Answer]]:
+    """Hash of the findings, task and answer of each line.
+
+    Raises:
+        InputError: the file cannot be read; ends with ``advice``.
+    """
+    try:
+        # Not splitlines: a JSON string may hold the other line ends of Unicode.
+        rows = [_storable(json.loads(line)) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+        return [(row["findings_sha256"], row.get("task", NARRATIVE), _answer(row["answer"])) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{path.name} holds no stored answers ({type(error).__name__}); {advice}.") from error
+
+
+def _answer(row: dict[str, Any]) -> Answer:
+    """Raises TypeError where it is none."""
+    given = Answer(**row)
+    words = (given.text, given.requested, given.returned, given.dialect)
+    if not all(isinstance(word, str) for word in words):
+        raise TypeError("an answer is text")
+    if not isinstance(given.seconds, int | float) or not 0 <= given.seconds <= _LONGEST_S:
+        raise TypeError("an answer takes some seconds")
+    return replace(given, input_tokens=token_count(given.input_tokens), output_tokens=token_count(given.output_tokens))
+
+
+def _storable(document: Any) -> Any:
+    """The same document without lone surrogates."""
+    return json.loads(without_surrogates(json.dumps(document, ensure_ascii=False)))

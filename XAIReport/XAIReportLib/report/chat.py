@@ -107,34 +107,60 @@ def _wait(seconds: float, at: Server, watch: Watch) -> None:
 
 
 def _once(at: Server, body: dict[str, Any], dialect: str, listener: Listener, watch: Watch) -> Answer:
-    parts: list[str] = []
-    returned, ended = "", False
-    counts: tuple[int | None, int | None] = (None, None)
-    listener.begin()
-    for event in stream.events(at, body, dialect != "plain", watch):
-        if event == "[DONE]":
-            ended = True
-            break
-        try:
-            piece = wire.piece(at.interface, event)
-        except wire.NoAnswer as error:
-            raise ChatError(f"{at.host} sent {error}; check the address and --model {at.model}.") from None
-        ended = ended or piece.ended
-        returned = piece.model or returned
-        counts = (
-            counts[0] if piece.input_tokens is None else piece.input_tokens,
-            counts[1] if piece.output_tokens is None else piece.output_tokens,
-        )
-        added = piece.text.removeprefix("".join(parts)) if piece.whole else piece.text
-        if piece.whole:
-            parts = []
-        parts.append(piece.text)
-        if added:
-            listener.add(added)
-    if not ended:
+    heard = _Heard(listener)
+    try:
+        for event in stream.events(at, body, dialect != "plain", watch):
+            if event == "[DONE]":
+                heard.ended = True
+                break
+            piece = _piece(at, event)
+            heard.take(piece)
+            if heard.ended:
+                watch.end()
+                if piece.output_tokens is not None:
+                    break
+    except (ChatError, TryAgain):
+        if not heard.ended:  # what comes after the end takes nothing from an answer
+            raise
+    if not heard.ended:
         raise TryAgain("the answer broke off")
-    text, returned = _without_key(at, "".join(parts)), _without_key(at, returned or at.model)
-    return Answer(text, at.model, returned, dialect, *counts, round(watch.seconds, 3))
+    text = _without_key(at, wire.without_surrogates("".join(heard.parts)))
+    returned = _without_key(at, heard.returned or at.model)
+    seconds = round(watch.seconds, 3)
+    return Answer(text, at.model, returned, dialect, heard.input_tokens, heard.output_tokens, seconds)
+
+
+def _piece(at: Server, event: str) -> wire.Piece:
+    try:
+        return wire.piece(at.interface, event)
+    except wire.NoAnswer as error:
+        raise ChatError(f"{at.host} sent {error}; check the address and --model {at.model}.") from None
+
+
+class _Heard:
+    """What has come of an answer; ``ended``: its text is complete."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self.parts: list[str] = []
+        self.returned, self.ended = "", False
+        self.input_tokens: int | None = None
+        self.output_tokens: int | None = None
+        listener.begin()
+
+    def take(self, piece: wire.Piece) -> None:
+        self.ended = self.ended or piece.ended
+        self.returned = piece.model or self.returned
+        if piece.input_tokens is not None:
+            self.input_tokens = piece.input_tokens
+        if piece.output_tokens is not None:
+            self.output_tokens = piece.output_tokens
+        added = piece.text.removeprefix("".join(self.parts)) if piece.whole else piece.text
+        if piece.whole:
+            self.parts = []
+        self.parts.append(piece.text)
+        if added:
+            self._listener.add(added)
 
 
 def _without_key(at: Server, text: str) -> str:

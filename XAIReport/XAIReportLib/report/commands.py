@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,23 +132,65 @@ def narrate_findings(options: argparse.Namespace) -> int:
     from .language_models import narrate
 
     found = findings_at(options.findings)
-    if options.output.exists() and options.output.name == "narrative.json":
-        raise InputError(
-            "narrative.json holds the template's text and is not replaced; give another name for --output."
-        )
+    _check_output(options)
     story = narrate(found, _choice(options), folder=folder_of(options.findings))
-    partial = options.output.with_name(f".{options.output.name}.part")
     try:
-        partial.write_text(story.to_json(), encoding="utf-8")
-        partial.replace(options.output)
-    except OSError as error:
-        raise InputError(
-            f"{options.output.name} cannot be written ({error.strerror}); give another --output."
-        ) from error
-    for sentence in story.sentences:
-        print(sentence.text)
-    _tell_notes(options, story)
+        _write(options.output, story.to_json())
+    finally:  # what was paid for is shown even where it cannot be kept
+        for sentence in story.sentences:
+            print(sentence.text)
+        _tell_notes(options, story)
     return OK if story.narrator == options.narrator else NOT_SUPPORTED
+
+
+def _check_output(options: argparse.Namespace) -> None:
+    """Raises InputError before anything is asked where the narrative cannot be written, or would replace another file."""
+    output: Path = options.output
+    if output.name:  # the current folder has none
+        _write(output, None)
+    if output.is_dir():
+        raise InputError(f"{output} is a folder; give a file name for --output.")
+    if _is_of_result(output, folder_of(options.findings)):
+        raise InputError(f"{output.name} is a file of the result and is not replaced; give another name for --output.")
+    if output.resolve() in [given.resolve() for given in (options.replay, options.store, options.prices) if given]:
+        raise InputError(f"{output.name} is given for something else, too; give another name for --output.")
+
+
+def _is_of_result(path: Path, folder: Path) -> bool:
+    """Whether a result has a file of this name, or ``folder`` has this file, unless it is another narrative."""
+    from XAIReportLib.folder import DOCUMENTS, REPORTS
+    from XAIReportLib.reviews import FILE_NAME
+
+    from .narrative import Narrative
+
+    inside, there = folder.resolve() in (path.parent.resolve() / path.name).parents, path.exists()
+    if path.name.lower() in (*DOCUMENTS, *REPORTS, FILE_NAME):
+        return inside or there
+    if not (inside and there):
+        return False
+    try:
+        Narrative.model_validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return True
+    return False
+
+
+def _write(path: Path, text: str | None) -> None:
+    """The whole file or none; without a text it is only tried.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        partial.write_text(text or "", encoding="utf-8")
+        if text is not None:
+            partial.replace(path)
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be written ({error.strerror}); give another --output.") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _took(usage: Usage) -> str:

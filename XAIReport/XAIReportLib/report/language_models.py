@@ -62,7 +62,7 @@ def choice_of(options: dict[str, Any]) -> Choice:
     """A choice from plain values, as they come through a pipe or from a command line; None takes the default.
 
     Raises:
-        InputError: an option is unknown, or the narrator is missing.
+        InputError: an option is unknown or unreadable, or the narrator is missing.
     """
     given = {name: value for name, value in options.items() if value is not None}
     for name in ("allow_remote", "allow_pictures"):
@@ -71,9 +71,12 @@ def choice_of(options: dict[str, Any]) -> Choice:
         if name in given:
             given[name] = Path(given[name])
     try:
-        return Choice(**given)
+        choice = Choice(**given)
     except TypeError as error:
         raise InputError(f"The request for a narrative cannot be read ({error}).") from error
+    if not str(choice.model).isprintable():  # bytes of another encoding, too
+        raise InputError("The name of the model holds characters that cannot be read; give another --model.")
+    return choice
 
 
 def narrate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +17,11 @@ import urllib3
 
 from XAIReportLib.results import Cancelled
 
+from . import wire
 from .servers import INTERFACES, SERVERS, Server, api_key
 
 TICK_S = 0.1
+COUNT_S = 2.0  # from the end of an answer, for the count of its tokens
 BLOCK_BYTES = 65536
 _REFUSED = (400, 404, 415, 422, 500, 501)  # what servers answer to a dialect that they do not know
 
@@ -41,16 +44,28 @@ class TryAgain(Exception):
 
 @dataclass
 class Watch:
-    """Who may stop a question: the person (``cancelled``) and the clock. ``waiting`` is called while nothing comes."""
+    """Who may stop a question: the person (``cancelled``) and the clock. ``waiting`` is called while nothing comes.
+
+    ``ended``: when the answer has ended, None before.
+    """
 
     total_s: float
     cancelled: Callable[[], bool] = lambda: False
     waiting: Callable[[], None] = lambda: None
     began: float = field(default_factory=time.monotonic)
+    ended: float | None = None
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self.began
+
+    def end(self) -> None:
+        """The answer is complete; only the count of its tokens may follow."""
+        self.ended = time.monotonic() if self.ended is None else self.ended
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended is not None and time.monotonic() - self.ended > COUNT_S
 
     def check(self, host: str) -> None:
         """Raises Cancelled or ChatError when it is time to stop."""
@@ -58,6 +73,31 @@ class Watch:
             raise Cancelled("the question was cancelled")
         if self.seconds > self.total_s:
             raise ChatError(f"{host} took longer than {self.total_s:g} s; try a smaller model.")
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """Hands over the socket of a connection as soon as it stands: a response has it only after its head."""
+
+    def __init__(self, opened: Callable[[socket.socket], None]) -> None:
+        super().__init__()
+        self._opened = opened
+
+    def get_connection_with_tls_context(self, *args: Any, **more: Any) -> Any:
+        return self._telling(super().get_connection_with_tls_context(*args, **more))
+
+    def get_connection(self, *args: Any, **more: Any) -> Any:  # what requests before 2.32 calls
+        return self._telling(super().get_connection(*args, **more))
+
+    def _telling(self, pool: Any) -> Any:
+        opened = self._opened
+
+        class Telling(type(pool).ConnectionCls):
+            def connect(self) -> None:
+                super().connect()
+                opened(self.sock)
+
+        pool.ConnectionCls = Telling
+        return pool
 
 
 class _Reader(threading.Thread):
@@ -68,7 +108,7 @@ class _Reader(threading.Thread):
         self.items: queue.SimpleQueue[bytes | str | BaseException | None] = queue.SimpleQueue()
         self._at, self._body, self._formatted = at, body, formatted
         self._stopped = threading.Event()
-        self._response: requests.Response | None = None
+        self._socket: socket.socket | None = None
 
     def run(self) -> None:
         try:
@@ -79,14 +119,25 @@ class _Reader(threading.Thread):
 
     def stop(self) -> None:
         self._stopped.set()
-        if self._response is not None:
-            with suppress(OSError, ValueError, RuntimeError):  # it has ended by itself
-                self._response.raw.shutdown()  # wakes a read that waits for a silent server
+        self._shut()
+
+    def _opened(self, connected: socket.socket) -> None:
+        self._socket = connected
+        if self._stopped.is_set():
+            self._shut()
+
+    def _shut(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):  # it has ended by itself
+                self._socket.shutdown(socket.SHUT_RDWR)  # wakes a read that waits for a silent server
 
     def _read(self) -> None:
-        at, key = self._at, api_key(self._at.name)
+        at, key = self._at, _key(self._at)
         headers = {"Accept-Encoding": "identity", **({"Authorization": f"Bearer {key}"} if key else {})}
         session = requests.Session()
+        session.mount("http://", _Adapter(self._opened))
+        session.mount("https://", _Adapter(self._opened))
+        session.get_redirect_target = lambda _: None  # or requests would read all of a redirection's body
         session.trust_env = not at.is_local  # a proxy would take what is meant for this machine elsewhere
         with (
             session,
@@ -100,7 +151,6 @@ class _Reader(threading.Thread):
                 timeout=(at.limits.connect_s, at.limits.silence_s),
             ) as response,
         ):
-            self._response = response
             _check_status(at, response, self._formatted)
             if response.headers.get("Content-Encoding", "identity").lower() != "identity":
                 raise ChatError(f"{at.host} sent a compressed answer, which was not asked for; it was not read.")
@@ -115,6 +165,16 @@ class _Reader(threading.Thread):
                 if self._stopped.is_set():
                     return
                 self.items.put(block)
+
+
+def _key(at: Server) -> str | None:
+    """Raises ChatError where the key cannot be sent; what it holds is not said."""
+    key = api_key(at.name)
+    if key and not (key.isascii() and key.isprintable()):
+        raise ChatError(
+            f"{at.host} was not asked: {SERVERS[at.name].key} holds a character that no key has; copy the key again."
+        )
+    return key
 
 
 def events(at: Server, body: dict[str, Any], formatted: bool, watch: Watch) -> Iterator[str]:
@@ -136,6 +196,8 @@ def _events(reader: _Reader, at: Server, watch: Watch) -> Iterator[str]:
     rest, streamed = b"", False
     while True:
         watch.check(at.host)
+        if watch.is_over:
+            return
         try:
             item = reader.items.get(timeout=TICK_S)
         except queue.Empty:
@@ -144,6 +206,8 @@ def _events(reader: _Reader, at: Server, watch: Watch) -> Iterator[str]:
         if item is None:
             break
         if isinstance(item, BaseException):
+            if not streamed and wire.is_document(rest):
+                break
             raise _said(item, at) from None  # what requests says may hold the whole request
         if isinstance(item, str):
             streamed = "text/event-stream" in item
@@ -178,7 +242,7 @@ def _said(error: BaseException, at: Server) -> BaseException:
     for kind, sentence in cases:
         if isinstance(error, kind):
             return sentence
-    if not isinstance(error, requests.exceptions.RequestException | urllib3.exceptions.HTTPError):
+    if isinstance(error, ChatError | TryAgain | DialectRefused) or not isinstance(error, Exception):
         return error
     if isinstance(error, requests.exceptions.ConnectionError):
         cause = error.args[0] if error.args else None
@@ -210,9 +274,9 @@ def _check_status(at: Server, response: requests.Response, formatted: bool) -> N
 
 def _pause(text: str) -> float | None:
     """Seconds to wait, from a number of them or from a date (RFC 9110, 10.2.3)."""
-    if text.strip().isdigit():
+    if text.strip().isdecimal():
         return float(text)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, OSError):
         return None

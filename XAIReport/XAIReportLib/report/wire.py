@@ -13,6 +13,7 @@ from typing import Any
 from .servers import RESPONSES, Server
 
 DIALECTS = ("json_schema", "json_object", "plain")
+_MOST_TOKENS = 10**12  # a larger number is no count
 
 
 class NoAnswer(ValueError):
@@ -85,7 +86,7 @@ def piece(interface: str, event: str) -> Piece:
         return _of_responses(document) if interface == RESPONSES else _of_chat(document)
     except NoAnswer:
         raise
-    except (ValueError, AttributeError, IndexError, TypeError, KeyError) as error:
+    except (ValueError, AttributeError, IndexError, TypeError, KeyError, RecursionError) as error:
         raise NoAnswer("something that is no chat answer") from error
 
 
@@ -98,7 +99,7 @@ def _of_chat(document: dict[str, Any]) -> Piece:
         raise NoAnswer("an answer that was cut off at its length limit")
     text = (choice.get("delta") or choice.get("message") or {}).get("content") or ""
     usage = document.get("usage") or {}
-    counts = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    counts = token_count(usage.get("prompt_tokens")), token_count(usage.get("completion_tokens"))
     return Piece(str(text), _name(document), *counts, ended=bool(reason))
 
 
@@ -115,15 +116,30 @@ def _of_responses(document: dict[str, Any]) -> Piece:
         parts = [part for item in response.get("output") or () for part in item.get("content") or ()]
         text = "".join(part.get("text", "") for part in parts if part.get("type") == "output_text")
         usage = response.get("usage") or {}
-        counts = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
+        counts = token_count(usage.get("input_tokens")), token_count(usage.get("output_tokens"))
         return Piece(text, _name(response), *counts, ended=True, whole=bool(text))
     if kind.startswith("response."):
         return Piece(model=_name(response))
     raise NoAnswer("something that is no answer of the responses interface")
 
 
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+def is_document(text: bytes) -> bool:
+    """Whether this is a whole JSON document."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def token_count(value: Any) -> int | None:
+    """A number of tokens, None where it is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else None
+
+
+def without_surrogates(text: str) -> str:
+    """Joins the halves of characters that were cut apart, and replaces a lone one, which no file can hold, by U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _name(document: dict[str, Any]) -> str:
