@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
+from scipy.spatial.distance import cdist
 from XAIReportLib.anatomy.descriptors import describe, distances, gap_mm, neighbours
 from XAIReportLib.results import AtlasRegion
 
@@ -135,6 +137,45 @@ def test_a_box_of_whole_voxels_is_measured_to_its_faces(grid: str) -> None:
         assert found.axial_diameters_mm == pytest.approx((diagonal, across), rel=0.01)
 
 
+def between_corners_mm(mask: np.ndarray, affine: np.ndarray) -> float:
+    """Longest way between corners of voxels."""
+    solid = np.pad(mask, 1)
+    rim = np.argwhere(solid & ~ndimage.binary_erosion(solid)) - 1
+    corners = np.unique((rim[:, None] + np.indices((2, 2, 2)).reshape(3, 8).T).reshape(-1, 3), axis=0)
+    return float(cdist(*[corners @ affine[:3, :3].T] * 2).max())
+
+
+def blob(seed: int, spacing: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """The largest piece of smooth noise above one of its quantiles, in a field of 40 mm, and the affine."""
+    rng = np.random.default_rng(seed)
+    shape = tuple(int(40 / s) for s in spacing)
+    noise = ndimage.gaussian_filter(rng.normal(size=shape), rng.uniform(3, 6) / np.array(spacing))
+    pieces, _ = ndimage.label(noise > np.quantile(noise, rng.uniform(0.9, 0.98)))
+    return pieces == 1 + np.bincount(pieces.ravel())[1:].argmax(), np.diag([*spacing, 1.0])
+
+
+def test_the_end_of_one_of_two_lobes_is_not_extrapolated_beyond_the_voxels() -> None:
+    mask = np.zeros((80, 40, 7), bool)
+    i, j = np.indices(mask.shape[:2])
+    left, right = (np.hypot(i - centre, j - 20) <= 6 for centre in (20, 60))
+    bridge = (np.abs(j - 20) <= 3) & (i >= 20) & (i <= 60)
+    mask[:, :, 1:4] = (left | right)[:, :, None]
+    mask[:, :, 1:3] |= bridge[:, :, None]
+    mask[:, :, 4] = right
+    affine = np.diag([1.0, 1.0, 5.0, 1.0])
+    assert between_corners_mm(mask, affine) == pytest.approx(56.7, abs=0.1)
+    assert 52 < describe(mask, affine).feret_mm <= between_corners_mm(mask, affine) + 1e-6
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10**6), spacing=st.sampled_from([(1.0, 1.0, 1.0), (1.0, 1.0, 5.0), (2.0, 1.0, 3.0)]))
+def test_no_extent_is_longer_than_the_voxels_reach_from_corner_to_corner(seed: int, spacing) -> None:
+    mask, affine = blob(seed, spacing)
+    found = describe(mask, affine)
+    longest, across = found.axial_diameters_mm
+    assert across <= longest <= found.feret_mm <= between_corners_mm(mask, affine) + 1e-6
+
+
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_the_smallest_masks_have_finite_measures(count: int) -> None:
     mask = np.zeros((6, 6, 6), bool)
@@ -182,3 +223,42 @@ def test_the_nearest_regions_are_named_near_and_far(grid: str) -> None:
     labels[labels == 2] = 1
     labels[labels == 3] = 1
     assert neighbours(lesion, labels, regions, affine)[0].position == "Region 4"
+
+
+def test_what_touches_a_thick_slice_is_not_apart_because_another_centre_is_nearer() -> None:
+    mask, target = np.zeros((40, 40, 8), bool), np.zeros((40, 40, 8), bool)
+    mask[18:21, 18:21, 5] = True
+    target[23:26, 10:30, 5] = True
+    affine = np.diag([1.0, 1.0, 6.0, 1.0])
+    assert gap_mm(mask, target, affine) == pytest.approx(2)
+    target[10:30, 10:30, 4] = True
+    assert gap_mm(mask, target, affine) == 0
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10**6))
+def test_the_gap_is_the_smallest_between_any_two_voxels(grid: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    direction, spacing = GRIDS[grid]
+    affine = np.eye(4)
+    affine[:3, :3] = direction * np.array(spacing)
+    noise = ndimage.gaussian_filter(rng.normal(size=(14, 14, 8)), rng.uniform(0.5, 1.5))
+    low, high = np.quantile(noise, rng.uniform((0.005, 0.95), (0.05, 0.995)))
+    mask, target = noise >= high, noise <= low
+    steps = (np.argwhere(target)[:, None] - np.argwhere(mask)).reshape(-1, 3)
+    gaps = np.linalg.norm(steps @ affine[:3, :3].T, axis=1) * (1 - 1 / np.abs(steps).max(axis=1))
+    found = gap_mm(mask, target, affine)
+    assert found == pytest.approx(gaps.min(), abs=1e-9)
+    assert (found == 0) == bool((ndimage.binary_dilation(mask, np.ones((3, 3, 3))) & target).any())
+
+
+def test_a_region_above_a_thick_slice_is_nearer_than_those_beside_it() -> None:
+    mask, labels = np.zeros((40, 40, 8), bool), np.zeros((40, 40, 8), np.int16)
+    mask[18:21, 18:21, 5] = True
+    labels[14, :, 5], labels[24, :, 5], labels[:, 14, 5] = 1, 2, 3
+    labels[18:21, 18:21, 4] = 4
+    regions = [AtlasRegion(n, f"Region {n}", "frontal", None) for n in range(1, 5)]
+    found = neighbours(mask, labels, regions, np.diag([1.0, 1.0, 6.0, 1.0]))
+    assert (found[0].position, found[0].distance_mm) == ("Region 4", 0)
+    assert [way.distance_mm for way in found[1:]] == pytest.approx([3, 3])

@@ -99,6 +99,13 @@ def test_components_are_ranked_and_small_ones_dropped() -> None:
     assert labels.max() == 2
 
 
+def test_no_component_is_left_out_for_being_one_of_many() -> None:
+    mask = np.zeros((60, 60, 2), bool)
+    mask[::3, ::3] = True
+    labels = ranked_components(mask, 1)
+    assert np.array_equal(np.unique(labels), np.arange(401))
+
+
 def test_the_temperature_of_simulated_scores_is_recovered() -> None:
     rng = np.random.default_rng(0)
     true = rng.normal(size=(20000, 3)) * 2

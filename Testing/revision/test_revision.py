@@ -140,6 +140,23 @@ def test_axes_that_run_the_other_way_are_turned_and_other_grids_refused(a_case, 
     assert not (tmp_path / "wrong").exists()
 
 
+@pytest.mark.parametrize("write", [revise, write_corrected])
+def test_a_case_that_the_model_was_not_run_on_cannot_be_corrected(tmp_path, write):
+    analysed = analysed_phantom()
+    labels = analysed.prediction.lesion_labels
+    refused = replace(
+        analysed.prediction, outcome="not_applicable", label=None, scores={}, class_set=(), lesion_labels=0 * labels
+    )
+    refused = replace(analysed, prediction=refused, heatmaps=(), masks=(), geometry={})
+    refused = replace(refused, anatomy=replace(refused.anatomy, overlaps=()))
+    folder = write_engine_result(tmp_path / "phantom-7f3a", refused)
+    output = (tmp_path / "out",) if write is revise else ()
+    with pytest.raises(InputError, match=r"phantom-7f3a holds no outline.*; force an analysis"):
+        write(folder, labels, analysed.case.affine, *output)
+    assert [path.name for path in tmp_path.iterdir()] == ["phantom-7f3a"]
+    assert not (folder / CORRECTED).exists()
+
+
 def test_the_whole_corrected_report_is_beside_the_result(a_case):
     import nibabel
 

@@ -35,7 +35,7 @@ def revise(folder: str | Path, labels: np.ndarray, affine: np.ndarray, output: s
         labels: lesion labels (0 none, 1, 2, ...), axes (i, j, k); affine: their place, RAS millimetres.
 
     Raises:
-        InputError: the folder is no result, or the labels are not on the grid of its image.
+        InputError: the folder is no result, the model was not run on it, or the labels are not on the grid of its image.
     """
     result = read_result(folder)
     found = _revised(result, labels, affine)[0]
@@ -146,6 +146,10 @@ def prepare(folder: str | Path) -> None:
 
 
 def _revised(result: ResultFolder, labels: np.ndarray, affine: np.ndarray) -> tuple[Findings, Case, np.ndarray]:
+    if result.lesion is None:
+        raise InputError(
+            f"The result {result.path.name} holds no outline, since the model was not run; force an analysis of the case."
+        )
     found = findings.load(result.path / "findings.json")
     before, grid = _array(result.lesion), _affine(result.image)
     shape = before.shape

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from XAIReportLib.case import Case
+from XAIReportLib.case import Case, InputError
 
 PIXELS = 224
 HEAD_SHARE = 0.9  # of the field of view that a picture's head fills
 SLICE_STEP = 2  # in cube pixels: every other millimetre of each plane is looked at
+SMALLEST_MM = 20.0  # a slice with less head than a square of this is not looked at
 NECK_LIMIT_MM = 210.0  # from the top of the head downwards: what lies lower is neck and shoulders
 PLANES = ("axial", "coronal", "sagittal")
 PICTURE = ("picture",)  # the planes of a case that is one picture
@@ -94,7 +95,7 @@ class VolumeViews:
         cube_to_ras[:3, 3] = corner
         views = cls(np.linalg.inv(case.affine) @ cube_to_ras, {}, case.image.shape)
         head = views._cube(case.head.astype(np.float32)) > 0.5
-        smallest = 20.0**2 / step**2  # a slice with less head than 2 cm x 2 cm is not looked at
+        smallest = SMALLEST_MM**2 / step**2
         for plane, axis in zip(PLANES, (2, 1, 0), strict=True):
             area = head.sum(axis=tuple(a for a in range(3) if a != axis))
             first, last = (np.flatnonzero(area >= smallest)[[0, -1]]) if (area >= smallest).any() else (0, -1)
@@ -167,8 +168,17 @@ Views = PictureViews | VolumeViews
 
 
 def make_views(case: Case) -> tuple[Views, np.ndarray]:
-    """The case's views and its slices as network input: float32 (n, 224, 224)."""
+    """The case's views and its slices as network input: float32 (n, 224, 224).
+
+    Raises:
+        InputError: no section of the volume shows enough of a head to be looked at.
+    """
     views = VolumeViews.of(case) if case.has_geometry else PictureViews.of(case.head)
+    if not views.planes:
+        raise InputError(
+            f"{case.case_id} shows less than {SMALLEST_MM:.0f} mm x {SMALLEST_MM:.0f} mm of head in every section, too little to "
+            "look at; give one head MRI volume."
+        )
     return views, views.from_case(normalise(case.image, case.head))
 
 

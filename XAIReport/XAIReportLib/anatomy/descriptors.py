@@ -4,7 +4,8 @@ Convention of lengths: calipers between voxel centres, as a reader places them, 
 border is measured right so: its outermost voxel centres lie on the border, and where few of them decide (along the axes of the
 grid), the border's end is extrapolated from the last rows. Where the mask ends in a flat face of whole voxels, the calipers
 reach to that face, half a voxel further. The diameters in axial sections follow rounded outlines below the size of a voxel
-(axial.py). Everything is in patient millimetres and holds for oblique, flipped and sheared grids.
+(axial.py). Neither is stated longer than the way between the outermost corners of the voxels. Everything is in patient
+millimetres and holds for oblique, flipped and sheared grids.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ POSITIONS = (
     ("visual cortex", None, ("Intracalcarine Cortex", "Supracalcarine Cortex", "Occipital Pole")),
 )
 SURFACE = "brain surface"
+CORNERS = np.stack(np.meshgrid(*[(-0.5, 0.5)] * 3), axis=-1).reshape(-1, 3)  # of a voxel, from its centre
 NEIGHBOURS, NEIGHBOUR_REACHES_MM = 3, (8.0, 30.0)  # looked for near the mask first: they mostly lie there
 
 
@@ -57,7 +59,9 @@ def describe(mask: np.ndarray, affine: np.ndarray, left_percent: float | None = 
     volume = len(index) * abs(np.linalg.det(linear))
     on_faces = _on_faces(index, mask)
     hull = hull_of(_in_mm(np.vstack([on_faces, *_rounded_ends(index)]), affine))
+    most = _between_corners_mm(mask, linear)
     diameters, level = axial_diameters(_in_mm(on_faces, affine), index, affine)
+    longest, across = (min(diameter, most) for diameter in diameters)
     variances, axes = np.linalg.eigh(spread(index, linear))
     direction = axes[:, -1] * np.sign(axes[np.argmax(np.abs(axes[:, -1])), -1])
     area = _surface(mask, index, linear)
@@ -66,8 +70,8 @@ def describe(mask: np.ndarray, affine: np.ndarray, left_percent: float | None = 
     return Descriptors(
         equivalent_diameter_mm=float((6 * volume / np.pi) ** (1 / 3)),
         # An axial diameter is an extent, too, and followed further than the hull.
-        feret_mm=max(float(pdist(hull).max()) if len(hull) > 1 else 0.0, diameters[0]),
-        axial_diameters_mm=diameters,
+        feret_mm=max(min(float(pdist(hull).max()), most) if len(hull) > 1 else 0.0, longest),
+        axial_diameters_mm=(longest, across),
         axial_level_mm=level,
         # The longest axis of the solid ellipsoid with the mask's second moments.
         long_axis_mm=float(2 * np.sqrt(5 * variances[-1])),
@@ -108,10 +112,11 @@ def distances(
 def neighbours(
     mask: np.ndarray, labels: np.ndarray, regions: Iterable[AtlasRegion], affine: np.ndarray
 ) -> tuple[AtlasDistance, ...]:
-    """The NEIGHBOURS nearest regions of the atlas that the mask does not touch, nearest first."""
+    """The NEIGHBOURS nearest regions of the atlas that the mask does not reach into, nearest first."""
     if not mask.any():
         return ()
     edges = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    across = _across_mm(affine[:3, :3])
     filled = ndimage.find_objects(mask.view(np.uint8))[0]
     names = {r.label: f"{r.side} {r.name}" if r.side else r.name for r in regions}
     found: list[AtlasDistance] = []
@@ -119,19 +124,22 @@ def neighbours(
         margin = np.ceil(reach / edges).astype(int)
         box = tuple(slice(max(s.start - m, 0), s.stop + m) for s, m in zip(filled, margin, strict=True))
         here, part = mask[box], labels[box]
-        present, touched = (np.flatnonzero(np.bincount(values)) for values in (part.ravel(), part[here]))
-        untouched = np.setdiff1d(present, touched)
-        untouched = untouched[untouched > 0]
-        if len(untouched) == 0:
+        present, reached = (np.flatnonzero(np.bincount(values)) for values in (part.ravel(), part[here]))
+        others = np.setdiff1d(present, reached)
+        others = others[others > 0]
+        if len(others) == 0:
             continue
-        ways = ndimage.minimum(ndimage.distance_transform_edt(~here, sampling=tuple(edges)), part, untouched)
-        order = np.argsort(ways, kind="stable")[:NEIGHBOURS]
-        found = [AtlasDistance(names[int(n)], gap_mm(here, part == n, affine)) for n in untouched[order]]
-        if (
-            len(order) == NEIGHBOURS and ways[order[-1]] <= reach
-        ):  # what lies outside the box is farther than its margin
-            break
-    return tuple(sorted(found, key=lambda way: way.distance_mm))
+        ways = ndimage.minimum(ndimage.distance_transform_edt(~here, sampling=tuple(edges)), part, others)
+        order = np.argsort(ways, kind="stable")
+        found = []
+        for label, way in zip(others[order], ways[order], strict=True):
+            if len(found) == NEIGHBOURS and way - across > found[-1].distance_mm:
+                break  # a gap is shorter than the way between centres by a voxel's extent at most
+            found.append(AtlasDistance(names[int(label)], gap_mm(here, part == label, affine)))
+            found = sorted(found, key=lambda one: one.distance_mm)[:NEIGHBOURS]
+        if len(found) == NEIGHBOURS and found[-1].distance_mm <= reach:
+            break  # what lies outside the box is farther than its margin
+    return tuple(found)
 
 
 def gap_mm(mask: np.ndarray, target: np.ndarray, affine: np.ndarray) -> float | None:
@@ -141,13 +149,29 @@ def gap_mm(mask: np.ndarray, target: np.ndarray, affine: np.ndarray) -> float | 
     if (mask & target).any():
         return 0.0
     linear = affine[:3, :3]
-    ours, theirs = (_border(m) @ linear.T for m in (mask, target))
-    tree = cKDTree(theirs)
-    centre_to_centre, nearest = tree.query(ours)
-    # Voxels have an extent: what two of them fill of the way between their centres is no gap.
-    way = np.abs((theirs[nearest] - ours) @ np.linalg.inv(linear).T).max(axis=1)
-    gap = float((centre_to_centre * np.maximum(1 - 1 / way, 0)).min())
-    return gap if gap > 1e-6 else 0.0  # neighbours touch, whatever the last digit says
+    ours, theirs = _border(mask), _border(target)
+    tree = cKDTree(theirs @ linear.T)
+    ways, nearest = tree.query(ours @ linear.T)
+    gap = _least_gap(theirs[nearest] - ours, linear)
+    if gap == 0:
+        return 0.0
+    # Voxels have an extent: pairs whose centres lie farther apart, by less than that, may have the smaller gap.
+    reach = gap + _across_mm(linear) + 1e-6
+    ours = ours[ways <= reach]
+    pairs = cKDTree(ours @ linear.T).sparse_distance_matrix(tree, reach, output_type="coo_matrix")
+    return min(gap, _least_gap(theirs[pairs.col] - ours[pairs.row], linear))
+
+
+def _least_gap(steps: np.ndarray, linear: np.ndarray) -> float:
+    """Smallest gap in mm of pairs of voxels that are ``steps`` (n, 3) apart: what they fill of the way between their centres
+    is none."""
+    shares = 1 - 1 / np.abs(steps).max(axis=1)
+    return float((np.linalg.norm(steps @ linear.T, axis=1) * shares).min())
+
+
+def _across_mm(linear: np.ndarray) -> float:
+    """Longest diagonal of a voxel."""
+    return float(pdist(CORNERS @ linear.T).max())
 
 
 def border_mm(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
@@ -199,6 +223,13 @@ def _rounded_ends(index: np.ndarray) -> Iterable[np.ndarray]:
                 continue
             first, second = (index[layers == end].mean(axis=0) for end in ends[:2])
             yield (first + (first - second) * beyond(*areas))[None]
+
+
+def _between_corners_mm(mask: np.ndarray, linear: np.ndarray) -> float:
+    """Longest way from one corner of a voxel of the mask to another."""
+    outermost = hull_of(_border(mask))
+    corners = (outermost[:, None] + CORNERS).reshape(-1, 3)
+    return float(pdist(hull_of(corners) @ linear.T).max())
 
 
 def _surface(mask: np.ndarray, index: np.ndarray, linear: np.ndarray) -> float:

@@ -133,18 +133,24 @@ def _output_of(layer: nn.Module | None) -> Iterator[list[torch.Tensor]]:
 
 def predict(case: Case, views: Views, answers: SliceAnswers, bundle: Bundle) -> Prediction:
     """Fuses the slices' answers into one answer for the case. A lesion counts only where the class path
-    finds one, too, in the sections of every plane; slices without lesion do not vote on the class; no class is suggested when the
-    class set holds more than one, or where the series does not look like one after contrast agent and none is named."""
+    finds one, too, in the sections of every plane; of these the MOST_LESIONS largest are kept, and a warning counts all of them.
+    Slices without lesion do not vote on the class; no class is suggested when the class set holds more than one, or where the
+    series does not look like one after contrast agent and none is named."""
     t = bundle.settings.thresholds
     probability = np.where(case.head, views.onto_case(answers.lesion), 0.0).astype(np.float32)
     smallest = t.smallest_lesion_pixels if case.voxel_ml is None else t.smallest_lesion_ml / case.voxel_ml
     labels = ranked_components(probability >= t.lesion_probability, smallest)
     areas = sections(views, labels)
     present = answers.scores[:, 1:].max(axis=1)
-    kept = [n for n, area in enumerate(areas, 1) if supported(present, area, views.planes, t.presence(views.planes))]
+    found = [n for n, area in enumerate(areas, 1) if supported(present, area, views.planes, t.presence(views.planes))]
+    kept = found[:MOST_LESIONS]
     labels, areas = _renumbered(labels, kept), areas[[n - 1 for n in kept]]
     seen = enhancement(answers.series, answers.heads, views.planes) >= t.enhancement(views.planes)
     warnings = answers.notes
+    if len(found) > len(kept):
+        warnings += (
+            f"Only the {len(kept)} largest of {len(found)} segmented abnormalities are measured; the total leaves the others out.",
+        )
     if case.contrast_agent and not seen:
         warnings += (NAMED_BUT_NOT_DETECTED,)
     if not labels.any():
@@ -202,9 +208,8 @@ def classify(scores: np.ndarray, areas: np.ndarray, planes: tuple[str, ...], bun
 def sections(views: Views, labels: np.ndarray) -> np.ndarray:
     """Area of every lesion's section in every slice, in network pixels: (lesions, n)."""
     slices = views.from_case(labels, labels=True).reshape(len(views.planes), -1)
-    return np.stack([(slices == n).sum(axis=1) for n in range(1, int(labels.max()) + 1)] or [np.zeros(len(slices))])[
-        : int(labels.max())
-    ].astype(float)
+    count = int(labels.max()) + 1
+    return np.stack([np.bincount(pixels, minlength=count)[1:] for pixels in slices], axis=1).astype(float)
 
 
 def supported(present: np.ndarray, area: np.ndarray, planes: tuple[str, ...], threshold: float) -> bool:
@@ -240,10 +245,11 @@ def fuse_classes(scores: np.ndarray, areas: np.ndarray, planes: tuple[str, ...])
 
 
 def ranked_components(mask: np.ndarray, smallest_voxels: float) -> np.ndarray:
-    """Connected components (edges and corners touch) of at least the given size: uint8 labels, 1 the largest."""
+    """Connected components (edges and corners touch) of at least the given size: labels of the smallest unsigned type
+    that holds them, 1 the largest."""
     labels, count = ndimage.label(mask, structure=np.ones((3,) * mask.ndim))
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    kept = [n for n in np.argsort(-sizes[1:], kind="stable") + 1 if sizes[n] >= smallest_voxels][:MOST_LESIONS]
-    table = np.zeros(count + 1, np.uint8)
+    kept = [n for n in np.argsort(-sizes[1:], kind="stable") + 1 if sizes[n] >= smallest_voxels]
+    table = np.zeros(count + 1, np.min_scalar_type(len(kept)))
     table[kept] = np.arange(1, len(kept) + 1)
     return table[labels]
