@@ -438,5 +438,5 @@ def test_a_wrong_clinical_table_is_refused_with_column_and_row_before_the_worker
     ui = selected(widget, a_volume)
     ui.clinicalSelector.setCurrentNode(a_table(a_host, age_years=["sixty"]))
     ui.analyzeButton.click()
-    assert "Column age_years, row 2 of the clinical table holds 'sixty'" in ui.errorLabel.text()
+    assert "Column age_years, row 2 of the clinical table must be a number" in ui.errorLabel.text()
     assert not widget.logic.isRunning

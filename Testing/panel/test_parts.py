@@ -211,6 +211,22 @@ def test_what_was_installed_can_be_removed_and_nothing_else(monkeypatch, open_pa
     assert not ui.removeDownloadsButton.isEnabled()
 
 
+def test_what_a_worker_wrote_before_it_failed_is_told_line_by_line(wait_until):
+    from types import SimpleNamespace
+
+    from XAIReportLib.panel.run import AnalysisRun, Outcome
+    from XAIReportLib.worker.protocol import Event
+
+    lines = [Event("1", "log", {"text": text}) for text in ("line one", "line two")]
+    failed = Event("1", "error", {"message": "It failed.", "details": ""})
+    client = SimpleNamespace(submit=lambda _type: "1", poll=lambda: [*lines, failed], close=lambda: None)
+    run, heard = AnalysisRun(lambda: client), []
+    run.start(lambda _folder: ({}, lambda: None), {}, Outcome(str, heard.append))
+    wait_until(lambda: heard)
+    run.close()
+    assert str(heard[0]) == "It failed.\nline one\nline two"
+
+
 def test_what_is_abandoned_is_let_go_in_the_main_thread(wait_until):
     """A thread that destroys a timer can wait for Python's lock while the main thread waits for Qt's: both for ever."""
     from XAIReportLib.panel.background import Background

@@ -6,12 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from XAIReportLib.worker.client import WorkerClient
+from XAIReportLib.worker.process import ChildProcess
 from XAIReportLib.worker.protocol import Event
 
 SCRIPT = Path(__file__).with_name("scripted_worker.py")
@@ -36,6 +39,18 @@ def is_alive(pid: int) -> bool:
         return False
     except OSError:
         return Path("/proc").is_dir() is False
+
+
+def stderr_of(code: str) -> tuple[str, int]:
+    """The last words of a child that runs this code, and the most bytes that it took here to hear them."""
+    ended = threading.Event()
+    tracemalloc.start()
+    try:
+        child = ChildProcess([sys.executable, "-c", code], os.environ, print, lambda _: None, ended.set)
+        assert ended.wait(60)
+        return child.last_words(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def ends(condition: Callable[[], bool], within_s: float = 20) -> bool:
@@ -138,6 +153,70 @@ def test_another_version_of_the_protocol_is_refused_with_a_sentence() -> None:
         event = last(client, client.submit("echo"))
     assert event.type == "died"
     assert "protocol 99" in event.data["message"]
+
+
+# Answers each request after a line of its own.
+ODD = """
+import json, sys
+print('{"protocol": 1, "id": "", "type": "ready"}', flush=True)
+for request in sys.stdin:
+    id = json.loads(request)["id"]
+    print(LINE.replace("ID", id), flush=True)
+    print(json.dumps({"protocol": 1, "id": id, "type": "result", "data": {}}), flush=True)
+"""
+
+
+def said_by(line: str) -> list[Event]:
+    with WorkerClient(command=[sys.executable, "-c", f"LINE = {line!r}\n{ODD}"], silence_timeout_s=20) as client:
+        return list(client.events(client.submit("echo"), 60))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"protocol": 1, "id": "ID", "type": "progress", "data": null}',
+        '{"protocol": 1, "id": "ID", "type": "progress", "data": [1]}',
+        '{"protocol": [1], "id": "ID", "type": "progress", "data": {}}',
+        '{"protocol": 1, "id": {"ID": 1}, "type": "progress", "data": {}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_line_that_is_not_understood_is_passed_over_and_the_request_goes_on(line: str) -> None:
+    assert [event.type for event in said_by(line)] == ["result"]
+
+
+def test_data_may_have_any_names() -> None:
+    data = '{"type": "x", "request_id": 1, "self": 2}'
+    event, _result = said_by(f'{{"protocol": 1, "id": "ID", "type": "progress", "data": {data}}}')
+    assert (event.type, event.data) == ("progress", {"type": "x", "request_id": 1, "self": 2})
+
+
+def test_of_a_progress_bar_that_never_ends_its_line_the_last_state_is_kept() -> None:
+    """A bar of hours is many megabytes."""
+    code = "import os\nfor _ in range(300): os.write(2, b'\\r 10% |####|' * 10_000)\nos.write(2, b'\\r 99% at the end')"
+    tail, peak = stderr_of(code)
+    assert tail == " 99% at the end"
+    assert peak < 2_000_000
+
+
+def test_of_a_line_without_end_the_beginning_is_kept() -> None:
+    tail, peak = stderr_of("import os\nfor _ in range(300): os.write(2, b'x' * 100_000)\nos.write(2, b'\\nlast words')")
+    assert tail == "x" * 2000 + "\nlast words"
+    assert peak < 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (r"10%\r20%\r\nnext\n", "20%\nnext"),
+        (r"10%\r20%\r", "20%"),
+        (r"10%\r   \r20%", "20%"),
+        (r"\n \n\r\n", ""),
+        ("é漢" * 3000, "é漢" * 1000),
+    ],
+)
+def test_a_line_of_stderr_is_kept_as_it_is_shown(written: str, kept: str) -> None:
+    assert stderr_of(f"import os; os.write(2, '{written}'.encode())")[0] == kept
 
 
 def test_a_program_that_is_no_worker_is_a_sentence_with_its_last_words() -> None:

@@ -67,7 +67,7 @@ def read_clinical(path: str | Path) -> dict[str, str]:
     for index, title in enumerate(header, start=1):
         if title not in COLUMNS:
             raise InputError(
-                f"Column {index} of the clinical table ({title or 'without a title'!r}) is none of {', '.join(COLUMNS)}; "
+                f"Column {index} of the clinical table has a title that is none of {', '.join(COLUMNS)}; "
                 "remove it. Names, dates and numbers of a patient are never kept."
             )
         if header.count(title) > 1:
@@ -87,8 +87,9 @@ def _value(column: str, row: int, cell: str) -> str:
     try:
         return COLUMNS[column](cell.strip())
     except ValueError as error:
+        # The cell may hold what belongs into another column, a name for instance: it is not repeated.
         raise InputError(
-            f"Column {column}, row {row} of the clinical table holds {cell.strip()[:40]!r}; it must be {error}."
+            f"Column {column}, row {row} of the clinical table must be {error}; correct the cell."
         ) from error
 
 

@@ -1,15 +1,18 @@
 """``review.json`` of a result folder: the reader's own wording of sentences, who has read the report, when, and which findings
 and wording that was about.
 
-Standard library only: it runs in Slicer's Python.
+Standard library only, but for the lock: it runs in Slicer's Python.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +22,8 @@ from XAIReportLib.case import InputError
 
 FILE_NAME = "review.json"
 SCHEMA_VERSION = "1.1.0"
+# Who changes a review holds its lock for milliseconds.
+LOCK_PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -87,29 +92,70 @@ def now() -> str:
 def write_review(folder: Path, reviewer: str, findings: str, corrected: bool = False) -> Review:
     """Sign a result, with the edits that it has: whole or not at all.
 
-    Raises InputError without a name, or when the folder cannot be written.
+    Raises InputError without a name, or when the folder cannot be written or its review not changed.
     """
     name = " ".join(reviewer.split())
     if not name:
         raise InputError("A review needs the name of its reader; enter it first.")
-    edits = (read_review(folder) or Review()).edits
-    review = Review(name, now(), fingerprint(findings), corrected, edits, edits_print(edits))
-    _write(folder, review)
+    with _locked(folder):
+        edits = _to_change(folder).edits
+        review = Review(name, now(), fingerprint(findings), corrected, edits, edits_print(edits))
+        _write(folder, review)
     return review
 
 
 def write_edit(folder: Path, edit: Edit) -> Review:
     """Keep a reader's wording, in the place of an earlier one of the same sentence; a signature that is there does not
-    cover it. Raises InputError when the folder cannot be written."""
-    before = read_review(folder) or Review()
-    others = tuple(e for e in before.edits if (e.section, e.original) != (edit.section, edit.original))
-    return _with_edits(folder, before, (*others, edit))
+    cover it. Raises InputError when the folder cannot be written or its review not changed."""
+    with _locked(folder):
+        before = _to_change(folder)
+        others = tuple(e for e in before.edits if (e.section, e.original) != (edit.section, edit.original))
+        return _with_edits(folder, before, (*others, edit))
 
 
 def remove_edit(folder: Path, section: str, original: str) -> Review:
-    """Back to the report's own sentence. Raises InputError when the folder cannot be written."""
-    before = read_review(folder) or Review()
-    return _with_edits(folder, before, tuple(e for e in before.edits if (e.section, e.original) != (section, original)))
+    """Back to the report's own sentence. Raises InputError when the folder cannot be written or its review not changed."""
+    with _locked(folder):
+        before = _to_change(folder)
+        others = tuple(e for e in before.edits if (e.section, e.original) != (section, original))
+        return _with_edits(folder, before, others)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Nobody else changes the review of ``folder`` meanwhile; the system frees the lock with its process."""
+    try:
+        from filelock import FileLock, Timeout
+    except ImportError:  # Slicer that has not installed what the worker needs: a report can be signed there too
+        yield
+        return
+    path = folder / f".{FILE_NAME}.lock"
+    lock = FileLock(path, timeout=LOCK_PATIENCE_S)
+    try:
+        folder.stat()  # a lock would make the folder that is missing
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(f"{FILE_NAME} of {folder.name} is being changed by another process; try again.") from error
+    except OSError as error:
+        raise _not_kept(folder, error) from error
+    try:
+        yield
+    finally:
+        # Unlinked while it is held, so that nobody can lock a file that is about to go; Windows allows it only after.
+        with contextlib.suppress(OSError):
+            path.unlink()
+        lock.release()
+        if os.name == "nt":
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _to_change(folder: Path) -> Review:
+    """The review as it is, empty where there is none. Raises InputError when a change would lose what a newer version kept."""
+    review = read_review(folder) or Review()
+    if _version(review.schema_version) > _version(SCHEMA_VERSION):
+        raise _newer(folder, review.schema_version)
+    return review
 
 
 def _with_edits(folder: Path, before: Review, edits: tuple[Edit, ...]) -> Review:
@@ -126,28 +172,90 @@ def _write(folder: Path, review: Review) -> None:
         temporary.write_text(json.dumps(asdict(review), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         temporary.replace(folder / FILE_NAME)
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise InputError(f"The review cannot be kept in {folder} ({reason}); copy the result elsewhere.") from error
+        raise _not_kept(folder, error) from error
+    except UnicodeEncodeError as error:
+        raise InputError("The review has a character that no file can hold; enter the text again.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _not_kept(folder: Path, error: OSError) -> InputError:
+    return InputError(f"The review cannot be kept in {folder} ({_reason(error)}); copy the result elsewhere.")
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
 
 
 def read_review(folder: Path) -> Review | None:
     """The review of a result, signed or with edits alone; None where there is none.
 
-    Raises InputError when the file is no review.
+    Raises InputError when the file cannot be read, is no review, or is one of a newer major version.
     """
-    path = folder / FILE_NAME
-    if not path.is_file():
-        return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            raise ValueError("no document")
-        known = {name: content[name] for name in Review.__dataclass_fields__ if name in content}
-        known["edits"] = tuple(Edit(**{n: e[n] for n in Edit.__dataclass_fields__}) for e in known.get("edits") or ())
-        return Review(**known)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        content = _document((folder / FILE_NAME).read_bytes())
+        version = content.get("schema_version", SCHEMA_VERSION)
+        if _version(version)[0] <= _version(SCHEMA_VERSION)[0]:
+            return _review(content)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
         raise InputError(
-            f"{FILE_NAME} of {folder.name} cannot be read; move it away, then edit and sign the report again."
+            f"{FILE_NAME} of {folder.name} cannot be read ({_reason(error)}); copy the result to a folder of your own."
         ) from error
+    except ValueError as error:
+        raise InputError(
+            f"{FILE_NAME} of {folder.name} {error} and cannot be read; move it away, then edit and sign the report again."
+        ) from error
+    raise _newer(folder, version)
+
+
+def _newer(folder: Path, version: str) -> InputError:
+    return InputError(
+        f"{FILE_NAME} of {folder.name} was written by a newer XAIReport (schema {version}, this one knows {SCHEMA_VERSION}) "
+        "and stays as it is; update XAIReport."
+    )
+
+
+def _version(text: Any) -> tuple[int, ...]:
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9}){2}", text):
+        raise ValueError("holds no version in schema_version")
+    return tuple(int(part) for part in text.split("."))
+
+
+def _document(content: bytes) -> dict[str, Any]:
+    """Raises ValueError with what is wrong, as do ``_review`` and ``_edit``."""
+    try:
+        document = json.loads(content)
+    except RecursionError as error:
+        raise ValueError("is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError("is no JSON") from error
+    if not isinstance(document, dict):
+        raise ValueError("holds no document")
+    return document
+
+
+def _review(content: dict[str, Any]) -> Review:
+    known = {name: content[name] for name in Review.__dataclass_fields__ if name in content}
+    for name, value in known.items():
+        type_, wanted = {"corrected": (bool, "true or false"), "edits": (list, "list")}.get(name, (str, "text"))
+        if not isinstance(value, type_):
+            raise ValueError(f"holds no {wanted} in {name}")
+    review = Review(**{**known, "edits": tuple(_edit(edit) for edit in known.get("edits", ()))})
+    if review.is_signed:
+        try:
+            datetime.fromisoformat(review.reviewed_at)
+        except ValueError as error:
+            raise ValueError("holds no time in reviewed_at") from error
+    return review
+
+
+def _edit(content: Any) -> Edit:
+    if not isinstance(content, dict):
+        raise ValueError("holds an edit that is none")
+    known = {name: content.get(name) for name in Edit.__dataclass_fields__}
+    for name, value in known.items():
+        if not isinstance(value, str):
+            raise ValueError(f"holds an edit without text in {name}")
+    return Edit(**known)

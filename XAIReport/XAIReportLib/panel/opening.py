@@ -66,10 +66,9 @@ class Opening:
         self._timer.start(0)
 
     def _step(self, *_args: Any) -> None:
-        assert self._steps is not None
         try:
             if self._loaded is None:
-                self._listener.openingProgressed(next(self._steps))
+                self._load()
             elif self._filling:
                 self._filling.pop(0)()
             else:
@@ -77,14 +76,20 @@ class Opening:
                 self._end()
                 loaded, self._loaded = self._loaded, None
                 self._listener.opened(loaded)
-        except StopIteration as end:
-            keep_folder(end.value, self._folder)
-            self._loaded = end.value
-            self._filling = self._listener.filling(self._loaded)
         except Exception as error:  # the scene is as before
             self._end()
             self._takeAway()
             self._listener.openingFailed(error)
+
+    def _load(self) -> None:
+        """One step into the scene; after the last one, what is to be filled."""
+        assert self._steps is not None
+        try:
+            self._listener.openingProgressed(next(self._steps))
+        except StopIteration as end:
+            self._loaded = end.value
+            keep_folder(self._loaded, self._folder)
+            self._filling = self._listener.filling(self._loaded)
 
     def _removeEarlier(self, loaded: LoadedResult) -> None:
         """Only now, so that a cancelled opening loses nothing."""

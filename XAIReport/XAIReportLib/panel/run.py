@@ -183,7 +183,7 @@ class AnalysisRun:
         elif event.type == "cancelled":
             self._end().analysisCancelled()
         elif event.type in ("error", "died"):
-            details = data.get("details") or "".join(self._log)
+            details = data.get("details") or "\n".join(self._log)
             self._end().analysisFailed(data.get("message") or _("The analysis failed without a reason."), details)
 
     def _end(self) -> Listener:

@@ -47,7 +47,11 @@ def loading(contents: Contents, scene: Any, replace: bool = False) -> Generator[
         for index, step in enumerate(steps):
             own |= _added_by(step, scene)
             yield (index + 1) / len(steps)
+        views.show(scene, loaded.volume, next(iter(loaded.heatmaps.values()), None))
+        views.go_to(scene, loaded.focus)
     except BaseException:
+        if loaded.folder_item:
+            remove_case(scene, loaded)
         for node_id in own:
             node = scene.GetNodeByID(node_id)
             if node is not None and not node.IsA("vtkMRMLSubjectHierarchyNode"):
@@ -55,8 +59,6 @@ def loading(contents: Contents, scene: Any, replace: bool = False) -> Generator[
         raise
     for case in earlier:
         remove_case(scene, case)
-    views.show(scene, loaded.volume, next(iter(loaded.heatmaps.values()), None))
-    views.go_to(scene, loaded.focus)
     return loaded
 
 

@@ -13,6 +13,7 @@ from XAIReportLib.worker.process_group import process_group
 
 STDERR_LINES = 60
 LINE_CHARACTERS = 2000
+LINE_BYTES = 4 * LINE_CHARACTERS  # in UTF-8, of any script
 EXIT_WAIT_S = 1.0
 
 
@@ -96,13 +97,20 @@ class ChildProcess:
 
     def _read_stderr(self, on_stderr: Callable[[str], None]) -> None:
         assert self._process.stderr is not None
+        line = b""
         with contextlib.suppress(OSError, ValueError):
-            for raw in self._process.stderr:
-                # A progress bar rewrites its line with carriage returns; its last state is enough.
-                text = raw.decode("utf-8", "replace").rstrip().rsplit("\r", 1)[-1][:LINE_CHARACTERS]
-                if text:
-                    self._tail.append(text)
-                    on_stderr(text)
+            while piece := self._process.stderr.readline(LINE_BYTES):
+                line = _last_state(line + piece)
+                if piece.endswith(b"\n"):
+                    self._keep(line, on_stderr)
+                    line = b""
+        self._keep(line, on_stderr)
+
+    def _keep(self, line: bytes, on_stderr: Callable[[str], None]) -> None:
+        text = line.decode("utf-8", "replace").rstrip()[:LINE_CHARACTERS]
+        if text:
+            self._tail.append(text)
+            on_stderr(text)
 
     def _write_stdin(self) -> None:
         assert self._process.stdin is not None
@@ -113,6 +121,13 @@ class ChildProcess:
                 self._process.stdin.flush()
         with contextlib.suppress(OSError, ValueError):
             self._process.stdin.close()
+
+
+def _last_state(line: bytes) -> bytes:
+    """What is shown of a line that a progress bar rewrites with carriage returns, maybe for hours; no more than is kept of it."""
+    words = line.rstrip()
+    blank = line[len(words) :]
+    return words.rpartition(b"\r")[2][:LINE_BYTES] + (b"\r" if b"\r" in blank else blank[:LINE_BYTES])
 
 
 def _thread(target: Callable[..., None], *arguments: object) -> threading.Thread:

@@ -18,6 +18,8 @@ EVENT_TYPES = ("ready", "progress", "log", "result", "error", "cancelled", "died
 # After one of these nothing more is said about a request.
 LAST_TYPES = ("result", "error", "cancelled", "died")
 CANCEL, BEAT = "cancel", "beat"
+# Of every message; "id" and "data" may be left out.
+_FIELDS: dict[str, Any] = {"protocol": int | float | str, "id": int | str, "type": str, "data": dict}
 
 
 class ProtocolError(ValueError):
@@ -55,9 +57,10 @@ def decode(line: bytes) -> dict[str, Any]:
     """The message of one line. Raises ProtocolError with the reason; the version is the receiver's to judge."""
     try:
         message = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProtocolError(f"no JSON: {line[:80]!r}") from error
-    if not isinstance(message, dict) or not isinstance(message.get("type"), str) or "protocol" not in message:
+    message = {"id": "", "data": {}, **message} if isinstance(message, dict) else {}
+    if not all(isinstance(message.get(name), kind) for name, kind in _FIELDS.items()):
         raise ProtocolError(f"no message: {line[:80]!r}")
-    message["id"] = str(message.get("id", ""))
+    message["id"] = str(message["id"])
     return message

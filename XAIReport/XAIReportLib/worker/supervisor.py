@@ -59,7 +59,7 @@ class Supervisor:
         self._deadline_reason = ""
         self._closing = False
 
-    def _emit(self, request_id: str, type: str, **data: Any) -> None:
+    def _emit(self, request_id: str, type: str, /, **data: Any) -> None:
         self._emit_event(Event(request_id, type, data))
 
     def run(self) -> None:
@@ -156,7 +156,7 @@ class Supervisor:
             message = decode(line)
         except ProtocolError:
             return  # not ours; the child points its own stdout away, so nothing is lost
-        type, data = message["type"], message.get("data", {})
+        type, data = message["type"], message["data"]
         if type == "ready":
             self._on_ready(message["protocol"], data)
             return
