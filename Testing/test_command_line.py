@@ -285,6 +285,37 @@ def test_a_failing_scene_never_costs_the_result(
     assert (tmp_path / "out" / "case-1" / "findings.json").is_file()
 
 
+def test_a_full_disk_while_the_scene_is_made_hides_no_result(
+    tmp_path: Path, road: SimpleNamespace, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    road.scene_error = OSError(28, "No space left on device")
+    monkeypatch.setattr("XAIReportLib.folder.add_warning", full)
+    assert run(tmp_path, "--case-id", "case-1") == 1
+    seen = capsys.readouterr()
+    assert f"Result: {tmp_path / 'out' / 'case-1'}\n" in seen.out
+    assert "run.json cannot be changed ([Errno 28] No space left on device)" in seen.err
+
+
+def test_a_warning_in_a_result_names_no_folder(tmp_path: Path, road: SimpleNamespace) -> None:
+    road.scene_error = PermissionError(13, "Permission denied", "/data/Doe Jane/case-1/scene.mrb")
+    assert run(tmp_path, "--case-id", "case-1") == 1
+    (warning,) = json.loads((tmp_path / "out" / "case-1" / "run.json").read_text())["warnings"]
+    assert "Permission denied: 'scene.mrb'" in warning
+    assert "Doe" not in warning
+
+
+def test_who_interrupts_the_scene_is_told_that_the_result_stays(
+    tmp_path: Path, road: SimpleNamespace, capsys: pytest.CaptureFixture
+) -> None:
+    road.scene_error = KeyboardInterrupt()
+    assert run(tmp_path, "--case-id", "case-1") == 130
+    assert "Error: Interrupted; what was finished stays.\n" in capsys.readouterr().err
+    assert (tmp_path / "out" / "case-1" / "findings.json").is_file()
+
+
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
@@ -364,6 +395,21 @@ def test_scene_of_what_is_no_result(tmp_path: Path) -> None:
     done = xaireport("scene", tmp_path)
     assert done.returncode == 2
     assert "no result folder" in done.stderr
+
+
+CODE_PAGE = """
+import io, sys
+sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding="cp1252")  # a pipe on Windows
+from XAIReportLib import __main__ as door
+door.list_models = lambda options: print("left \\u2192 \\u8178.nii.gz \\xe9") or 0
+sys.exit(door.main(["models"]))
+"""
+
+
+def test_characters_that_stdout_lacks_are_escaped_and_cost_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE_PAGE], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode("cp1252").splitlines() == ["left \\u2192 \\u8178.nii.gz é"]
 
 
 # --- the package -----------------------------------------------------------------------------------------------------

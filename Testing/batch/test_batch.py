@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -92,12 +93,22 @@ def test_a_csv_names_inputs_relative_to_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "file\nx.nii.gz\n", "input,case_id\na,../up\n", "input,case_id\na,same\nb,same\n"]
+    ("text", "said"),
+    [
+        ("", "no column named input"),
+        ("file\nx.nii.gz\n", "no column named input"),
+        ("input,case_id\na,../up\n", "../up"),
+        ("input,case_id\na,same\nb,same\n", "same twice"),
+        ("input,case_id\na,Case1\nb,case1\n", "capitals make no difference"),
+        ("input,case_id\na,one\n ,two\n", "no input in row 3"),
+        ("input,case_id\na,summary.json\n", "row 2"),
+        ("input,case_id\na,Batch.json\n", "file of the batch itself"),
+    ],
 )
-def test_a_useless_csv_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_useless_csv_is_refused(tmp_path: Path, text: str, said: str) -> None:
     table = tmp_path / "cases.csv"
     table.write_text(text)
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=re.escape(said)):
         find_items(table)
 
 
@@ -125,6 +136,12 @@ def test_the_output_and_results_inside_the_input_are_no_cases(tmp_path: Path) ->
     touch(tmp_path, "scan.nii.gz", "out/summary.json", "out/x/image.nii.gz")
     touch(tmp_path, *(f"old/{name}" for name in ("findings.json", "narrative.json", "run.json", "image.nii.gz")))
     assert find_items(tmp_path, tmp_path / "out") == [Item(tmp_path / "scan.nii.gz")]
+
+
+def test_results_are_not_put_among_the_images(tmp_path: Path) -> None:
+    touch(tmp_path, "in/scan.nii.gz")
+    with pytest.raises(InputError, match="in is the input and the output folder at once"):
+        find_items(tmp_path / "in", tmp_path / "elsewhere" / ".." / "in")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")

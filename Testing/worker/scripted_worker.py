@@ -92,6 +92,17 @@ def analyze(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
     return {"folder": str(Path(parameters["output"]) / parameters["case_id"]), "outcome": "no_lesion_found"}
 
 
+def scene(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    """By the result's name: refuses, has a warning, or writes a stand-in for a scene."""
+    folder = Path(parameters["folder"])
+    if "bad" in folder.name:
+        return refuse(channel, parameters)
+    if "warned" in folder.name:
+        return {"warning": "scene.mrb was left out: there was no room."}
+    (folder / "scene.mrb").write_text("scene")
+    return {}
+
+
 if __name__ == "__main__":
-    handlers = (echo, slow, die, refuse, fail, hang, compute, leave, unspeakable, offspring, bundle, analyze)
+    handlers = (echo, slow, die, refuse, fail, hang, compute, leave, unspeakable, offspring, bundle, analyze, scene)
     sys.exit(serve({handler.__name__: handler for handler in handlers}))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import io
 import json
 import signal
 import sys
@@ -42,6 +43,7 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _print_every_character()
     console = Console(json_lines="--json-progress" in given)
     try:
         with _terminated_as_exit():
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.error(str(error), "--debug" in given)
         return BAD_INPUT
     except KeyboardInterrupt:
-        console.error("Interrupted; nothing was left behind.")
+        console.error("Interrupted; what was finished stays.")
         return INTERRUPTED
     except Exception as error:  # the last door: a person gets one sentence
         console.error(f"XAIReport failed ({type(error).__name__}: {_one_line(error)}).", "--debug" in given)
@@ -199,20 +201,24 @@ def analyze(options: argparse.Namespace) -> int:
 
 def _add_scene(folder: Path, console: Console) -> int:
     """Add scene.mrb to a finished result. The result stays, and says why, when there can be none."""
-    from XAIReportLib.folder import add_warning
+    from XAIReportLib.folder import add_warning, one_line
     from XAIReportLib.scene import SceneUnavailable, write_mrb
 
     console.progress("scene", 0.0, "making the Slicer scene")
     try:
         write_mrb(folder)
     except SceneUnavailable as error:
-        code, message = OK, f"scene.mrb was left out: {_one_line(error)}"
+        code, message = OK, f"scene.mrb was left out: {one_line(error)}"
     except Exception as error:  # the analysis is finished work and stays
-        code, message = FAILED, f"scene.mrb could not be made ({_one_line(error)}); the rest of the result is complete."
+        code, message = FAILED, f"scene.mrb could not be made ({one_line(error)}); the rest of the result is complete."
     else:
         return OK
     console.warning(message)
-    add_warning(folder, message)
+    try:
+        add_warning(folder, message)
+    except (InputError, OSError) as error:
+        console.warning(f"The result itself does not say so: run.json cannot be changed ({one_line(error)}).")
+        return FAILED
     return code
 
 
@@ -250,6 +256,12 @@ def list_models(options: argparse.Namespace) -> int:
         else:
             print(f"{bundle.name} {bundle.version}: {', '.join(bundle.classes)} ({bundle.folder})")
     return code
+
+
+def _print_every_character() -> None:
+    """What the encoding of stdout lacks is printed as an escape: on Windows a pipe is not in Unicode."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @contextlib.contextmanager

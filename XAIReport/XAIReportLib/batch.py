@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import os
+import secrets
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from XAIReportLib.batch_inputs import find_items
+from XAIReportLib.batch_inputs import MANIFEST, SUMMARY, find_items
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
-from XAIReportLib.folder import add_warning, check_writable, read_result
+from XAIReportLib.folder import add_warning, check_writable, locked, one_line, read_result
 from XAIReportLib.options import add_analysis_options
 from XAIReportLib.results import DEFAULT_ATLAS, DEFORMABLE_STEPS
 from XAIReportLib.worker.client import WorkerClient
 
-MANIFEST, SUMMARY = "batch.json", "summary.json"
 OK, SOME_FAILED = 0, 1
 
 
@@ -27,6 +28,7 @@ def run_batch(
     client: WorkerClient,
     timeout_s: float | None = None,
     add_scene: Callable[[Path], object] | None = None,
+    summary: dict[str, Any] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Analyses every case and returns the summary, which is also kept in OUTPUT/summary.json after each case.
@@ -35,39 +37,49 @@ def run_batch(
         client: a worker; a case that crashes or hangs it costs that case only.
         timeout_s: for one case, None for no limit.
         add_scene: makes scene.mrb of a finished folder in this process; by default the worker does.
+        summary: one of new_summary, which is filled as the cases end, for who wants to know when the batch is interrupted.
         options: bundle, saliency, classes, device, force, atlas, deformable, language of pipeline.analyze.
 
     Raises:
         InputError: bad use; no case was started.
     """
+    if timeout_s is not None and not 0 < timeout_s <= threading.TIMEOUT_MAX:
+        raise InputError(f"A time limit of {timeout_s:g} s cannot be kept; give seconds above zero, or leave it out.")
     items = find_items(wish, output)
     base = wish if wish.is_dir() else wish.parent
     bundle_sha256 = _bundle_sha256(client, options.get("bundle", "brain_tumor_mri"))
     check_writable(output / new_case_id())
     output.mkdir(parents=True, exist_ok=True)
-    known = _read_manifest(output)
-    summary: dict[str, Any] = {"ok": 0, "failed": 0, "skipped": 0, "cases": []}
+    _read_manifest(output)
+    summary = new_summary() if summary is None else summary
     for number, item in enumerate(items, 1):
         row: dict[str, Any] = {"number": number, "input": _shown(item.source, base)}
         try:
             digest = input_sha256(item.source)
-            case_id = item.case_id or known.setdefault(digest, new_case_id())
-            _write_json(output / MANIFEST, {"case_ids": known})
-            row["case_id"] = case_id
-            if _is_finished(output / case_id, digest, bundle_sha256, options):
+            row["case_id"] = item.case_id or _remembered_id(output, digest)
+            folder = output / row["case_id"]
+            if _is_finished(folder, digest, bundle_sha256, options):
                 row["state"] = "skipped"
+                if _lacks_scene(folder):  # its run was killed just before
+                    row |= _with_scene(add_scene, folder) if add_scene else _scene_by_worker(client, folder, timeout_s)
             else:
-                row |= _one(client, item.source, output, case_id, timeout_s, {**options, "scene": add_scene is None})
-                if row["state"] == "ok" and add_scene is not None:
-                    row |= _with_scene(add_scene, output / case_id)
+                row |= _one(client, item.source, folder, timeout_s, {**options, "scene": add_scene is None})
+                if add_scene is not None:
+                    row |= _with_scene(add_scene, folder)
         except InputError as error:
             row |= {"state": "failed", "message": str(error)}
+        except Exception as error:  # whatever is wrong with a case, the rest go on
+            row |= {"state": "failed", "message": f"The case failed ({type(error).__name__}: {one_line(error)})."}
         summary[row["state"]] += 1
         summary["cases"].append(row)
-        _write_json(output / SUMMARY, summary)
+        _keep_summary(output, summary)
         said = f": {row['message']}" if "message" in row else ""
         print(f"[{number}/{len(items)}] {row.get('case_id', '-')} {row['state']}{said}", file=sys.stderr, flush=True)
     return summary
+
+
+def new_summary() -> dict[str, Any]:
+    return {"ok": 0, "failed": 0, "skipped": 0, "cases": []}
 
 
 def _bundle_sha256(client: WorkerClient, name: str) -> str:
@@ -86,21 +98,31 @@ def _bundle_sha256(client: WorkerClient, name: str) -> str:
 
 
 def _one(
-    client: WorkerClient, source: Path, output: Path, case_id: str, timeout_s: float | None, options: Mapping[str, Any]
+    client: WorkerClient, source: Path, folder: Path, timeout_s: float | None, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    request = client.submit("analyze", source=str(source), output=str(output), case_id=case_id, **options)
+    place = {"output": str(folder.parent), "case_id": folder.name}
+    done = _answer(client, client.submit("analyze", source=str(source), **place, **options), timeout_s)
+    return {"state": "ok", "outcome": done.get("outcome"), **_warned(done)}
+
+
+def _answer(client: WorkerClient, request: str, timeout_s: float | None) -> dict[str, Any]:
+    """What the worker returned. Raises InputError with the reason when it did not, or not in time."""
     try:
         for event in client.events(request, timeout_s):
             if event.type == "result":
-                return {"state": "ok", "outcome": event.data.get("outcome")}
+                return event.data
             if event.is_last:
-                return {"state": "failed", "message": event.data.get("message", "The analysis was cancelled.")}
+                raise InputError(event.data.get("message", "The analysis was cancelled."))
     except TimeoutError:
         client.cancel(request)
         for _ in client.events(request):
             pass
-        return {"state": "failed", "message": f"The case took longer than {timeout_s:g} s and was stopped."}
+        raise InputError(f"The case took longer than {timeout_s:g} s and was stopped.") from None
     raise AssertionError("a request ends with an event")
+
+
+def _warned(done: Mapping[str, Any]) -> dict[str, Any]:
+    return {"message": done["warning"]} if "warning" in done else {}
 
 
 def _with_scene(add_scene: Callable[[Path], object], folder: Path) -> dict[str, Any]:
@@ -108,28 +130,48 @@ def _with_scene(add_scene: Callable[[Path], object], folder: Path) -> dict[str, 
     try:
         add_scene(folder)
     except Exception as error:
-        message = f"scene.mrb was left out: {' '.join(str(error).split())}"
-        add_warning(folder, message)
-        return {"message": message}
+        return _without_scene(folder, error)
     return {}
+
+
+def _scene_by_worker(client: WorkerClient, folder: Path, timeout_s: float | None) -> dict[str, Any]:
+    """As _with_scene; the worker itself adds the warning, unless it does not come to that."""
+    try:
+        return _warned(_answer(client, client.submit("scene", folder=str(folder)), timeout_s))
+    except InputError as error:
+        return _without_scene(folder, error)
+
+
+def _without_scene(folder: Path, error: Exception) -> dict[str, Any]:
+    message = f"scene.mrb was left out: {one_line(error)}"
+    with contextlib.suppress(InputError, OSError):  # the disk that had no room for a scene may have none for this
+        add_warning(folder, message)
+    return {"message": message}
+
+
+def _lacks_scene(folder: Path) -> bool:
+    """Whether a finished result has neither a scene nor a word on why it has none."""
+    result = read_result(folder)
+    return result.scene is None and "scene.mrb" not in str(result.run.get("warnings"))
 
 
 def input_sha256(source: Path) -> str:
     """The hash that the result's run.json will hold for this input.
 
     Raises:
-        InputError: the input does not exist or cannot be read.
+        InputError: the input does not exist, cannot be read or is too large.
     """
-    from XAIReportLib.reading import sha256_of_input
+    from XAIReportLib.reading import MAX_FILE_BYTES, sha256_of_input
 
-    return sha256_of_input(source)
+    if source.is_file() and source.stat().st_size > MAX_FILE_BYTES:
+        raise InputError(f"{source.name} is larger than {MAX_FILE_BYTES >> 30} GB; give one head MRI volume.")
+    try:
+        return sha256_of_input(source)
+    except MemoryError as error:
+        raise InputError(f"{source.name} does not fit into memory; give a smaller image.") from error
 
 
 def _is_finished(folder: Path, digest: str, bundle_sha256: str, options: Mapping[str, Any]) -> bool:
-    try:
-        run = read_result(folder).run
-    except InputError:
-        return False
     usual = {
         "force": False, "contrast_agent": False, "language": "en", "atlas": DEFAULT_ATLAS, "classes": [],
         "deformable": DEFORMABLE_STEPS[0],
@@ -137,12 +179,16 @@ def _is_finished(folder: Path, digest: str, bundle_sha256: str, options: Mapping
     wanted = {name: options.get(name, usual[name]) for name in usual}
     if "saliency" in options:
         wanted["saliency"] = list(options["saliency"])
-    done = {**usual, **run.get("options", {})}
-    return (
-        run.get("input_sha256") == digest
-        and run.get("bundle", {}).get("sha256") == bundle_sha256
-        and all(done.get(name) == value for name, value in wanted.items())
-    )
+    try:
+        run = read_result(folder).run
+        done = {**usual, **run.get("options", {})}
+        return (
+            run.get("input_sha256") == digest
+            and run.get("bundle", {}).get("sha256") == bundle_sha256
+            and all(done.get(name) == value for name, value in wanted.items())
+        )
+    except (ValueError, LookupError, TypeError, AttributeError):  # not as this program writes it: it is analysed again
+        return False
 
 
 def _shown(source: Path, base: Path) -> str:
@@ -158,17 +204,38 @@ def _read_manifest(output: Path) -> dict[str, str]:
         return {
             str(k): safe_case_id(str(v)) for k, v in json.loads(path.read_text(encoding="utf-8"))["case_ids"].items()
         }
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{MANIFEST} in the output folder cannot be read ({error}); remove it to give new case ids."
+            f"{MANIFEST} in the output folder cannot be read ({one_line(error)}); remove it to give new case ids."
         ) from error
 
 
-def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+def _remembered_id(output: Path, digest: str) -> str:
+    """The case id of an input in this output folder. A new one is written down at once: other batches may share the folder."""
+    with locked(output / MANIFEST):
+        known = _read_manifest(output)
+        if digest not in known:
+            known[digest] = new_case_id()
+            _write_json(output / MANIFEST, {"case_ids": known})
+        return known[digest]
+
+
+def _keep_summary(output: Path, summary: Mapping[str, Any]) -> None:
+    """Write it, whole; where it cannot be written now, it can be after the next case."""
     try:
-        partial.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        partial.replace(path)
+        _write_json(output / SUMMARY, summary)
+    except InputError as error:
+        print(f"Warning: {error}", file=sys.stderr, flush=True)
+
+
+def _write_json(path: Path, document: Mapping[str, Any]) -> None:
+    partial = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.json")
+    try:
+        try:
+            partial.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(
             f"{path.name} cannot be written ({error.strerror}); give an output folder that can."
@@ -198,20 +265,26 @@ def run(
     worker: Mapping[str, Any] | None = None,
     add_scene: Callable[[Path], object] | None = None,
 ) -> int:
-    """The batch of a command line. Prints one machine-readable line last; returns 0, or 1 when some cases failed.
+    """The batch of a command line. Prints one machine-readable line last, also when it is interrupted.
+
+    Returns 0, or 1 when some cases failed.
 
     Args:
         worker: arguments for WorkerClient (python, environment).
         add_scene: as for run_batch.
     """
-    # A busy worker beats all the time; silence for ten minutes is a hang even on a slow machine.
-    with WorkerClient(**(worker or {}), silence_timeout_s=600) as client:
-        summary = run_batch(
-            options.input, options.output.absolute(), client, options.timeout_s, add_scene,
-            bundle=str(options.bundle), saliency=list(options.saliency), classes=list(options.classes), device=options.device,
-            force=options.force, contrast_agent=options.contrast_agent, atlas=options.atlas,
-            deformable=options.deformable, language=options.language,
-        )  # fmt: skip
-    counts = {name: summary[name] for name in ("ok", "failed", "skipped")}
-    print(f"XAIREPORT_BATCH {json.dumps(counts)}", flush=True)
+    summary = new_summary()
+    try:
+        # A busy worker beats all the time; silence for ten minutes is a hang even on a slow machine.
+        with WorkerClient(**(worker or {}), silence_timeout_s=600) as client:
+            run_batch(
+                options.input, options.output.absolute(), client, options.timeout_s, add_scene, summary,
+                bundle=str(options.bundle), saliency=list(options.saliency), classes=list(options.classes),
+                device=options.device, force=options.force, contrast_agent=options.contrast_agent, atlas=options.atlas,
+                deformable=options.deformable, language=options.language,
+            )  # fmt: skip
+    finally:
+        if summary["cases"]:
+            counts = {name: summary[name] for name in ("ok", "failed", "skipped")}
+            print(f"XAIREPORT_BATCH {json.dumps(counts)}", flush=True)
     return SOME_FAILED if summary["failed"] else OK

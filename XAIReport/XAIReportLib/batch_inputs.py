@@ -12,6 +12,8 @@ from XAIReportLib.folder import DOCUMENTS
 
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".png", ".jpg", ".jpeg")
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
+# The batch's own files, beside the result folders.
+MANIFEST, SUMMARY = "batch.json", "summary.json"
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,12 @@ def find_items(wish: Path, output: Path | None = None) -> list[Item]:
     ``output``, result folders and what is hidden are not looked into.
 
     Raises:
-        InputError: nothing there, an unreadable CSV, or an unsafe or repeated case id.
+        InputError: nothing there, an unreadable CSV, a row without an input, or an unsafe or repeated case id.
     """
     if wish.is_dir():
+        if output is not None and wish.resolve() == output.resolve():
+            name = wish.resolve().name
+            raise InputError(f"{name} is the input and the output folder at once; give another output folder.")
         items = list(_cases_below(wish, set() if output is None else {output.resolve()}))
         if not items:
             raise InputError(
@@ -43,26 +48,34 @@ def find_items(wish: Path, output: Path | None = None) -> list[Item]:
         )
     try:
         with wish.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+            table = csv.DictReader(file)
+            rows = [(table.line_num, row) for row in table]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
             f"{wish.name} cannot be read as CSV ({error}); save it as UTF-8 with a column named input."
         ) from error
-    if not rows or "input" not in rows[0]:
+    if not rows or "input" not in rows[0][1]:
         raise InputError(
             f"{wish.name} has no column named input, or no row; add a header line and one row for each case."
         )
-    items = []
-    for row in rows:
-        named = (row.get("case_id") or "").strip()
-        source = Path((row["input"] or "").strip())
-        items.append(
-            Item(source if source.is_absolute() else wish.parent / source, safe_case_id(named) if named else None)
-        )
-    named = [item.case_id for item in items if item.case_id]
-    if len(set(named)) < len(named):
-        raise InputError(f"{wish.name} names a case id twice; every case needs its own.")
+    items = [_item(row, f"row {number} of {wish.name}", wish.parent) for number, row in rows]
+    named: set[str] = set()
+    for case_id in (item.case_id for item in items if item.case_id):
+        if case_id.lower() in named:  # one folder on Windows and macOS
+            raise InputError(
+                f"{wish.name} names the case id {case_id} twice; every case needs its own, and capitals make no difference."
+            )
+        named.add(case_id.lower())
     return items
+
+
+def _item(row: dict[str, str | None], place: str, base: Path) -> Item:
+    source, case_id = ((row.get(name) or "").strip() for name in ("input", "case_id"))
+    if not source:
+        raise InputError(f"There is no input in {place}; name an image or a DICOM folder there, or remove the row.")
+    if case_id.lower() in (MANIFEST, SUMMARY):
+        raise InputError(f"The case id {case_id} in {place} is the name of a file of the batch itself; give another.")
+    return Item(base / source, safe_case_id(case_id) if case_id else None)
 
 
 def _cases_below(folder: Path, visited: set[Path]) -> Iterator[Item]:

@@ -27,8 +27,20 @@ from XAIReportLib.results import map_names
 DOCUMENTS = ("findings.json", "narrative.json", "run.json")
 REPORTS = ("report.html", "report.pdf", "report.txt", "regions.csv")
 LEFTOVER = re.compile(r"\.(?P<name>[A-Za-z0-9_-][A-Za-z0-9._-]*)\.(?P<kind>partial|replaced|removed)-\d+-[0-9a-f]{8}")
+# By one of these a folder is known as whole enough to be put back: of a result, and of its DICOM objects.
+MARKS = ("run.json", "index.json")
+# What a reader has put into a result: signature and own wording, outlines, documents in other words.
+READERS_WORK = ("review.json", "corrected", "reviewed")
 # Who removes leftovers holds a result's lock for a rename, who writes it for minutes.
 LOCK_PATIENCE_S = 1.0
+# A file that several processes write is locked for a moment by each.
+FILE_PATIENCE_S = 30.0
+# How often another process may remove a new folder as empty before this one has put something into it.
+FOLDER_TRIES = 10
+# The folders of an absolute path, as an error names it; a name may hold spaces.
+FOLDERS = re.compile(
+    r"""(?<![^\s'"(=])(?:[A-Za-z]:)?[\\/]{1,2}(?=[^\s\\/])(?:(?:[^\\/'":;,]|['":;,](?=[^\s\\/]))*[\\/](?!\s))*"""
+)
 
 
 class complete_or_absent:
@@ -37,8 +49,9 @@ class complete_or_absent:
         with complete_or_absent(output / case_id, keep=False) as folder:
             ...  # write into folder
 
-    An old result stays until then and is replaced in one step. With ``keep`` it stays for good, and the new one is put
-    beside it as ``<name>-2``. Nothing is left when the block fails, not even parent folders that were made for it.
+    An old result stays until then and is replaced in one step; one that holds a reader's work (READERS_WORK) is not
+    deleted but stays beside the new one as ``<name>-reviewed``. With ``keep`` every old one stays for good, and the new one is
+    put beside it as ``<name>-2``. Nothing is left when the block fails, not even parent folders that were made for it.
     Leftovers of runs that were killed are removed on the way in. Two processes cannot write one result: a lock, which
     ends with its process, gives the second one an InputError or, with ``keep``, the next free name.
 
@@ -46,6 +59,7 @@ class complete_or_absent:
 
     Attributes:
         target: where the result is; may differ from the wish with ``keep``, or when a program holds the old one open.
+        kept_review: where the old result with its reader's work now is, once the block has ended; None when there was none.
 
     Raises:
         InputError: the folder cannot be written, is being written by another process, or is no result of this program.
@@ -54,6 +68,7 @@ class complete_or_absent:
     def __init__(self, target: Path, keep: bool = False, mark: str = "run.json") -> None:
         self.target = Path(target).absolute()
         self._wish, self._keep, self._mark = self.target, keep, mark
+        self.kept_review: Path | None = None
         self._exit = contextlib.ExitStack()
 
     def __enter__(self) -> Path:
@@ -100,7 +115,8 @@ class complete_or_absent:
             self._folder.rename(self.target)
             return
         _check_replaceable(self.target, self._mark)
-        old = _sibling(self.target, "replaced")
+        reviewed = any(os.path.lexists(self.target / name) for name in READERS_WORK)
+        old = _free(self.target, "reviewed") if reviewed else _sibling(self.target, "replaced")
         try:
             self.target.rename(old)
         except OSError:
@@ -114,7 +130,12 @@ class complete_or_absent:
         except BaseException:
             old.rename(self.target)
             raise
-        shutil.rmtree(old, ignore_errors=True)
+        if reviewed:
+            self.kept_review = old
+            return
+        with contextlib.suppress(OSError):  # the next run removes it
+            # Under a name that is never put back, so that half of it is not taken for a result when this run is killed.
+            shutil.rmtree(old.rename(_sibling(self.target, "removed")), ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -125,15 +146,8 @@ def made_folder(folder: Path) -> Iterator[Path]:
     """
     made: list[Path] = []
     try:
-        missing = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
         try:
-            for path in reversed(missing):
-                with contextlib.suppress(FileExistsError):  # another process was quicker
-                    path.mkdir()
-                    made.insert(0, path)
-            trial = folder / f".trial-{secrets.token_hex(4)}"
-            trial.touch(exist_ok=False)
-            trial.unlink()
+            _make(folder, made)
         except OSError as error:
             raise _not_writable(folder, error) from error
         yield folder
@@ -141,6 +155,23 @@ def made_folder(folder: Path) -> Iterator[Path]:
         for path in made:
             with contextlib.suppress(OSError):  # not empty: it holds a result
                 path.rmdir()
+
+
+def _make(folder: Path, made: list[Path]) -> None:
+    """``folder`` with its parents, found to be writable; those made here are put before ``made``. Raises OSError."""
+    for tries_left in reversed(range(FOLDER_TRIES)):
+        try:
+            for path in reversed([path for path in (folder, *folder.parents) if not os.path.lexists(path)]):
+                with contextlib.suppress(FileExistsError):  # another process was quicker
+                    path.mkdir()
+                    made.insert(0, path)
+            trial = folder / f".trial-{secrets.token_hex(4)}"
+            trial.touch(exist_ok=False)
+            trial.unlink()
+            return
+        except FileNotFoundError:  # another process had made it, and removed it as empty
+            if not tries_left:
+                raise
 
 
 def check_writable(target: Path, keep: bool = False) -> None:
@@ -152,8 +183,15 @@ def check_writable(target: Path, keep: bool = False) -> None:
 
 
 def remove_leftovers(output: Path) -> None:
-    """Remove what killed runs left in ``output``; a result that was just being replaced gets its place back."""
-    for path in sorted(output.iterdir()):
+    """Remove what killed runs left in ``output``; a result that was just being replaced gets its place back.
+
+    What cannot be locked stays: its process is at work, or it is another user's.
+    """
+    try:
+        inside = sorted(output.iterdir())
+    except FileNotFoundError:  # another process removed it as empty
+        return
+    for path in inside:
         match = LEFTOVER.fullmatch(path.name)
         if not match:
             continue
@@ -164,10 +202,12 @@ def remove_leftovers(output: Path) -> None:
 
 def _let_go(leftover: Path, target: Path) -> Path | None:
     """The leftover under a name that needs no lock, so that nobody waits while it is removed; None when it must stay."""
-    with contextlib.ExitStack() as stack, contextlib.suppress(OSError):  # another process was quicker
+    # Another process was quicker, or another user's lock cannot be taken.
+    with contextlib.ExitStack() as stack, contextlib.suppress(OSError, InputError):
         if not _lock(target, stack):
             return None  # its process is at work
-        if ".replaced-" in leftover.name and not os.path.lexists(target):
+        whole = any((leftover / name).is_file() for name in MARKS)
+        if ".replaced-" in leftover.name and whole and not os.path.lexists(target):
             leftover.rename(target)
             return None
         return leftover.rename(_sibling(target, "removed"))
@@ -182,8 +222,23 @@ def _names(name: str) -> Iterator[str]:
         number += 1
 
 
+def _free(target: Path, word: str) -> Path:
+    """``<name>-<word>`` beside the target, or the next name that nothing has."""
+    paths = (target.with_name(name) for name in _names(f"{target.name}-{word}"))
+    return next(path for path in paths if not os.path.lexists(path))
+
+
 def _sibling(target: Path, kind: str) -> Path:
     return target.with_name(f".{target.name}.{kind}-{os.getpid()}-{secrets.token_hex(4)}")
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """No other process writes ``path`` within the block. Raises InputError when one goes on doing it, or nobody can."""
+    with contextlib.ExitStack() as stack:
+        if not _lock(path, stack, FILE_PATIENCE_S):
+            raise InputError(f"{path.name} is being written by another process; try again.")
+        yield
 
 
 def _lock(target: Path, stack: contextlib.ExitStack, patience_s: float = 0.0) -> bool:
@@ -341,7 +396,12 @@ def read_result(folder: str | Path) -> ResultFolder:
 
 
 def add_warning(folder: Path, sentence: str) -> None:
-    """Add a sentence to the warnings in the run.json of a finished result."""
+    """Add a sentence to the warnings in the run.json of a finished result.
+
+    Raises:
+        InputError: run.json cannot be read.
+        OSError: it cannot be written; it is as it was.
+    """
     path = folder / "run.json"
     run = _document(path)
     run["warnings"] = [*(run.get("warnings") or ()), sentence]
@@ -351,6 +411,12 @@ def add_warning(folder: Path, sentence: str) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, for a result or a summary: in one line, and with files by their names, since a folder's may be a
+    patient's."""
+    return FOLDERS.sub("", " ".join(str(error).split()))
 
 
 def _document(path: Path) -> dict[str, Any]:

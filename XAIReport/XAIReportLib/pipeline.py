@@ -19,7 +19,7 @@ from XAIReportLib.anatomy.atlas import ATLASES, DEFAULT_ATLAS
 from XAIReportLib.anatomy.syn import syn_version
 from XAIReportLib.arrays import write_arrays
 from XAIReportLib.case import Case, InputError
-from XAIReportLib.folder import complete_or_absent
+from XAIReportLib.folder import add_warning, complete_or_absent
 from XAIReportLib.models.bundle import Bundle, choose_device, load_bundle, load_network
 from XAIReportLib.models.counterfactual import counterfactuals as look_again
 from XAIReportLib.models.inference import ClassPath, SliceAnswers, look, predict, sections
@@ -240,6 +240,8 @@ def analyze(
             documents.write(partial, found, story, drawn, run)
             _write_run(partial, run, case)
         folder = whole.target
+        if whole.kept_review is not None:
+            add_warning(folder, f"The earlier result with its reader's work is kept as {whole.kept_review.name}.")
     clock.leave()
     return Analysis(case, prediction, geometry, heatmaps, masks, place, found, story, run, folder)
 

@@ -6,6 +6,7 @@ The protocol gets the process's own stdout; file descriptor 1 is pointed at stde
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import threading
@@ -53,10 +54,9 @@ Handler = Callable[[Channel, dict[str, Any]], dict[str, Any]]
 
 
 def analyze(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
-    """The whole road for one case, and its scene unless ``scene`` is false: parameters of pipeline.analyze; returns the folder."""
-    from XAIReportLib.folder import add_warning
+    """The whole road for one case, and its scene unless ``scene`` is false: parameters of pipeline.analyze; returns the folder,
+    and as ``warning`` why it has no scene."""
     from XAIReportLib.pipeline import analyze as walk
-    from XAIReportLib.scene import SceneUnavailable, write_mrb
 
     options = dict(parameters)
     with_scene = options.pop("scene", True)
@@ -67,15 +67,30 @@ def analyze(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
         cancelled=channel.cancelled,
         **options,
     )
-    if with_scene:
-        channel.progress("scene", 0.0, "making the Slicer scene")
-        try:
-            write_mrb(analysis.folder)
-        except SceneUnavailable as error:
-            message = f"scene.mrb was left out: {error}"
-            channel.log(message)
-            add_warning(analysis.folder, message)
-    return {"folder": str(analysis.folder), "outcome": analysis.prediction.outcome}
+    warned = add_scene(channel, {"folder": analysis.folder}) if with_scene else {}
+    return {"folder": str(analysis.folder), "outcome": analysis.prediction.outcome, **warned}
+
+
+def add_scene(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Makes scene.mrb of the finished result in ``folder``. The result stays when there can be none: why is returned as
+    ``warning`` and added to those of the result."""
+    from XAIReportLib.folder import add_warning, one_line
+    from XAIReportLib.scene import SceneUnavailable, write_mrb
+
+    folder = Path(parameters["folder"])
+    channel.progress("scene", 0.0, "making the Slicer scene")
+    try:
+        write_mrb(folder)
+    except SceneUnavailable as error:
+        message = f"scene.mrb was left out: {one_line(error)}"
+    except Exception as error:  # the analysis is finished work and stays
+        message = f"scene.mrb could not be made ({one_line(error)}); the rest of the result is complete."
+    else:
+        return {}
+    channel.log(message)
+    with contextlib.suppress(InputError, OSError):  # the disk that had no room for a scene may have none for this
+        add_warning(folder, message)
+    return {"warning": message}
 
 
 def describe_bundle(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - a handler's signature
@@ -204,6 +219,7 @@ def ping(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noq
 
 HANDLERS: dict[str, Handler] = {
     "analyze": analyze,
+    "scene": add_scene,
     "prepare_revision": prepare_revision,
     "revise": revise,
     "check": check,
