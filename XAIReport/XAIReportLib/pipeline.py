@@ -239,9 +239,7 @@ def analyze(
             run["timings_s"] = dict(clock.seconds)
             documents.write(partial, found, story, drawn, run)
             _write_run(partial, run, case)
-        folder = whole.target
-        if whole.kept_review is not None:
-            add_warning(folder, f"The earlier result with its reader's work is kept as {whole.kept_review.name}.")
+        folder = _finished(whole)
     clock.leave()
     return Analysis(case, prediction, geometry, heatmaps, masks, place, found, story, run, folder)
 
@@ -253,6 +251,13 @@ def _read(
     if contrast_agent:
         case = replace(case, contrast_agent=True)
     return case if clinical_table is None else replace(case, clinical=clinical.read_clinical(clinical_table))
+
+
+def _finished(whole: complete_or_absent) -> Path:
+    """Where the result is; its warnings tell what was kept for a reader's sake."""
+    if whole.kept_review is not None:
+        add_warning(whole.target, f"The earlier result with its reader's work is kept as {whole.kept_review.name}.")
+    return whole.target
 
 
 def _write_run(folder: Path, run: dict[str, Any], case: Case) -> None:

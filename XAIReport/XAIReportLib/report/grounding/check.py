@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from ..schema import Findings
 from .claims import Context
+from .misread import misread
 from .never import never_said
 from .outcome import CheckedClaim, CheckedSentence, quoted, unsupported, worst
 from .quotes import quotes, sentences, stated
@@ -73,6 +74,11 @@ def _checked(sentence: str, case: Case, context: Context) -> CheckedSentence:
     said = _named(_without_edit_marks(sentence, findings), findings)
     search = Search(sentence, case)
     outcome, seen = search.best(said, never, context)
+    if outcome.verdict == "supported" and (meant := misread(sentence, findings)):
+        outcome, seen = (
+            unsupported(sentence, f"This cannot be checked against the findings: {meant}."),
+            replace(context),
+        )
     vars(context).update(vars(seen))
     context.before = frozenset(claim.kind for claim in outcome.claims)
     return outcome

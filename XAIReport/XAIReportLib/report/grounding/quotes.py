@@ -34,7 +34,7 @@ def sentences(text: str) -> list[str]:
     return [piece for piece in result if re.search(r"\w", piece)]
 
 
-_CONTENT = re.compile(r"\d+(?:\.\d+)?|%|[a-z]+(?:-[a-z]+)*")
+_CONTENT = re.compile(r"-?\d+(?:\.\d+)?|%|[a-z]+(?:-[a-z]+)*|[^\x00-\x7f×–—’‘“”°±·…]+")
 _FRAME = frozenset(
     re.findall(
         r"\w+",
@@ -44,18 +44,20 @@ _FRAME = frozenset(
 )
 _SAME = {"may": "can", "might": "can", "could": "can"}
 _DENIALS = frozenset(("not", "no", "cannot", "never", "none", "nothing", "neither", "nor", "without", "hardly"))
+Denials = tuple[int, ...]
 _PIECES = re.compile(r"[;:]|[.,](?!\d)")
 _COUNTED = {word: str(n) for n, word in enumerate(CARDINALS)}
 
 
-def _content(text: str) -> tuple[list[str], int]:
-    """The words of a text that say something, without their endings and in order, and how many of its words deny."""
+def _content(text: str) -> tuple[list[str], Denials]:
+    """The words of a text that say something, without their endings and in order, and before which of them it denies."""
     words = [word for word in _CONTENT.findall(plain(text).lower().replace("'s", "")) if word not in _FRAME]
     said = [_COUNTED.get(word) or _SAME.get(word, word) for word in words if word not in _DENIALS]
-    return [re.sub(r"(?:ing|ed|es|s|e)$", "", word) for word in said], len(words) - len(said)
+    denials = [place for place, word in enumerate(words) if word in _DENIALS]
+    return [re.sub(r"(?:ing|ed|es|s|e)$", "", word) for word in said], tuple(p - n for n, p in enumerate(denials))
 
 
-def stated(findings: Findings) -> frozenset[tuple[tuple[str, ...], int]]:
+def stated(findings: Findings) -> frozenset[tuple[tuple[str, ...], Denials]]:
     """What the reasons and warnings of the findings state, as words in order, so that it is known where other little words or
     other endings are used: "the slices are three millimetres thick, so that small abnormalities can be missed"."""
     why = (findings.prediction.reason, findings.anatomy.registration.reason)
@@ -64,18 +66,18 @@ def stated(findings: Findings) -> frozenset[tuple[tuple[str, ...], int]]:
     return _contents(texts, findings)
 
 
-def reasons(findings: Findings) -> frozenset[tuple[tuple[str, ...], int]]:
+def reasons(findings: Findings) -> frozenset[tuple[tuple[str, ...], Denials]]:
     """What the reason of the outcome states, as ``stated``."""
     return _contents(_PIECES.split(findings.prediction.reason), findings)
 
 
-def _contents(texts: list[str], findings: Findings) -> frozenset[tuple[tuple[str, ...], int]]:
+def _contents(texts: list[str], findings: Findings) -> frozenset[tuple[tuple[str, ...], Denials]]:
     names = (findings.model.data_set, findings.model.name)
     allowed = (text for text in texts if not wording.forbidden(text, names, findings.model.classes))
     return frozenset((tuple(words), denials) for words, denials in map(_content, allowed) if len(words) >= 3)
 
 
-def is_stated(text: str, known: frozenset[tuple[tuple[str, ...], int]]) -> bool:
+def is_stated(text: str, known: frozenset[tuple[tuple[str, ...], Denials]]) -> bool:
     """Whether a statement says what a reason or a warning of the findings states, in its words and in their order."""
     words, denials = _content(text)
     return (tuple(words), denials) in known
@@ -88,7 +90,12 @@ def quotes(findings: Findings) -> set[str]:
     allowed = [t for t in texts if not wording.forbidden(t, names, findings.model.classes)] + list(findings.disclaimers)
     if findings.prediction.outcome == "no_lesion_found":
         allowed.append(wording.NO_LESION)
-    allowed += [REASON_KEPT, WARNINGS_KEPT, LEFT_OUT, *([TABLE_HOLDS] if len(findings.lesions) > 1 else [])]
+    allowed += [
+        REASON_KEPT,
+        LEFT_OUT,
+        *([WARNINGS_KEPT] if findings.warnings else []),
+        *([TABLE_HOLDS] if len(findings.lesions) > 1 else []),
+    ]
     whole = {piece for text in allowed for piece in (plain(text), *(plain(p) for p in sentences(text)))}
     whole |= {plain(f"{text}.") for text in allowed}  # "×." is not "×" with a full stop, when it is made plain
     return whole | {piece + "." for piece in whole} | {plain(text) for text in recited(findings)}

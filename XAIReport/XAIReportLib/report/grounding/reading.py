@@ -26,7 +26,7 @@ from .causes import causes
 from .claims import Claim, Clause, Context, clauses
 from .mentions import Mention
 from .outcome import CheckedClaim, CheckedSentence, quoted
-from .quotes import is_stated
+from .quotes import Denials, is_stated
 from .vocabulary import Vocabulary, plain
 
 _FREE = frozenset({"tell", "neutral", "verb", "do", "sep", "model", "score", "classes", "segmentation", "boundary"})
@@ -42,7 +42,7 @@ class Case:
     findings: Findings
     vocabulary: Vocabulary
     quotes: set[str]
-    stated: frozenset[tuple[tuple[str, ...], int]]
+    stated: frozenset[tuple[tuple[str, ...], Denials]]
 
 
 def said_so(sentence: str, said: str, never: list[str], case: Case, context: Context) -> CheckedSentence:

@@ -23,6 +23,13 @@ _PLACE = re.compile(r"\{([mf]?)\}")
 _ENGLISH_SIDES = ("left ", "right ")
 
 
+_NO_NAME = re.compile(
+    r"[!=<>/\\|]|[^\x00-\u024f]|\b(?:against|versus|than|less|more|least|smallest|largest|minority|majority|best|worst|both|that|why|no|"
+    r"not|none|as|opposed|half|most|all|some|any|other|only)\b",
+    re.IGNORECASE,
+)
+
+
 @dataclass
 class Names:
     """``tables``: by kind, English name and language."""
@@ -32,7 +39,8 @@ class Names:
     _back: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 
     def said(self, kind: str, name: str, source: str, target: str, strict: bool) -> str | None:
-        """The name in the other language; an unknown one stays as it is, or is None where ``strict``."""
+        """The name in the other language; an unknown one stays as it is, or is None where ``strict`` or, on the way to English,
+        where it would say more than a name does."""
         if kind not in self.tables:
             raise KeyError(f"the catalogue has no rule and no names of kind {kind!r}")
         there = source == "en"
@@ -40,6 +48,8 @@ class Names:
         found = known.get(_plain_region(name) if kind == "region" and there else name)
         if found is not None or strict:
             return found
+        if not there and _NO_NAME.search(name):
+            return None
         return _unknown_region(name, target if there else source, there) if kind == "region" else name
 
     def _table(self, kind: str, language: str, there: bool) -> dict[str, str]:

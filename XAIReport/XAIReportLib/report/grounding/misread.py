@@ -1,0 +1,113 @@
+"""Sentences that would be read otherwise than they are meant (misread.en.txt), and are therefore not read at all.
+
+What is said of the analysis may be given a reason only where the findings hold such a one: nothing follows from everything.
+
+The words of a clause are read one by one, and many ("is", "brain", "covers") claim nothing by themselves. Where they stand so that
+they claim something of their own, a class that is there, a share of a region, a change over time, the sentence is refused,
+whatever its figures are.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from .. import wording
+from ..schema import Findings
+from .vocabulary import plain, subject_of
+
+_FILE = Path(__file__).with_name("misread.en.txt")
+_WHERE = {
+    "none": lambda findings, _: not findings.lesions,
+    "one": lambda findings, _: len(findings.lesions) == 1,
+    "several": lambda findings, _: len(findings.lesions) > 1,
+    "unchanged": lambda _, sentence: subject_of(sentence) != "changed",
+    "part": lambda findings, _: any(c.slices < c.slices_of_lesion for c in findings.counterfactuals),
+    "stored": lambda findings, _: findings.image.kind != "picture",
+    "unmapped": lambda findings, _: not findings.saliency,
+    "other": lambda findings, _: all(s.method != "saliency" for s in findings.saliency),
+    "unedited": lambda findings, _: findings.reader_edit is None,
+}
+
+
+# Signs that deny, and scripts that are not read.
+_FOREIGN = re.compile(r"!=|=/=|[\u2260\u00ac]|[\u0370-\u1dff\u2c00-\ud7ff\uf900-\ufaff]+")
+
+
+@dataclass(frozen=True)
+class _Pattern:
+    """``where``: of _WHERE, or empty for everywhere; ``unless``: what takes the pattern back in the same sentence."""
+
+    where: str
+    found: re.Pattern[str]
+    unless: re.Pattern[str] | None
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What may be the reason of a statement; ``reason`` is None where nothing is."""
+
+    said: re.Pattern[str]
+    reason: re.Pattern[str] | None
+
+
+# A statement and its reason, in the order of the groups.
+_CLAUSE = r"(?:because|since|as(?= (?:the|no|it|its|there|they|only|what|this|function|other|post-\w+)\b))"
+_BECAUSE = re.compile(rf"^(?P<said>.+?),? {_CLAUSE} (?P<reason>.+)$", re.IGNORECASE)
+_FRONTED = re.compile(rf"^{_CLAUSE} (?P<reason>[^,]+), (?P<said>.+)$", re.IGNORECASE)
+_SO = re.compile(
+    r"^(?P<reason>.+?)[,;] (?:and )?(?:so|hence|thus|therefore|consequently)(?: that)?,? (?P<said>.+)$", re.IGNORECASE
+)
+
+
+@cache
+def _tables(classes: tuple[str, ...]) -> tuple[tuple[_Pattern, ...], tuple[_Ground, ...]]:
+    parts = {"CLASS": f"(?:{'|'.join(map(re.escape, classes))})"}
+    result, grounds = [], []
+    for line in _FILE.read_text(encoding="utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        text = re.sub(r"<([A-Z]+)>", lambda found: parts[found[1]], line)
+        if named := re.match(r"([A-Z]+) = (.*)$", text):
+            parts[named[1]] = named[2]
+            continue
+        if text.startswith("said: "):
+            said, _, reason = text.removeprefix("said: ").partition(" BECAUSE ")
+            grounds.append(
+                _Ground(re.compile(said, re.IGNORECASE), re.compile(reason, re.IGNORECASE) if reason else None)
+            )
+            continue
+        where, rest = found.groups() if (found := re.match(rf"({'|'.join(_WHERE)}): (.*)$", text)) else ("", text)
+        pattern, _, unless = rest.partition(" UNLESS ")
+        result.append(
+            _Pattern(where, re.compile(pattern, re.IGNORECASE), re.compile(unless, re.IGNORECASE) if unless else None)
+        )
+    return tuple(result), tuple(grounds)
+
+
+def misread(sentence: str, findings: Findings) -> str:
+    """What in a sentence would be read otherwise than it is meant; nothing where there is no such thing."""
+    if foreign := _FOREIGN.search(sentence):
+        return foreign[0]
+    text = plain(sentence)
+    classes = tuple(map(wording.class_name, findings.model.classes))
+    patterns, grounds = _tables(classes)
+    for pattern in patterns:
+        if pattern.where and not _WHERE[pattern.where](findings, text):
+            continue
+        if (found := pattern.found.search(text)) and not (pattern.unless and pattern.unless.search(text)):
+            return found[0].strip(" ,.;:")
+    return _unfounded(text, grounds)
+
+
+def _unfounded(text: str, grounds: tuple[_Ground, ...]) -> str:
+    """A reason that is none of what it is given for."""
+    for form in (_FRONTED, _BECAUSE, _SO):
+        if (parts := form.match(text)) is None:
+            continue
+        for ground in grounds:
+            if ground.said.search(parts["said"]) and not (ground.reason and ground.reason.search(parts["reason"])):
+                return f'a reason for "{parts["said"]}"'
+    return ""
