@@ -27,6 +27,11 @@ _WHERE = {
     "part": lambda findings, _: any(c.slices < c.slices_of_lesion for c in findings.counterfactuals),
     "stored": lambda findings, _: findings.image.kind != "picture",
     "unmapped": lambda findings, _: not findings.saliency,
+    "inside": lambda findings, _: (
+        not any(
+            row.name == "outside the brain" for mask in (*findings.lesions, *findings.saliency) for row in mask.regions
+        )
+    ),
     "other": lambda findings, _: all(s.method != "saliency" for s in findings.saliency),
     "unedited": lambda findings, _: findings.reader_edit is None,
 }

@@ -23,9 +23,10 @@ _PLACE = re.compile(r"\{([mf]?)\}")
 _ENGLISH_SIDES = ("left ", "right ")
 
 
+_NAMED = ("class", "region", "method")
 _NO_NAME = re.compile(
-    r"[!=<>/\\|]|[^\x00-\u024f]|\b(?:against|versus|than|less|more|least|smallest|largest|minority|majority|best|worst|both|that|why|no|"
-    r"not|none|as|opposed|half|most|all|some|any|other|only)\b",
+    r"[!=<>]|[^\x00-\u024f]|\b(?:against|versus|than|less|more|least|smallest|largest|minority|majority|best|worst|both|that|why|no|"
+    r"not|none|as|opposed|half|most|all|some|any|only)\b",
     re.IGNORECASE,
 )
 
@@ -48,7 +49,7 @@ class Names:
         found = known.get(_plain_region(name) if kind == "region" and there else name)
         if found is not None or strict:
             return found
-        if not there and _NO_NAME.search(name):
+        if not there and kind in _NAMED and _NO_NAME.search(name):
             return None
         return _unknown_region(name, target if there else source, there) if kind == "region" else name
 
