@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from XAIReportLib.case import InputError
+from XAIReportLib.locks import held
 from XAIReportLib.results import map_names
 
 DOCUMENTS = ("findings.json", "narrative.json", "run.json")
@@ -243,28 +244,11 @@ def locked(path: Path) -> Iterator[None]:
 
 def _lock(target: Path, stack: contextlib.ExitStack, patience_s: float = 0.0) -> bool:
     """Whether this run alone may now write ``target``, until the stack ends; the system frees it with the process."""
-    from filelock import FileLock, Timeout
-
-    path = target.with_name(f".{target.name}.lock")
-    lock = FileLock(path, timeout=patience_s)
+    lock = held(target.with_name(f".{target.name}.lock"), patience_s)
     try:
-        lock.acquire()
-    except Timeout:
-        return False
+        return stack.enter_context(lock)
     except OSError as error:
         raise _not_writable(target.parent, error) from error
-
-    def free() -> None:
-        # Unlinked while it is held, so that nobody can lock a file that is about to go; Windows allows it only after.
-        with contextlib.suppress(OSError):
-            path.unlink()
-        lock.release()
-        if os.name == "nt":
-            with contextlib.suppress(OSError):
-                path.unlink()
-
-    stack.callback(free)
-    return True
 
 
 def _check_replaceable(target: Path, mark: str = "run.json") -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 import secrets
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from XAIReportLib.case import InputError
+from XAIReportLib.locks import held
 
 FILE_NAME = "review.json"
 SCHEMA_VERSION = "1.1.0"
@@ -123,31 +123,18 @@ def remove_edit(folder: Path, section: str, original: str) -> Review:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Nobody else changes the review of ``folder`` meanwhile; the system frees the lock with its process."""
-    try:
-        from filelock import FileLock, Timeout
-    except ImportError:  # Slicer that has not installed what the worker needs: a report can be signed there too
+    """Nobody else changes the review of ``folder`` meanwhile."""
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.stat()  # a lock would make the folder that is missing
+            alone = stack.enter_context(held(folder / f".{FILE_NAME}.lock", LOCK_PATIENCE_S))
+        except ImportError:  # Slicer that has not installed what the worker needs: a report can be signed there too
+            alone = True
+        except OSError as error:
+            raise _not_kept(folder, error) from error
+        if not alone:
+            raise InputError(f"{FILE_NAME} of {folder.name} is being changed by another process; try again.")
         yield
-        return
-    path = folder / f".{FILE_NAME}.lock"
-    lock = FileLock(path, timeout=LOCK_PATIENCE_S)
-    try:
-        folder.stat()  # a lock would make the folder that is missing
-        lock.acquire()
-    except Timeout as error:
-        raise InputError(f"{FILE_NAME} of {folder.name} is being changed by another process; try again.") from error
-    except OSError as error:
-        raise _not_kept(folder, error) from error
-    try:
-        yield
-    finally:
-        # Unlinked while it is held, so that nobody can lock a file that is about to go; Windows allows it only after.
-        with contextlib.suppress(OSError):
-            path.unlink()
-        lock.release()
-        if os.name == "nt":
-            with contextlib.suppress(OSError):
-                path.unlink()
 
 
 def _to_change(folder: Path) -> Review:
