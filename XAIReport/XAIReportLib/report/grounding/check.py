@@ -85,9 +85,11 @@ def _checked(sentence: str, case: Case, context: Context) -> CheckedSentence:
 
 
 def _without_edit_marks(sentence: str, findings: Findings) -> str:
-    """The sentence without "edited by the reader" behind what that is true of."""
+    """The sentence without "edited" or "edited by the reader" at what that is true of."""
     if findings.reader_edit is not None:
-        sentence = re.sub(r"(?i)\b(the segmentation) edited by the reader\b", r"\1", sentence)
+        sentence = re.sub(
+            r"(?i)\bthe (?:edited segmentation|segmentation edited by the reader)\b", "the segmentation", sentence
+        )
     for lesion in findings.lesions:
         if lesion.edited_by_reader:
             number = lesion.name.removeprefix("lesion-")
