@@ -74,7 +74,7 @@ def _checked(sentence: str, case: Case, context: Context) -> CheckedSentence:
     said = _named(_without_edit_marks(sentence, findings), findings)
     search = Search(sentence, case)
     outcome, seen = search.best(said, never, context)
-    if outcome.verdict == "supported" and (meant := misread(sentence, findings)):
+    if outcome.verdict == "supported" and (meant := misread(sentence, findings, context.before)):
         outcome, seen = (
             unsupported(sentence, f"This cannot be checked against the findings: {meant}."),
             replace(context),

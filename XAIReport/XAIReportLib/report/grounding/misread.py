@@ -16,6 +16,7 @@ from pathlib import Path
 
 from .. import wording
 from ..schema import Findings
+from .rewording import alternatives, needed
 from .vocabulary import plain, subject_of
 
 _FILE = Path(__file__).with_name("misread.en.txt")
@@ -34,6 +35,7 @@ _WHERE = {
     ),
     "other": lambda findings, _: all(s.method != "saliency" for s in findings.saliency),
     "unedited": lambda findings, _: findings.reader_edit is None,
+    "edited": lambda findings, _: findings.reader_edit is not None,
 }
 
 
@@ -41,13 +43,20 @@ _WHERE = {
 _FOREIGN = re.compile(r"!=|=/=|[\u2260\u00ac]|[\u0370-\u1dff\u2c00-\ud7ff\uf900-\ufaff]+")
 
 
+# What rests on the model's own outlines where a reader changed them.
+_THIS_RESTS = re.compile(r"^(?:this|that|it)\b[^;]*\b(?:rests?|based|relies)\b", re.IGNORECASE)
+_RESTING = {"suggestion", "score", "scores", "classes", "separation", "rank", "outcome", "planes"}
+
+
 @dataclass(frozen=True)
 class _Pattern:
-    """``where``: of _WHERE, or empty for everywhere; ``unless``: what takes the pattern back in the same sentence."""
+    """``where``: of _WHERE, or empty for everywhere; ``unless``: what takes the pattern back in the same sentence; ``needs``:
+    letters that stand in every sentence that it fits, so that most are told quickly that it does not."""
 
     where: str
     found: re.Pattern[str]
     unless: re.Pattern[str] | None
+    needs: str
 
 
 @dataclass(frozen=True)
@@ -68,8 +77,9 @@ _SO = re.compile(
 
 
 @cache
-def _tables(classes: tuple[str, ...]) -> tuple[tuple[_Pattern, ...], tuple[_Ground, ...]]:
-    parts = {"CLASS": f"(?:{'|'.join(map(re.escape, classes))})"}
+def _tables(**words: tuple[str, ...]) -> tuple[tuple[_Pattern, ...], tuple[_Ground, ...]]:
+    """``words``: what is called so in the patterns, as it stands in the findings."""
+    parts = {name: f"(?:{'|'.join(map(re.escape, known))})" for name, known in words.items()}
     result, grounds = [], []
     for line in _FILE.read_text(encoding="utf-8").splitlines():
         if not line or line.startswith("#"):
@@ -86,20 +96,39 @@ def _tables(classes: tuple[str, ...]) -> tuple[tuple[_Pattern, ...], tuple[_Grou
             continue
         where, rest = found.groups() if (found := re.match(rf"({'|'.join(_WHERE)}): (.*)$", text)) else ("", text)
         pattern, _, unless = rest.partition(" UNLESS ")
-        result.append(
-            _Pattern(where, re.compile(pattern, re.IGNORECASE), re.compile(unless, re.IGNORECASE) if unless else None)
-        )
+        back = re.compile(unless, re.IGNORECASE) if unless else None
+        result += [_Pattern(where, re.compile(p, re.IGNORECASE), back, needed(p)) for p in alternatives(pattern)]
     return tuple(result), tuple(grounds)
 
 
-def misread(sentence: str, findings: Findings) -> str:
-    """What in a sentence would be read otherwise than it is meant; nothing where there is no such thing."""
+def _words(findings: Findings) -> dict[str, tuple[str, ...]]:
+    """CLASS: the model's classes; OTHER: those that it does not suggest; MODEL, ATLAS: how their names begin."""
+    model, prediction = findings.model, findings.prediction
+    suggested = prediction.label if prediction.outcome == "class_suggested" else None
+    atlas = findings.anatomy.atlas if findings.anatomy else None
+    return {
+        "CLASS": tuple(map(wording.class_name, model.classes)),
+        "OTHER": tuple(wording.class_name(c) for c in model.classes if c != suggested),
+        "MODEL": (plain(model.name).split()[0],),
+        "ATLAS": (plain(atlas).split()[0] if atlas else "atlas",),
+    }
+
+
+def misread(sentence: str, findings: Findings, before: frozenset[str] | None = None) -> str:
+    """What in a sentence would be read otherwise than it is meant; nothing where there is no such thing.
+
+    ``before``: what the sentence before it claimed, where there is one.
+    """
     if foreign := _FOREIGN.search(sentence):
         return foreign[0]
     text = plain(sentence)
-    classes = tuple(map(wording.class_name, findings.model.classes))
-    patterns, grounds = _tables(classes)
+    if before and not before & _RESTING and (this := _THIS_RESTS.search(text)):
+        return this[0]
+    patterns, grounds = _tables(**_words(findings))
+    letters = text.lower()
     for pattern in patterns:
+        if pattern.needs not in letters:
+            continue
         if pattern.where and not _WHERE[pattern.where](findings, text):
             continue
         if (found := pattern.found.search(text)) and not (pattern.unless and pattern.unless.search(text)):

@@ -7,6 +7,7 @@ overlap with"). No rule may change what is claimed. What is never said is looked
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -47,29 +48,40 @@ def rules(classes: tuple[str, ...], path: Path | None = None) -> tuple[Rule, ...
         if arrow:
             only, rest = found.groups() if (found := _ONLY.match(pattern)) else ("", pattern)
             rest = filled(rest)
-            result.append(Rule(re.compile(rest, re.IGNORECASE), new.strip('"'), only, _needed(rest)))
+            result.append(Rule(re.compile(rest, re.IGNORECASE), new.strip('"'), only, needed(rest)))
         elif line:
             name, _, text = line.partition(" = ")
             parts[name] = filled(text)
     return tuple(result)
 
 
-def _needed(pattern: str) -> str:
-    """The longest run of letters outside all groups and choices of a pattern."""
-    runs, depth, i = [""], 0, 0
-    while i < len(pattern):
-        c = pattern[i]
-        if c in "([":
-            depth += 1
-        elif c in ")]":
-            depth -= 1
-        elif c == "|" and not depth:
-            return ""
-        i += 2 if c == "\\" else 1
-        if depth or c in ")]\\" or not (c.isalpha() or c == " ") or pattern[i : i + 1] in ("?", "*", "{"):
+_PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)  # an escape, a set of characters, or one character
+
+
+def alternatives(pattern: str) -> list[str]:
+    """What stands between the bars outside all groups of a pattern."""
+    parts, depth = [""], 0
+    for piece in _PIECE.findall(pattern):
+        depth += (piece == "(") - (piece == ")")
+        if piece == "|" and not depth:
+            parts.append("")
+        else:
+            parts[-1] += piece
+    return parts
+
+
+def needed(pattern: str) -> str:
+    """The longest run of letters outside all groups of a pattern without choices; nothing where it has some."""
+    if len(alternatives(pattern)) > 1:
+        return ""
+    runs, depth = [""], 0
+    pieces = [*_PIECE.findall(pattern), ""]
+    for piece, following in itertools.pairwise(pieces):
+        depth += (piece == "(") - (piece == ")")
+        if depth or not (piece.isalpha() or piece == " ") or following in ("?", "*", "{"):
             runs.append("")
         else:
-            runs[-1] += c
+            runs[-1] += piece
     return max(runs, key=len).lower()
 
 
