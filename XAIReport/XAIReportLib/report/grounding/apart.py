@@ -53,6 +53,11 @@ _GAP = re.compile(
     r", (?=(?:the|that|those) )|, (?=[\w ]+ (?:is|are|does|do|was|were) not\.?$)| and (?=(?:the|that|those|one|two|\S*CAM\S*) )",
     re.IGNORECASE,
 )
+# As dictated: "No midline found, side unknown."
+_DICTATED = re.compile(
+    r"^((?:no|input|image) [^,;:]+), (?!(?:and|but|or|nor|which|with|without|in|on|at|of|as|for|to|by|only|not|no)\b)([^,;:]+)$",
+    re.IGNORECASE,
+)
 _FRONTED = re.compile(r"^(?:while|whereas|although|though|even though) ", re.IGNORECASE)
 _EMBEDDED = re.compile(
     r"^([^,;:]+), ((?:which|with|measuring|located|lying|situated|having|occupying|covering|at|in|on) [^,;:]+), ([^;:]+)$",
@@ -161,6 +166,8 @@ def _of_several(sentence: str) -> Iterator[Way]:
         count, noun = one_of.groups()
         done = "segmented" if noun.lower().startswith(("lesion", "abnormal")) else "computed"
         yield Way((f"{count} {noun} were {done}", sentence[one_of.end() :]))
+    if dictated := _DICTATED.match(sentence):
+        yield Way(dictated.groups())
     if fronted := _FRONTED.match(sentence):
         rest = sentence[fronted.end() :]
         pairs = [[rest[: comma.start()], rest[comma.end() :]] for comma in re.finditer(", ", rest)][:3]

@@ -88,7 +88,9 @@ def _without_edit_marks(sentence: str, findings: Findings) -> str:
     """The sentence without "edited" or "edited by the reader" at what that is true of."""
     if findings.reader_edit is not None:
         sentence = re.sub(
-            r"(?i)\bthe (?:edited segmentation|segmentation edited by the reader)\b", "the segmentation", sentence
+            r"(?i)\bthe (?:(?:reader-)?edited segmentation|segmentation edited by the reader)\b",
+            "the segmentation",
+            sentence,
         )
     for lesion in findings.lesions:
         if lesion.edited_by_reader:

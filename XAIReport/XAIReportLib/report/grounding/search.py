@@ -12,11 +12,12 @@ from .apart import FINITE, Way, apart
 from .causes import backwards, may_explain, may_follow
 from .claims import Context
 from .meant import named, placed
-from .outcome import CheckedClaim, CheckedSentence, joined
+from .outcome import CheckedClaim, CheckedSentence, joined, quoted
 from .quotes import is_stated, reasons
 from .reading import Case, said_so
 from .rewording import plainer
 from .synonyms import plainest
+from .vocabulary import plain as one_way
 
 # "glioma is suggested, for the lesion lies on the left" gives a cause.
 _FOR = re.compile(
@@ -54,6 +55,8 @@ class Search:
         if outcome.verdict == "supported":
             return outcome, seen
         plainer_still = plainer(placed(plainest(plain), self._case.findings), self._classes)
+        if one_way(plainer_still) in self._case.quotes:
+            return quoted(self._sentence), replace(context)
         if plainer_still != plain:
             other, trial = self._one(plainer_still, never, context)
             if other.verdict == "supported":
