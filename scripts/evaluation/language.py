@@ -1,6 +1,6 @@
 """Measures the grounding check: false sentences that it lets through, and true ones that it does not let be.
 
-    python scripts/evaluate.py language [--at-most N] [--english]
+    python scripts/evaluate.py language [--at-most N] [--english | --parts | --times]
 
 False sentences are made by script from true ones, kind by kind (Testing/report/grounding/mutations.py), or written by hand
 (falsehoods.txt, unseen/); true ones are the template's, paraphrases.txt and those of unseen/, whose batches were each written
@@ -21,7 +21,7 @@ from typing import Any
 
 from XAIReportLib.report.grounding import Checker
 
-from evaluation import MEASUREMENTS, ROOT, _translated, keep, machine
+from evaluation import MEASUREMENTS, ROOT, _parts, _translated, keep, machine
 
 DATA = ROOT / "Testing" / "report" / "grounding"
 
@@ -51,6 +51,9 @@ def first_look(text: str) -> dict[str, int]:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", action="store_true", help="only the time of a report in each language")
+    parser.add_argument(
+        "--parts", action="store_true", help="only what each part of the check gives, by leaving it out"
+    )
     parser.add_argument("--english", action="store_true", help="the other languages stay as they were measured last")
     parser.add_argument("--at-most", metavar="N", type=int, help="of each kind of false sentences, evenly chosen")
     options = parser.parse_args(argv)
@@ -62,6 +65,13 @@ def main(argv: list[str] | None = None) -> int:
     sys.path.insert(0, str(DATA))
     from mutations import KINDS, batch, batches, mutated, paraphrases, template
 
+    if options.parts:
+        false = [*paraphrases(DATA / "falsehoods.txt"), *(said for path in batches() for said in batch(path, "-"))]
+        parts = _parts.measured([said for path in batches() for said in batch(path, "+")], false)
+        for name, counts in parts.items():
+            print(f"without {name}: {counts}")
+        keep("language", {**before, "parts": parts})
+        return 0
     began = time.monotonic()
     false = {kind: verdicts(_translated.chosen(mutated(kind), options.at_most)) for kind in KINDS}
     false["written by hand"] = verdicts(paraphrases(DATA / "falsehoods.txt"))
@@ -75,7 +85,8 @@ def main(argv: list[str] | None = None) -> int:
     milliseconds = round(1000 * (time.monotonic() - began) / checked, 2)
     kept = {"machine": machine(), "milliseconds_per_sentence": milliseconds, "false": false, "true": true}
     languages = before["languages"] if options.english else _translated.measured(options.at_most)
-    keep("language", {**kept, "at_most": options.at_most, "first_looks": looks, "languages": languages})
+    others = {"parts": before.get("parts"), "languages": languages}
+    keep("language", {**kept, "at_most": options.at_most, "first_looks": looks, **others})
     return 0
 
 
@@ -124,4 +135,5 @@ def section(measured: dict[str, Any]) -> list[str]:
         "batches 23 and later are in plain fluent English, those before them also in many turns of speech that are rarer.",
         "Batches without true sentences attack what was loosened before them.",
     ]
+    lines += _parts.lines(measured["parts"]) if measured.get("parts") else []
     return [*lines, "", *_translated.lines(measured["languages"])]
