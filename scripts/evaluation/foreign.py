@@ -1,6 +1,6 @@
 """What is taken for a contrast-enhanced T1 of the head that is none: chest CT, histology, FLAIR, and T1 without contrast agent.
 
-    python scripts/evaluate.py foreign --shared ../shared/data
+    python scripts/evaluate.py foreign --shared ../shared/data [--volumes]
 
 Two judges, both the product's own and both of grey values alone: simple statistics of the picture (plausibility.py), which turn a
 case away as not applicable, and the network's head for the kind of series (models/series.py), without which no class is suggested.
@@ -10,6 +10,7 @@ The slices of three series are of patients with low-grade gliomas; those of SEEN
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from XAIReportLib.plausibility import unlike_head_mri
 from XAIReportLib.reading import case_from_array, read_case
 from XAIReportLib.views import PICTURE, make_views
 
-from evaluation import ROOT, keep, machine
+from evaluation import MEASUREMENTS, ROOT, keep, machine
 
 CHANNELS = {"T1 before contrast agent": 0, "FLAIR": 1, "T1 after contrast agent, another source": 2}
 KNOWN = "T1 after contrast agent, test patients"
@@ -37,6 +38,16 @@ _SEEN = """
     DU_7018 DU_7019 DU_7298 DU_7299 DU_7302 DU_7306 DU_8164 DU_8166 DU_8168 DU_A5TR DU_A5TT FG_5962 FG_6690 FG_7634 FG_7637 FG_A4MU
     HT_7473 HT_7602 HT_7686 HT_7690 HT_7855 HT_7881 HT_8563 HT_A61A"""
 SEEN = tuple(f"TCGA_{name}" for name in _SEEN.split())
+# Patients whose series were looked at as volumes when the limit for volumes was chosen.
+_SEEN_AS_VOLUMES = """
+    DU_6401 DU_7008 FG_6689 FG_A60K DU_5872 HT_8105 HT_A61B DU_5851 HT_7856 HT_A5RC DU_8167 HT_7475 DU_5849 DU_7013 DU_A5TP FG_6691
+    CS_5396 CS_6665 DU_7301 DU_A5TW"""
+SEEN_AS_VOLUMES = (*SEEN, *(f"TCGA_{name}" for name in _SEEN_AS_VOLUMES.split()))
+PIXEL_MM, HEIGHT_MM, FEWEST = (
+    0.94,
+    145.0,
+    18,
+)  # the files hold no geometry: a usual field of view, and slices over a whole brain
 
 
 def of_index(folder: Path, count: int) -> Iterator[Case]:
@@ -61,12 +72,66 @@ def of_three_series(folder: Path, count: int) -> dict[str, list[Case]]:
     return cases
 
 
+def volumes_of_three_series(folder: Path, count: int) -> Iterator[tuple[str, str, Case]]:
+    """Patient, series and volume of at most ``count`` patients who were not looked at and have three different series."""
+    table = pd.read_csv(folder / "slices.csv").sort_values(["Patient", "slice"])
+    taken = 0
+    for patient, rows in table[~table["Patient"].isin(SEEN_AS_VOLUMES)].groupby("Patient"):
+        files = [next((folder / "images").glob(f"{name}.*")) for name in rows["name"]]
+        stack = np.stack([cv2.imread(str(file), cv2.IMREAD_COLOR_RGB) for file in files]).astype(np.float32)
+        alike = np.corrcoef(stack.reshape(-1, 3)[::37], rowvar=False)
+        if len(rows) < FEWEST or max(alike[0, 1], alike[0, 2], alike[1, 2]) > ALIKE:
+            continue
+        spacing = HEIGHT_MM / (rows["slice"].max() - rows["slice"].min() + 1)
+        numbers = np.arange(rows["slice"].min(), rows["slice"].max() + 1)
+        nearest = [int(np.abs(rows["slice"].to_numpy() - n).argmin()) for n in numbers]
+        to_ras = np.diag([-PIXEL_MM, -PIXEL_MM, spacing, 1.0])
+        for words, channel in CHANNELS.items():
+            yield (
+                patient,
+                words,
+                case_from_array(np.ascontiguousarray(stack[nearest][..., channel].transpose(2, 1, 0)), to_ras),
+            )
+        taken += 1
+        if taken == count:
+            return
+
+
+def measure_volumes(options: argparse.Namespace) -> dict[str, Any]:
+    """How many series of each kind are let pass and taken for T1 after contrast agent, as volumes."""
+    bundle = load_bundle(options.bundle)
+    network, limit = load_network(bundle, "cpu"), bundle.settings.thresholds.enhancement_volume
+    odds: dict[str, list[tuple[bool, float]]] = {words: [] for words in CHANNELS}
+    for patient, words, case in volumes_of_three_series(options.shared / "glioma_mri_clinical", options.patients):
+        views, pixels = make_views(case)
+        answers = look(network, pixels)
+        found = enhancement(answers.series, answers.heads, views.planes)
+        odds[words].append((unlike_head_mri(case) is None, found))
+        print(patient, words, round(found, 2), flush=True)
+    kinds = {
+        words: {
+            **_shares(*(np.array(column) for column in zip(*((p, o >= limit) for p, o in rows), strict=True))),
+            "log_odds": [round(o, 2) for _, o in rows],
+        }
+        for words, rows in odds.items()
+    }
+    return {"bundle": bundle.sha256, "version": bundle.version, "machine": machine(), "limit": limit, "kinds": kinds}
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the data sets")
     parser.add_argument("--bundle", default="brain_tumor_mri")
     parser.add_argument("--count", type=int, default=200, help="pictures of each kind")
+    parser.add_argument(
+        "--volumes", action="store_true", help="only series as volumes; pictures stay as they were measured last"
+    )
+    parser.add_argument("--patients", type=int, default=30, help="of whom three series are looked at as volumes")
     options = parser.parse_args(argv)
+    before = json.loads((MEASUREMENTS / "foreign.json").read_text(encoding="utf-8"))
+    if options.volumes:
+        keep("foreign", {**before, "volumes": measure_volumes(options)})
+        return 0
     bundle = load_bundle(options.bundle)
     network, limit = load_network(bundle, "cpu"), bundle.settings.thresholds.enhancement_slice
 
@@ -89,7 +154,16 @@ def main(argv: list[str] | None = None) -> int:
             pixels.append(make_views(case)[1][0])
         kinds[words] = _shares(np.array(let_pass), enhanced(np.stack(pixels)))
         print(words, kinds[words], flush=True)
-    keep("foreign", {"bundle": bundle.sha256, "version": bundle.version, "machine": machine(), "kinds": kinds})
+    keep(
+        "foreign",
+        {
+            "bundle": bundle.sha256,
+            "version": bundle.version,
+            "machine": machine(),
+            "kinds": kinds,
+            "volumes": before.get("volumes"),
+        },
+    )
     return 0
 
 
@@ -123,4 +197,25 @@ def section(measured: dict[str, Any]) -> list[str]:
         low, high = (100 * bound for bound in f["interval"])
         shown = f"{100 * f['enhanced']:.1f} % ({low:.1f} to {high:.1f})"
         lines.append(f"| {words} | {f['n']} | {100 * f['let_pass']:.1f} % | {shown} |")
+    if volumes := measured.get("volumes"):
+        lines += _volume_lines(volumes)
+    return lines
+
+
+def _volume_lines(measured: dict[str, Any]) -> list[str]:
+    lines = [
+        "",
+        f"The same series as volumes, bundle {measured['version']}, of patients who were not looked at when the limit for volumes",
+        f"({measured['limit']} in log-odds) was chosen. The files hold no geometry; pixels of {PIXEL_MM} mm and a height of "
+        f"{HEIGHT_MM:.0f} mm were",
+        "assumed.",
+        "",
+        "| volumes | number | let pass as a head MRI | and taken for T1 after contrast agent | log-odds: lowest, median, highest |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for words, f in measured["kinds"].items():
+        low, high = (100 * bound for bound in f["interval"])
+        shown = f"{100 * f['enhanced']:.1f} % ({low:.1f} to {high:.1f})"
+        odds = ", ".join(f"{value:.2f}" for value in np.quantile(f["log_odds"], (0, 0.5, 1)))
+        lines.append(f"| {words} | {f['n']} | {100 * f['let_pass']:.1f} % | {shown} | {odds} |")
     return lines

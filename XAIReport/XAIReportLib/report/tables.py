@@ -151,7 +151,7 @@ def _distance_table(findings: Findings) -> Table:
     ]
     note = (
         "Atlas positions in an average head, brought to the patient, and the nearest regions that the abnormality does not "
-        "touch; function was not assessed."
+        "reach into; function was not assessed."
     )
     if findings.anatomy.registration.verdict == "limited":
         note = f"Approximate: the registration is of limited quality. {note}"
