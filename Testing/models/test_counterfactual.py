@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -12,10 +14,10 @@ import torch
 from torch import nn
 from XAIReportLib.case import Case
 from XAIReportLib.models.bundle import Bundle, find_bundles, load_bundle
-from XAIReportLib.models.counterfactual import SECTIONS_PER_PLANE, TRIED_PERCENT, counterfactuals
+from XAIReportLib.models.counterfactual import HALVINGS, SECTIONS_PER_PLANE, TRIED_PERCENT, _finer, counterfactuals
 from XAIReportLib.models.networks import NetworkOutput
 from XAIReportLib.reading import case_from_array
-from XAIReportLib.results import Counterfactual, Heatmap, Prediction, SaliencyMask
+from XAIReportLib.results import Cancelled, Counterfactual, Heatmap, Prediction, SaliencyMask
 from XAIReportLib.views import Views, make_views
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -55,15 +57,25 @@ def seen(grid: str) -> tuple[Case, Views, np.ndarray]:
     return case, *make_views(case)
 
 
-def analysed(grid: str, bundle: Bundle, network: nn.Module, hot: np.ndarray = PLACE) -> tuple[Counterfactual, ...]:
+def analysed(
+    grid: str,
+    bundle: Bundle,
+    network: nn.Module,
+    hot: np.ndarray = PLACE,
+    cancelled: Callable[[], bool] | None = None,
+) -> tuple[Counterfactual, ...]:
     def heat(points: np.ndarray) -> np.ndarray:
         return np.exp(-(np.linalg.norm(points - hot, axis=-1) ** 2) / 800)
 
-    return run(seen(grid), sampled(heat, grid, HEAD_MM * 1.1, tuple(CENTRE))[0], bundle, network)
+    return run(seen(grid), sampled(heat, grid, HEAD_MM * 1.1, tuple(CENTRE))[0], bundle, network, cancelled)
 
 
 def run(
-    what: tuple[Case, Views, np.ndarray], heat: np.ndarray, bundle: Bundle, network: nn.Module
+    what: tuple[Case, Views, np.ndarray],
+    heat: np.ndarray,
+    bundle: Bundle,
+    network: nn.Module,
+    cancelled: Callable[[], bool] | None = None,
 ) -> tuple[Counterfactual, ...]:
     case, views, pixels = what
     labels = (case.image > 200).astype(np.uint8)
@@ -71,7 +83,7 @@ def run(
     prediction = Prediction("class_suggested", "", bundle.classes[0], {bundle.classes[0]: 1.0}, (), {}, heat, labels)
     heatmap = Heatmap("gradcam++", bundle.classes[0], heat, "", 0)
     mask = SaliencyMask("gradcam++", bundle.classes[0], (heat > 0.5).astype(np.uint8), 95.0, "")
-    return counterfactuals(network, case, views, pixels, prediction, (heatmap,), (mask,), bundle)
+    return counterfactuals(network, case, views, pixels, prediction, (heatmap,), (mask,), bundle, None, cancelled)
 
 
 @pytest.fixture(scope="module")
@@ -100,12 +112,68 @@ def test_what_the_network_looks_at_decides_and_nothing_else(grid: str, bundle: B
     assert not changed["lesion_removed"].after.scores
 
 
-def test_the_smallest_removal_is_the_first_tried_that_changes_the_outcome(bundle: Bundle) -> None:
+def test_the_smallest_tried_share_that_changes_the_outcome_is_told_finer_than_the_doubled_steps(bundle: Bundle) -> None:
     *_, ranked = analysed("oblique", bundle, Bright())
-    assert ranked.tried_percent[-1] == pytest.approx(ranked.changed_percent)
-    assert np.allclose(ranked.tried_percent, TRIED_PERCENT[: len(ranked.tried_percent)], rtol=0.1)
+    tried, changed = ranked.tried_percent, ranked.changed_percent
+    first = next(percent for percent in TRIED_PERCENT if percent > 0.95 * changed)
+    kept = max((percent for percent in TRIED_PERCENT if percent < first), default=0.0)
+    assert ranked.changes_outcome and changed in tried and list(tried) == sorted(tried)
+    below = max(share for share in (0.0, *tried) if share < changed)
+    assert changed - below == pytest.approx(max((first - kept) / 2**HALVINGS, 0.1), abs=0.1)
+    assert kept * 0.9 <= below < changed <= first * 1.1
+    steps = TRIED_PERCENT.index(first) + 1
+    assert steps < len(tried) <= steps + HALVINGS
+
+
+def test_where_no_tried_share_changes_the_outcome_the_largest_is_told_and_nothing_is_halved(bundle: Bundle) -> None:
     *_, elsewhere = analysed("oblique", bundle, Bright(), hot=CENTRE - [40.0, 20.0, 20.0])
-    assert not elsewhere.changes_outcome and len(elsewhere.tried_percent) == len(TRIED_PERCENT)
+    assert not elsewhere.changes_outcome
+    assert np.allclose(elsewhere.tried_percent, TRIED_PERCENT, rtol=0.1)
+    assert elsewhere.changed_percent == elsewhere.tried_percent[-1]
+
+
+@dataclass
+class Tried:
+    percent: float
+    changes_outcome: bool
+
+
+def halved(kept: float, changed: float, *changing: tuple[float, float]) -> tuple[float, list[float]]:
+    """The share that is found, and the shares tried for it, where shares within these spans change the outcome."""
+    tried: list[float] = []
+
+    def removed(percent: float) -> Tried:
+        tried.append(percent)
+        return Tried(percent, any(low <= percent <= high for low, high in changing))
+
+    return _finer(removed, kept, changed).percent, tried[1:]
+
+
+def test_the_way_between_two_steps_is_halved_a_few_times_and_never_finer_than_it_is_told() -> None:
+    assert halved(2.0, 4.0, (2.3, 100.0)) == (2.5, [3.0, 2.5, 2.25])
+    assert halved(8.0, 16.0, (15.9, 100.0)) == (16.0, [12.0, 14.0, 15.0])
+    assert halved(0.0, 1.0, (0.0, 100.0)) == (0.125, [0.5, 0.25, 0.125])
+    assert halved(1.0, 1.3, (1.2, 100.0)) == (1.3, [pytest.approx(1.15)])
+
+
+def test_an_outcome_that_comes_back_in_between_is_not_looked_for() -> None:
+    found, tried = halved(2.0, 4.0, (2.1, 2.4), (3.9, 100.0))
+    assert found == 4.0 and tried == [3.0, 3.5, 3.75]
+
+
+def test_looking_again_is_the_same_each_time_and_stops_when_asked(bundle: Bundle) -> None:
+    asked, looks = 0, 10**6
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > looks
+
+    first, second = (analysed("LPS, thick axial", bundle, Bright(), cancelled=c)[-1] for c in (cancelled, None))
+    assert first.tried_percent == second.tried_percent and first.after == second.after
+    asked, looks = 0, asked - 1  # in the last halving
+    with pytest.raises(Cancelled):
+        analysed("LPS, thick axial", bundle, Bright(), cancelled=cancelled)
 
 
 def test_a_network_that_looks_at_the_air_is_caught(bundle: Bundle) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from phantom_case import CLASSES, Analysed
 from PIL import Image
 from XAIReportLib.report import changes, narrative
 from XAIReportLib.report.change_figure import draw_changes
+from XAIReportLib.report.grounding.translated import checker_of
 from XAIReportLib.report.languages import language
 from XAIReportLib.results import Answer, Counterfactual
 
@@ -51,7 +53,10 @@ def test_each_change_is_told_with_its_share_and_both_scores(analysed: Analysed) 
     assert "meningioma, with a model score of 0.70; unchanged it is 0.10" in only
     assert "no class is suggested" in noise and "4.0 % of these slices" in noise
     assert "the mask of Grad-CAM++" in mask
-    assert ranked.startswith("The smallest tried removal that changes the outcome")
+    assert ranked.startswith(
+        "With the hottest pixels of Grad-CAM++ replaced by what surrounds them in steps (1.0 %, 2.0 % and 4.0 % of the head in "
+        "these slices), the outcome first changes at 4.0 %: the suggestion is meningioma"
+    )
     assert last == changes.NOT_WHY
 
 
@@ -68,9 +73,92 @@ def test_of_one_slice_is_told_as_of_one(analysed: Analysed) -> None:
     assert "(4.0 % of this slice)" in noise
 
 
-def test_a_removal_that_changes_nothing_is_told_as_that(analysed: Analysed) -> None:
-    _, ranked, _ = said(analysed, changed("ranked_saliency_removed", GLIOMA, "scorecam", (1.0, 4.04)))
-    assert ranked.startswith("No tried removal changes the outcome")
+def test_a_removal_in_steps_that_changes_nothing_speaks_of_no_other_removal(analysed: Analysed) -> None:
+    """The abnormality removed takes the class away, so that it would be false to say that no removal does."""
+    items = (
+        changed("lesion_removed", NOTHING),
+        changed("ranked_saliency_removed", GLIOMA, "scorecam", (1.0, 4.04)),
+    )
+    _, removed, ranked, _ = said(analysed, *items)
+    assert "no lesion is found" in removed
+    assert ranked.startswith(
+        "With the hottest pixels of ScoreCAM replaced by what surrounds them in steps (1.0 % and 4.0 % of the head in these slices)"
+        ", the outcome does not change up to 4.0 %: the suggestion is glioma"
+    )
+
+
+def test_all_tried_shares_are_told_once_and_rising(analysed: Analysed) -> None:
+    """Those between two doubled steps, too; also of files that hold only the doubled ones, or none."""
+    found = (
+        said(analysed, changed("ranked_saliency_removed", OTHER, "gradcam++", tried))[1]
+        for tried in ((2.0, 3.98, 4.04, 4.5, 8.0), (1.0, 2.0, 4.04), ())
+    )
+    steps = ("2.0 %, 4.0 %, 4.5 % and 8.0 %", "1.0 %, 2.0 % and 4.0 %", "4.0 %")
+    for text, told in zip(found, steps, strict=True):
+        assert f"in steps ({told} of the head" in text and "first changes at 4.0 %" in text
+
+
+def test_where_another_class_is_ahead_the_fall_of_the_first_is_told(analysed: Analysed) -> None:
+    _, other, undecided, same, _ = said(
+        analysed,
+        changed("lesion_removed", OTHER),
+        changed("lesion_only", UNDECIDED),
+        changed("background_noise", GLIOMA),
+    )
+    assert other.endswith(
+        "the suggestion is meningioma, with a model score of 0.70; unchanged it is 0.10, "
+        "and the score of glioma falls from 0.85 to 0.25."
+    )
+    assert undecided.endswith(
+        "0.50 (meningioma); unchanged it is 0.10, and the score of glioma falls from 0.85 to 0.45."
+    )
+    assert same.endswith("with a model score of 0.85; unchanged it is 0.85.")
+
+
+@pytest.mark.parametrize(("after", "moved"), [(0.43, "rises from 0.40 to 0.43"), (0.402, "stays at 0.40")])
+def test_a_class_that_is_overtaken_need_not_fall(analysed: Analysed, after: float, moved: str) -> None:
+    before = Answer("abstained", None, {"meningioma": 0.35, "glioma": 0.4, "pituitary": 0.25})
+    then = Answer("class_suggested", "meningioma", {"meningioma": 0.5, "glioma": after, "pituitary": 0.5 - after})
+    _, text, _ = said(analysed, replace(changed("lesion_removed", then), before=before))
+    assert text.endswith(f"and the score of glioma {moved}.")
+
+
+@pytest.mark.parametrize("code", ["fr", "de", "es"])
+def test_what_is_told_of_changed_images_is_read_back_in_every_language(analysed: Analysed, code: str) -> None:
+    items = (*ALL, changed("ranked_saliency_removed", GLIOMA, "gradcam++", (1.0, 4.04)))
+    for kept in (items[:5], (*items[:4], items[5])):
+        findings = analysed.findings(counterfactuals=kept)
+        checker = checker_of(findings, code)
+        for text in said(analysed, *kept):
+            translated = language(code).said(text)
+            assert translated is not None and checker.sentence(translated).verdict == "supported", text
+            for figure in re.findall(r"\d,\d+", translated):
+                wrong = translated.replace(figure, f"{figure[:-1]}{(int(figure[-1]) + 7) % 10}", 1)
+                assert checker.sentence(wrong).verdict == "contradicted", wrong
+
+
+@pytest.mark.parametrize(
+    ("code", "unqualified"),
+    [
+        (
+            "en",
+            "No tried removal changes the outcome; the largest is {}: the suggestion is glioma, with a model score of 0.85.",
+        ),
+        ("en", "The smallest tried removal that changes the outcome is {}: no lesion is found by this model."),
+        ("fr", "Aucun retrait essayé ne modifie le résultat."),
+        ("de", "Keine geprüfte Entfernung ändert das Ergebnis."),
+        ("es", "Ninguna supresión probada cambia el resultado."),
+    ],
+)
+def test_what_is_said_of_every_removal_is_never_supported(analysed: Analysed, code: str, unqualified: str) -> None:
+    pixels = "the hottest pixels of Grad-CAM++ replaced by what surrounds them (4.0 % of the head in these slices)"
+    for after in (GLIOMA, NOTHING):
+        items = (
+            changed("lesion_removed", NOTHING),
+            changed("ranked_saliency_removed", after, "gradcam++", (1.0, 4.04)),
+        )
+        checker = checker_of(analysed.findings(counterfactuals=items), code)
+        assert checker.sentence(unqualified.format(pixels)).verdict != "supported"
 
 
 def test_nothing_is_said_where_nothing_was_computed(analysed: Analysed) -> None:

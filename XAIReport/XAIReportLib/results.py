@@ -137,12 +137,14 @@ class Counterfactual:
 
     Attributes:
         name: "lesion_removed", "lesion_only", "background_zero", "background_noise", "saliency_removed" or
-            "ranked_saliency_removed" (the smallest tried share that changes the outcome; the largest tried, when none does).
+            "ranked_saliency_removed" (the smallest tried share of the hottest pixels that changes the outcome; the largest tried,
+            when none does).
         method: of the saliency; None for the others.
         changed_percent: share of the slices' pixels that were changed: of the head, for the background of all.
         slices, slices_of_lesion: how many were run again, spread over the lesions' sections, and how many show a lesion.
         before, after: the answer on these slices, unchanged and changed.
-        tried_percent: shares tried, rising, for ranked saliency; empty for the others.
+        tried_percent: every share that was tried, rising, for ranked saliency; empty for the others. Shares between them were
+            not tried, and may answer otherwise: an outcome can change and come back as more is removed.
         example: float32 (2, 224, 224), one section unchanged and changed, as the network sees it.
     """
 
@@ -341,7 +343,7 @@ class Descriptors:
         sphericity: 1 for a ball, less for every other body.
         crosses_midline: None without a registration to take the midline from.
         distances: to atlas positions and the brain's surface; empty without a registration.
-        neighbours: the nearest regions of the atlas that the mask does not touch; empty without a registration.
+        neighbours: the nearest regions of the atlas that the mask does not reach into; empty without a registration.
     """
 
     equivalent_diameter_mm: float

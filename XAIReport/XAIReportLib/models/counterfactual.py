@@ -8,7 +8,7 @@ change of the output is reported, never its cause; a changed image may be unlike
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage, sparse
@@ -25,6 +25,8 @@ from XAIReportLib.views import Views
 SECTIONS_PER_PLANE = 3
 MARGIN_PIXELS = 2  # around the outline: its edge belongs to what is removed
 TRIED_PERCENT = (1.0, 2.0, 4.0, 8.0, 16.0)  # of the head, the hottest pixels first
+HALVINGS = 3  # of the way between the last tried share that keeps the outcome and the first that changes it
+FINEST_PERCENT = 0.1  # shares nearer to each other than this are told alike
 NOISE = 0.1  # in the network's intensities, where the head reaches from 0 to 1
 SEED = 0
 
@@ -63,7 +65,7 @@ def counterfactuals(
 
     Args:
         pixels: the case's slices, (n, 224, 224), as from ``make_views``.
-        heatmaps: the first one ranks the pixels for the smallest removed area.
+        heatmaps: the first one ranks the pixels that are removed in steps (``_ranked``).
 
     Raises:
         Cancelled: between two batches.
@@ -145,23 +147,52 @@ def _ranked(
     before: Answer,
     cancelled: Callable[[], bool] | None,
 ) -> Counterfactual:
-    """Removes the hottest pixels of all sections, ever more of them, until the outcome changes."""
+    """Removes the hottest pixels of all sections in steps: ever more until the outcome changes, then by halves.
+
+    Each of the ``HALVINGS`` tries the middle between the largest share that kept the outcome and the smallest that changed it, so
+    that the answer is finer than the doubled steps: one more look at the same few slices each. What is returned is the smallest
+    *tried* share that changes the outcome (the largest tried, when none does). Nothing is claimed of shares that were not tried:
+    more removed pixels may bring an outcome back, so that a smaller share between two steps may change it, too.
+    """
     heat = views.from_case(heatmap.values, only=chosen.numbers)
     order = np.sort(heat[chosen.head])[::-1]
-    tried: list[float] = []
-    for percent in TRIED_PERCENT:
+    forms = bundle.settings.forms(views.planes)
+    tried: dict[float, Counterfactual] = {}
+
+    def removed(percent: float) -> Counterfactual:
         level = order[min(round(len(order) * percent / 100), len(order) - 1)]
         where = chosen.head & (heat > level)
-        new = _imputed(chosen.pixels, where, chosen.head)
-        tried.append(_share(chosen, where, ""))
-        looked = look(network, new, None, cancelled, outlines=False, forms=bundle.settings.forms(views.planes))
-        answer = _answer(looked.scores, chosen, bundle)
-        made = _made(
-            chosen, ("ranked_saliency_removed", heatmap.method), tried[-1], (before, answer), tuple(tried), new
-        )
-        if made.changes_outcome:
+        share = _share(chosen, where, "")
+        if share not in tried:  # a map with few values has few shares
+            new = _imputed(chosen.pixels, where, chosen.head)
+            looked = look(network, new, None, cancelled, outlines=False, forms=forms)
+            answer = _answer(looked.scores, chosen, bundle)
+            named = ("ranked_saliency_removed", heatmap.method)
+            tried[share] = _made(chosen, named, share, (before, answer), (), new)
+        return tried[share]
+
+    kept = 0.0
+    for percent in TRIED_PERCENT:
+        found = removed(percent)
+        if found.changes_outcome:
+            found = _finer(removed, kept, percent)
             break
-    return made
+        kept = percent
+    return replace(found, tried_percent=tuple(sorted(share for share in tried if share > 0)))
+
+
+def _finer(removed: Callable[[float], Counterfactual], kept: float, changed: float) -> Counterfactual:
+    """The smallest share that changes the outcome, of those halfway between one that keeps it and one that changes it."""
+    found = removed(changed)
+    for _ in range(HALVINGS):
+        middle = (kept + changed) / 2
+        if min(middle - kept, changed - middle) < FINEST_PERCENT:
+            break
+        if (looked := removed(middle)).changes_outcome:
+            found, changed = looked, middle
+        else:
+            kept = middle
+    return found
 
 
 def _made(

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ..results import Counterfactual
 from .drawing import BACKGROUND, DPI, INCHES, INK, LESION, SOFT, written
 from .languages import Language
-from .wording import RESEARCH_USE, class_name, method_name, score_text
+from .wording import RESEARCH_USE, class_name, method_name, percent_text, score_text
 
 _COLUMNS = 5
 _TITLES = {
@@ -22,7 +22,7 @@ _TITLES = {
     "background_zero": "background zero",
     "background_noise": "background noise",
     "saliency_removed": "{method} mask removed",
-    "ranked_saliency_removed": "hottest {percent:.0f} % removed",
+    "ranked_saliency_removed": "hottest {percent} of\n{method} removed",
 }
 _OUTCOMES = {"no_lesion_found": "no lesion found", "abstained": "no class suggested"}
 _FOOT, _CELL = 0.35, 2.7  # inches
@@ -53,7 +53,9 @@ def draw_changes(changed: Sequence[Counterfactual], classes: Sequence[str], path
 
 
 def _title(changed: Counterfactual) -> str:
-    return _TITLES[changed.name].format(method=method_name(changed.method or ""), percent=changed.changed_percent)
+    return _TITLES[changed.name].format(
+        method=method_name(changed.method or ""), percent=percent_text(changed.changed_percent)
+    )
 
 
 def _scores(axes: Axes, classes: Sequence[str], scores: Mapping[str, float], suggested: str | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .passages import Passage, at
 from .schema import Answer, Counterfactual, Findings
-from .wording import class_name, class_name_in_full, percent_text, score_text
+from .wording import class_name, class_name_in_full, joined, percent_text, score_text
 
 NOT_WHY = "These are changes of the model's output on changed images; they do not say what led to its suggestion."
 
@@ -39,13 +39,26 @@ def _change(changed: Counterfactual, index: int) -> Passage:
     evidence = tuple(at("counterfactuals", index, key) for key in keys)
     these = "this slice" if changed.slices_of_lesion == 1 else "these slices"
     whole = these if changed.name.startswith("background") else f"the head in {these}"
-    share = f"{changed.change} ({percent_text(changed.changed_percent)} of {whole})"
-    after = _compared(changed)
-    if not ranked:
-        return Passage(f"With {share}: {after}.", evidence)
-    if changed.changes_outcome:
-        return Passage(f"The smallest tried removal that changes the outcome is {share}: {after}.", evidence)
-    return Passage(f"No tried removal changes the outcome; the largest is {share}: {after}.", evidence)
+    told = (
+        _in_steps(changed, whole)
+        if ranked
+        else f"{changed.change} ({percent_text(changed.changed_percent)} of {whole})"
+    )
+    return Passage(f"With {told}: {_compared(changed)}.", evidence)
+
+
+def _in_steps(changed: Counterfactual, whole: str) -> str:
+    """What was removed in which steps, and where the outcome changed: of these pixels and steps alone, as another removal may
+    change it, too."""
+    shares = sorted({*changed.tried_percent, changed.changed_percent})
+    steps = joined([percent_text(share) for share in shares])
+    share = percent_text(changed.changed_percent)
+    first = (
+        f"the outcome first changes at {share}"
+        if changed.changes_outcome
+        else f"the outcome does not change up to {share}"
+    )
+    return f"{changed.change} in steps ({steps} of {whole}), {first}"
 
 
 def said(answer: Answer) -> str:
@@ -60,9 +73,18 @@ def said(answer: Answer) -> str:
 
 
 def _compared(changed: Counterfactual) -> str:
-    """The answer, with the earlier score of the same class."""
-    before, after = changed.before, changed.after
-    if not after.scores or not before.scores:
-        return said(after)
-    best = max(after.scores, key=after.scores.__getitem__)
-    return f"{said(after)}; unchanged it is {score_text(before.scores[best])}"
+    """The answer, with the earlier score of the same class, and how the score of the class that was ahead before has moved."""
+    before, after = changed.before.scores, changed.after.scores
+    if not after or not before:
+        return said(changed.after)
+    best, earlier = max(after, key=after.__getitem__), max(before, key=before.__getitem__)
+    told = f"{said(changed.after)}; unchanged it is {score_text(before[best])}"
+    return told if best == earlier else f"{told}, and {_moved(earlier, before[earlier], after[earlier])}"
+
+
+def _moved(label: str, before: float, after: float) -> str:
+    """ "the score of glioma falls from 0.87 to 0.41"."""
+    first, then = score_text(before), score_text(after)
+    if first == then:
+        return f"the score of {class_name(label)} stays at {first}"
+    return f"the score of {class_name(label)} {'falls' if after < before else 'rises'} from {first} to {then}"
