@@ -7,20 +7,21 @@ rewording.py    plainer words for the same claims (rewordings.en.txt); synonyms.
 apart.py        the statements that a sentence joins; ellipsis.py: what a clause leaves out; figures.py: figures beside what they
                 are of; meant.py: which of two is meant; causes.py: what may be a reason of what
 frames.py       statements about the analysis, read by their concepts (concepts.en.txt, frames.en.txt)
+misread.py      what would be read otherwise than it is meant (misread.en.txt)
 outcome.py      what the check says of a sentence
 numerals.py     numbers as they are written
 phrases.py      from words to mentions (mentions.py): numbers with units, lesions, regions with a side
-claims.py       clauses, what "it" stands for, negation, claims
+claims.py       clauses, what "it" stands for, negation, claims; owners.py: whose figure it is
 numbers.py      readers of numbers: counts.py, sizes.py, shares.py, scores.py; facts.py compares
 bright.py       reader of brightness
 shape.py        readers of diameters and the midline, near.py of distances, checked.py of the heat maps' checks
 edited.py       readers of a reader's edit, changed.py of changed images
 places.py       readers of sides and regions, classes.py and ranks.py of classes, existence.py of what was found
 statements.py   reader of everything else; along.py: words that only say again what was said
-quotes.py       sentences of a text, and those that may be quoted
+cutting.py      a text cut into sentences; quotes.py: those that may be quoted
 """
 
 from .check import CheckedClaim, CheckedSentence, Checker, check_sentence, check_text
-from .quotes import sentences
+from .cutting import sentences
 
 __all__ = ["CheckedClaim", "CheckedSentence", "Checker", "check_sentence", "check_text", "sentences"]

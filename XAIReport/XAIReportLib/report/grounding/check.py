@@ -17,7 +17,7 @@ from .claims import Context
 from .misread import misread
 from .never import never_said
 from .outcome import CheckedClaim, CheckedSentence, quoted, unsupported, worst
-from .quotes import quotes, sentences, stated
+from .quotes import introduced, quotes, sentences, stated
 from .reading import OPENING, Case
 from .search import Search
 from .targets import of_each_class, of_its_class
@@ -58,6 +58,8 @@ def check_sentence(text: str, findings: Findings) -> CheckedSentence:
 
 
 def _checked(sentence: str, case: Case, context: Context) -> CheckedSentence:
+    if (opening := OPENING.match(sentence)) and not _introduced(opening, case):
+        return unsupported(sentence, f"The findings have no such {opening[1].lower()}.")
     if plain(sentence) in case.quotes or plain(OPENING.sub("", sentence)) in case.quotes:
         return quoted(sentence)
     if sentence.rstrip("\"') ").endswith("?"):
@@ -82,6 +84,12 @@ def _checked(sentence: str, case: Case, context: Context) -> CheckedSentence:
     vars(context).update(vars(seen))
     context.before = frozenset(claim.kind for claim in outcome.claims)
     return outcome
+
+
+def _introduced(opening: re.Match[str], case: Case) -> bool:
+    """What stands behind "Reason:" would else be taken for what the suggestion rests on."""
+    rest = opening.string[opening.end() :]
+    return opening[1] == "Note" or plain(opening.string) in case.quotes or introduced(opening[1], rest, case.findings)
 
 
 def _without_edit_marks(sentence: str, findings: Findings) -> str:

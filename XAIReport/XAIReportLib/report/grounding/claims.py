@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from ..schema import Findings, Lesion, Saliency
 from .mentions import Mention
@@ -25,6 +26,8 @@ class Claim:
     text: str
     holds: bool | None
     process: bool = False
+    places: tuple[int, ...] = ()
+    turned: tuple[int, ...] = ()  # the negations that made it true: where they stand
 
 
 @dataclass
@@ -41,7 +44,13 @@ class Context:
     bright: bool = False  # whether this sentence speaks of the bright part of a lesion
     mapped: str | None = None  # the class that was named for a heat map last, where there are maps of several
     before: frozenset[str] | None = None  # the kinds of what the sentence before claimed
+    spoken: str = ""  # what kind of thing the clause before was about: "lesion", "map", "region", ..., "other"
     outside: bool = False  # whether this sentence gave the share outside the named regions
+
+
+_DETERMINERS = ("the", "an", "a", "its", "this", "that", "all", "both")
+_MENTIONED = ("lesion", "map", "class", "region")
+_BREAKS = {",", ":", "-", "/", ";"}
 
 
 @dataclass
@@ -56,6 +65,7 @@ class Clause:
     negated: bool = False
     elided: bool = False  # begins with "and measures": its subject is that of the clause before
     twice: bool = False  # whether two negations stood over the claim that was looked at last
+    over: tuple[int, ...] = ()  # where the negations over it stand
     claims: list[Claim] = field(default_factory=list)
 
     # --- looking at mentions ---------------------------------------------------------------------------------------
@@ -125,6 +135,7 @@ class Clause:
         last, depth = max(places), self.mentions[places[0]].depth
         count = int(self.negated)
         seen, plain = False, count
+        self.over = ()
         for i in self.of("neg"):
             mention = self.mentions[i]
             if i > last or mention.depth < depth or self._ended(i, last):
@@ -140,6 +151,7 @@ class Clause:
             seen = True
             mention.read = True
             count += 1
+            self.over += (i,)
             plain += mention.value != "next"
         self.twice = plain > 1
         return count
@@ -175,12 +187,60 @@ class Clause:
         denied = negations % 2 == 1
         if self.twice:
             holds = None  # "not not", "not without": not read
+        turned = self.over if denied and holds is False else ()
         if denied:
             holds = (None if exact and holds is False else not holds) if holds is not None else None
         for place in places:
             self.mentions[place].read = True
         text = " ".join(self.mentions[i].text for i in sorted(set(places)) if self.mentions[i].text)
-        self.claims.append(Claim(kind, f"not {text}" if denied else text, holds, process))
+        self.claims.append(
+            Claim(kind, f"not {text}" if denied else text, holds, process, places, turned if holds else ())
+        )
+
+    def turned_once(self) -> None:
+        """A negation is of the claim next to it: what is false and made true by a negation of something else is not read.
+
+        "Not for diagnosis, the registration failed" denies no failure.
+        """
+        self.claims = [
+            replace(claim, holds=None) if any(self._begins_anew(i, claim) for i in claim.turned) else claim
+            for claim in self.claims
+        ]
+        for i in self.of("neg"):
+            turned = [claim for claim in self.claims if i in claim.turned]
+            if len(turned) < 2:
+                continue
+            own = min(turned, key=lambda claim: min(abs(place - i) for place in claim.places))
+            self.claims = [
+                replace(claim, holds=None) if claim in turned and not self._denied_with(own, claim) else claim
+                for claim in self.claims
+            ]
+
+    def _begins_anew(self, negation: int, claim: Claim) -> bool:
+        """Whether a subject of its own begins between a negation and a claim behind it: "..., the registration failed"."""
+        ahead = [place for place in claim.places if place > negation]
+        if len(ahead) < len(claim.places) or not ahead:
+            return False
+        words = [mention.text.lower() for mention in self.mentions[negation + 1 : min(ahead) + 1]]
+        return any(
+            first in (",", ":", "and") and second.split()[0] in _DETERMINERS
+            for first, second in pairwise(word for word in words if word)
+        )
+
+    def _denied_with(self, own: Claim, other: Claim) -> bool:
+        """Whether a negation of ``own`` is one of ``other``, too: of the same predicate, or joined to it by "or"."""
+        shared = set(own.places) & set(other.places)
+        if own is other or any(self.mentions[place].kind not in _MENTIONED for place in shared):
+            return True
+        pairs = [(a, b) for a in own.places for b in other.places if a not in shared or b not in shared]
+        low, high = min(map(sorted, pairs), key=lambda pair: pair[1] - pair[0])
+        between = {mention.text.lower() for mention in self.mentions[low + 1 : high]}
+        if own.kind != other.kind:
+            return bool(between & {"or", "nor"}) or ("count" in (own.kind, other.kind) and not between & _BREAKS)
+        within = own.kind != "statement" or any(self.mentions[place].value == "made" for place in other.places)
+        return bool(between & {"or", "nor", "and"}) or (
+            within and not between & _BREAKS
+        )  # "the head MRI it was made for"
 
     def read(self, *places: int | None) -> None:
         for place in places:

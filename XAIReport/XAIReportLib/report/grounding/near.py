@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
+from .. import measures
 from ..schema import DistancePart, Lesion
 from .claims import Clause
 from .facts import agrees, firm, rounds_to
 
 ADJACENT_MM = 5.0  # up to here a position may be called near without its distance
 
+_NEAR = re.compile(r"(?:directly |immediately |very |lies |is )*(?:adjacent|next|near|close)\b", re.IGNORECASE)
 _AWAY = ("away", "away from", "distant", "apart from")
 
 
@@ -106,11 +109,12 @@ def _state(
     if way is None or (any(_distance(clause, j) for j in along) and _other_unit(clause, mark)):
         clause.state("distance", None, mark, *points, *spans, *contacts, *along)
         return
+    near = any(_NEAR.match(clause.mentions[j].text) for j in along)
+    far = near and way.distance_mm > measures.NAMED_WITHIN_MM  # "adjacent to the visual cortex (71 mm)"
     for i in points:
         number = clause.mentions[i].number
-        clause.state(
-            "distance", agrees(number, way.distance_mm), mark, i, *along, exact=firm(number, [way.distance_mm])
-        )
+        holds = None if far else agrees(number, way.distance_mm)
+        clause.state("distance", holds, mark, i, *along, exact=firm(number, [way.distance_mm]))
     for i in spans:
         number = clause.mentions[i].number
         ends = () if way.low_mm is None or way.high_mm is None else (way.low_mm, way.high_mm)

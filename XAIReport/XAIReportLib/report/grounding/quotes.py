@@ -1,38 +1,18 @@
-"""A text cut into sentences, and the sentences that may be quoted: they stand in the findings or in the template word for word."""
+"""The sentences that may be quoted: they stand in the findings or in the template word for word."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from .. import checklist, measures, wording
+from .. import asked, checklist, measures, wording
 from ..changes import changes
-from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT, Passage
+from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT, Passage, confidence
 from ..places import TABLE_HOLDS, called, heat_map_check, numbered, reader_edit, several_classes
 from ..schema import Findings
+from .cutting import sentences
 from .numerals import CARDINALS
 from .vocabulary import plain
-
-_ABBREVIATIONS = ("e.g.", "i.e.", "vs.", "approx.", "no.", "ca.", "cf.", "vol.")
-_MARKUP = re.compile(r"\*\*|__|`|^\s*#{1,6}\s+")
-_BULLET = re.compile(r"^\s*(?:[-*•·‣▪–]|\d{1,2}[.)])\s+(?=\S)")
-
-
-def sentences(text: str) -> list[str]:
-    """A text cut at full stops, question and exclamation marks and line ends; not inside numbers and abbreviations."""
-    result: list[str] = []
-    for line in (_BULLET.sub("", _MARKUP.sub("", written)) for written in text.splitlines()):
-        start = 0
-        for end in re.finditer(r"[.!?]+[\"')\]]*(?=\s+|$)", line):
-            piece = line[start : end.end()].strip()
-            if piece.lower().endswith(_ABBREVIATIONS):
-                continue
-            result.append(piece)
-            start = end.end()
-        if rest := line[start:].strip():
-            result.append(rest)
-    return [piece for piece in result if re.search(r"\w", piece)]
-
 
 _CONTENT = re.compile(r"-?\d+(?:\.\d+)?|%|[a-z]+(?:-[a-z]+)*|[^\x00-\x7f×–—’‘“”°±·…]+")
 _FRAME = frozenset(
@@ -71,6 +51,19 @@ def reasons(findings: Findings) -> frozenset[tuple[tuple[str, ...], Denials]]:
     return _contents(_PIECES.split(findings.prediction.reason), findings)
 
 
+def introduced(kind: str, text: str, findings: Findings) -> bool:
+    """Whether ``text`` may stand behind "Reason:" or "Warning:": as the findings have it, or a sentence or a part of it."""
+    texts = findings.warnings if kind == "Warning" else (findings.prediction.reason,)
+    known = {one_stop(said) for whole in texts for said in (whole, *sentences(whole), *_PIECES.split(whole))}
+    return one_stop(text) in known or is_stated(
+        text, _contents([*texts, *(p for t in texts for p in _PIECES.split(t))], findings)
+    )
+
+
+def one_stop(text: str) -> str:
+    return plain(text).rstrip(".") + "."
+
+
 def _contents(texts: list[str], findings: Findings) -> frozenset[tuple[tuple[str, ...], Denials]]:
     names = (findings.model.data_set, findings.model.name)
     allowed = (text for text in texts if not wording.forbidden(text, names, findings.model.classes))
@@ -102,8 +95,8 @@ def quotes(findings: Findings) -> set[str]:
 
 
 def recited(findings: Findings) -> Iterator[str]:
-    """The template's own sentences for these findings on shape and distances, changed images, the checks of the heat maps
-    and a reader's edit, whatever names of the findings stand in them. In other words they are read claim by claim."""
+    """The template's own sentences for these findings on shape and distances, scores, changed images, the checks of the heat
+    maps and a reader's edit, whatever names of the findings stand in them. In other words they are read claim by claim."""
     for passage in _recited_passages(findings):
         yield passage.text
         if passage.instead:
@@ -124,8 +117,10 @@ def _recited_passages(findings: Findings) -> Iterator[Passage]:
     yield from measures.brightness_limit(findings)
     yield from measures.apart(findings)
     yield from measures.midline(findings)
+    yield from confidence(findings)
     yield from changes(findings)
     yield from checklist.passages(findings)
+    yield from asked.recited(findings)
     if findings.saliency_check is not None:
         yield heat_map_check(findings.saliency_check)
     yield from several_classes(findings)

@@ -26,12 +26,13 @@ from .causes import causes
 from .claims import Claim, Clause, Context, clauses
 from .mentions import Mention
 from .outcome import CheckedClaim, CheckedSentence, quoted
+from .owners import misowned, spoken_of
 from .quotes import Denials, is_stated
 from .vocabulary import Vocabulary, plain
 
 _FREE = frozenset({"tell", "neutral", "verb", "do", "sep", "model", "score", "classes", "segmentation", "boundary"})
 _MARKS = frozenset(",.()-/\"'!=:;")
-OPENING = re.compile(r"^(?:Warning|Reason|Note): ")
+OPENING = re.compile(r"^(Warning|Reason|Note): ")
 _OF_CHANGES = ("unchanged", "led to its", "led to the", "led to")
 
 
@@ -69,8 +70,10 @@ def _read_in_whole(sentence: str, said: str, never: list[str], case: Case, conte
         never = [word for word in never if word.lower() not in _OF_CHANGES and word not in reworded]
     else:
         parts = clauses(findings, mentions, context)
-    for clause in parts:
+    strange = []
+    for n, clause in enumerate(parts):
         _read(clause)
+        strange += [] if changed.about(mentions) else [misowned(clause, context, joined=n > 0)]
         _remember(clause)
     if changed.about(mentions):
         changed.only_of_the_answer(parts)
@@ -82,10 +85,14 @@ def _read_in_whole(sentence: str, said: str, never: list[str], case: Case, conte
     ]  # "and do explain it"
     unread += [m for clause in parts for m in (*_said_again(clause), *_one_in_another(clause))]
     whole = [claim for clause in parts if all(map(_is_read, clause.mentions)) for claim in clause.claims]
+    verdict = _verdict(claims, whole, unread, never)
+    if verdict["verdict"] == "supported" and any(strange):
+        of_it = ", ".join(filter(None, strange))
+        verdict = {"verdict": "unsupported", "reason": f"This cannot be checked against the findings: {of_it}."}
     return CheckedSentence(
         text=sentence,
         claims=tuple(CheckedClaim(kind=c.kind, text=c.text, holds=c.holds) for c in claims),
-        **_verdict(claims, whole, unread, never),
+        **verdict,
     )
 
 
@@ -153,6 +160,7 @@ def _read(clause: Clause) -> None:
     classes.read(clause)
     places.read(clause)
     statements.read(clause)
+    clause.turned_once()
 
 
 def _remember(clause: Clause) -> None:
@@ -163,6 +171,7 @@ def _remember(clause: Clause) -> None:
     context.last = clause.claims[-1].kind if clause.claims else context.last
     context.landmark = next((m for m in reversed(clause.mentions) if m.kind == "landmark"), context.landmark)
     context.outside = context.outside or any(c.kind == "outside share" and c.holds for c in clause.claims)
+    context.spoken = spoken_of(clause, context)
     for i, mention in enumerate(clause.mentions):
         if mention.kind == "lesion":
             lesions = clause.lesions_at(i)
