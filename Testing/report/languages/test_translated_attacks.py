@@ -1,43 +1,54 @@
-"""Sentences of other languages that were once called supported and are not held."""
+"""Sentences of other languages that were once called supported and are not held (translated_attacks.txt)."""
 
 from __future__ import annotations
 
-import pytest
-from measured import findings_of
-from XAIReportLib.report.grounding.translated import checker_of
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
+import measured
+import pytest
+import rich_cases
+from XAIReportLib.report.grounding.translated import TranslatedChecker, checker_of
+
+_HEADER = re.compile(r"\[([^]]+)\] \[(fr|de|es)\]")
 HELD = {
     "de": "Der Vorschlag des Modells lautet Gliom, mit einem Modell-Score von 0,89.",
     "fr": "La proposition du modèle est gliome, avec un score du modèle de 0,89.",
+    "es": "Motivo: Se encontró una anomalía segmentada y la puntuación del modelo más alta es la de la clase glioma.",
 }
-FALSE = [
-    (
-        "left glioma", "de",
-        "Von der segmentierten Auffälligkeit 1 liegen 22,4 % außerhalb der benannten Regionen (außerhalb des Gehirns, "
-        "benachbart: Hippocampus links, 3,4 mm).",
-    ),
-    ("left glioma", "fr", "La proposition du modèle est != glioma, avec un score du modèle de 0,89."),
-    ("left glioma", "es", "La sugerencia del modelo es against glioma, con una puntuación del modelo de 0,89."),
-    ("left glioma", "es", "La sugerencia del modelo es as opposed to glioma, con una puntuación del modelo de 0,89."),
-    (
-        "left glioma", "fr",
-        "Une anomalie segmentée a été trouvée, et le score du modèle le plus élevé est celui de la classe ≠ glioma.",
-    ),
-    ("left glioma", "de", "Warnhinweis: siehe die Liste der Warnhinweise (auf Englisch) in findings.json."),
-    ("left glioma", "de", "Ein MRT-Volumen wurde eingelesen (Bilddatei, 60 × 70 × 30 Voxel von 0,94 × 0,94 × 3,00 mm)."),
-    (
-        "measured glioma", "fr",
-        "Déviation de la ligne médiane : Anomalie segmentée 1 : 4,45 ml, du côté gauche du patient (100,0 % de l'anomalie).",
-    ),
-    ("no lesion", "fr", "La carte montre d'où provient le score, pas pourquoi."),
-]  # fmt: skip
 
 
-@pytest.mark.parametrize(("case", "code", "sentence"), FALSE)
+def attacks() -> Iterator[tuple[str, str, str]]:
+    """Case, language and sentence."""
+    case = code = ""
+    for line in (Path(__file__).parent / "translated_attacks.txt").read_text(encoding="utf-8").splitlines():
+        if header := _HEADER.fullmatch(line):
+            case, code = header.groups()
+        elif line and not line.startswith("#"):
+            yield case, code, line
+
+
+@cache
+def checker(case: str, code: str) -> TranslatedChecker:
+    cases = measured if case in measured.all_cases() else rich_cases
+    return checker_of(cases.findings_of(case), code)
+
+
+@pytest.mark.parametrize(("case", "code", "sentence"), [*attacks()])
 def test_what_the_findings_do_not_hold_is_not_supported(case: str, code: str, sentence: str) -> None:
-    assert checker_of(findings_of(case), code).sentence(sentence).verdict != "supported"
+    assert checker(case, code).sentence(sentence).verdict != "supported"
 
 
 @pytest.mark.parametrize("code", HELD)
 def test_what_they_hold_is(code: str) -> None:
-    assert checker_of(findings_of("left glioma"), code).sentence(HELD[code]).verdict == "supported"
+    assert checker("left glioma", code).sentence(HELD[code]).verdict == "supported"
+
+
+@pytest.mark.parametrize("code", ["fr", "de", "es"])
+def test_a_long_list_is_refused_at_once(code: str) -> None:
+    named = ", ".join(["glioma, gliome, Gliom"] * 2000)
+    starts = {"fr": "Le modèle ne connaît que ces classes : ", "de": "Das Modell kennt nur diese Klassen: ",
+              "es": "El modelo solo conoce estas clases: "}  # fmt: skip
+    assert checker("left glioma", code).sentence(starts[code] + named).verdict == "unsupported"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from ...case import InputError
 from .grammar import ALL, Grammar, Message
-from .names import Names
+from .names import CaseNames, Names
+from .typography import one_way
 
 LANGUAGES = {"en": "English", "fr": "French", "de": "German", "es": "Spanish"}
 _FOLDER = Path(__file__).parent
@@ -22,10 +23,15 @@ _FRENCH_MARK = re.compile(r" ([:;!?»%])")
 class Language:
     """One language of the report. English says everything as it is."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, case: CaseNames | None = None) -> None:
         self.code = code
+        self._case = _sentences() if case is None else _sentences().of(case)
         self._said: dict[str, str | None] = {}
         self._labelled: dict[str, str] = {}
+
+    def reading(self, case: CaseNames) -> Language:
+        """The same, which reads what one case names, too; a text of a case is read by this one."""
+        return Language(self.code, case)
 
     def said(self, english: str) -> str | None:
         """A sentence of the template in this language; None where the catalogue does not hold it."""
@@ -34,13 +40,16 @@ class Language:
         if english not in self._said:
             if len(self._said) > 10_000:
                 self._said.clear()
-            self._said[english] = next(iter(_through(_sentences(), english, "en", self.code)), None)
+            self._said[english] = next(iter(_sentences().whole(english, "en", self.code)), None)
         return self._said[english]
 
     def meant(self, text: str) -> list[str]:
-        """What a sentence of this language can mean in English; nothing where the catalogue cannot read it."""
+        """What a sentence of this language can mean in English; nothing where the catalogue cannot read it. Names are those of
+        the tables and of the case alone."""
         text = one_way(text)
-        return [text] if self.code == "en" else _through(_sentences(), text, self.code, "en")
+        if self.code == "en":
+            return [text]
+        return next(filter(None, (self._case.whole(form, self.code, "en") for form in _forms(text))), [])
 
     def label(self, english: str) -> str:
         """A title, a caption, a note or a cell in this language; a sentence that is not in the catalogue stays as it is."""
@@ -74,15 +83,12 @@ def language(code: str) -> Language:
     return Language(code)
 
 
-def one_way(text: str) -> str:
-    """Plain spaces and straight apostrophes."""
-    return " ".join(text.replace("’", "'").split())
-
-
-def _through(grammar: Grammar, text: str, source: str, target: str) -> list[str]:
-    """A sentence, or several that all can be said."""
-    whole = grammar.said(text, source, target)
-    return whole or [several for several in [grammar.sentences(text, source, target)] if several is not None]
+def _forms(text: str) -> Iterator[str]:
+    """As it stands, with its full stop, with the other first letter, with both."""
+    for start in (text[:1], text[:1].swapcase()):
+        yield start + text[1:]
+        if not text.endswith((".", "!", "?")):
+            yield f"{start}{text[1:]}."
 
 
 @lru_cache(maxsize=1)

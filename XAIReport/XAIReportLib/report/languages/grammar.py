@@ -1,25 +1,28 @@
 """Patterns with slots: a sentence is matched by its pattern in one language, and its slots are filled in another.
 
-    "{class} {n}"          slots by kind: a name, a number, text that stays as it is, or a rule of the catalogue;
-                           a figure tells two of a kind apart
+    "{class} {n}"          slots by kind: a name, a number, or a rule of the catalogue; a figure tells two of a kind apart
     "{share+}"             one or more, joined as a list is in that language
     "{scored*}"            one or more with bare numbers, joined by semicolons where the decimal mark is a comma
     "{^class+}"            the first letter is a capital in this place
-    "{sentences}"          whole sentences of the catalogue
+    "{reason}"             whole sentences of the catalogue, that stand in the findings at the place of their kind
+    "{text}"               what stays as it is, in labels alone
 
-A slot that cannot be said in the other language makes the whole pattern fail: nothing is ever half translated.
+A slot that cannot be said in the other language makes the whole pattern fail: nothing is ever half translated. On the way to
+English all is closed: a name that neither the tables nor the case hold, or the same one twice, fails, too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 
-from .names import Names
+from .names import CaseNames, Names
+from .typography import plain
 
 ALL = ("en", "fr", "de", "es")
+QUOTED = ("reason", "warning", "objection", "no_shift")  # sentences that stand in the findings
 _AND = {"en": " and ", "fr": " et ", "de": " und ", "es": " y "}
 _AND_READ = {"en": " and ", "fr": " et ", "de": " und ", "es": " (?:y|e) "}
 _SLOT = re.compile(r"\{(\^?)([a-z_]+)(\d*)([+*]?)\}")
@@ -28,7 +31,9 @@ _SEMICOLON = {"en": ", ", "fr": " ; ", "de": "; ", "es": "; "}
 _NAME = r"(?:[^.!?]|[.!?](?! ))+?"  # a name holds no end of a sentence
 _POINT = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[-+]?\d+)?"
 _NUMBER = {"en": _POINT, **dict.fromkeys(ALL[1:], _POINT.replace(r"\.", ","))}
+_OTHER_MARK = str.maketrans(".,", ",.")
 _E_BEFORE = re.compile(r"h?i(?!e)|í", re.IGNORECASE)  # Spanish "y" is "e" before the sound i
+_FIRST = 5  # letters by which messages are found
 
 
 @dataclass(frozen=True)
@@ -55,11 +60,20 @@ def parts(pattern: str) -> tuple[str | Slot, ...]:
 Message = Mapping[str, str]  # the pattern in each language
 
 
+@dataclass(frozen=True)
+class Mark:
+    """What a text that a message holds begins with, and its longest literal text: most messages are told apart by these."""
+
+    start: str
+    longest: str
+    message: Message
+
+
 @dataclass
 class Grammar:
     """``messages``: whole sentences; ``rules``: alternatives by kind; ``names``: by kind, None where a name is not known.
 
-    ``strict``: a name that is not in the tables makes a pattern fail; otherwise it stays as it is.
+    ``strict``: a name that is not in the tables makes a pattern fail on the way from English, too; otherwise it stays as it is.
     """
 
     messages: tuple[Message, ...]
@@ -67,29 +81,42 @@ class Grammar:
     names: Names
     strict: bool = False
     _compiled: dict[tuple[str, str], re.Pattern[str]] = field(default_factory=dict)
-    _marked: dict[str, tuple[tuple[str, str, Message], ...]] = field(default_factory=dict)
+    _marked: dict[str, dict[str, list[Mark]]] = field(default_factory=dict)
+
+    def of(self, case: CaseNames) -> Grammar:
+        """The same, reading the names and sentences of one case."""
+        return replace(self, names=self.names.of(case))
 
     def said(self, text: str, source: str, target: str) -> list[str]:
-        """Everything that ``text`` can mean in the other language, most often one; nothing where no pattern holds it."""
+        """Everything that ``text`` can mean in the other language, most often one; nothing where no pattern holds it. First
+        what the message with the most words of its own says: "{region} approximately holds" before "{region} holds"."""
         found: dict[str, None] = {}
-        for start, longest, message in self._marks(source):
-            if text.startswith(start) and longest in text:
-                said = self._through(message, text, source, target)
+        for mark in self._marks(text, source):
+            if mark.longest in text and text.startswith(mark.start):
+                said = self._through(mark.message, text, source, target)
                 if said is not None:
                     found[said] = None
         return list(found)
 
-    def _marks(self, source: str) -> tuple[tuple[str, str, Message], ...]:
-        """Every message with the text before its first slot and its longest literal text: most are told apart by these."""
+    def _marks(self, text: str, source: str) -> Iterator[Mark]:
+        """Those that the first letters of a text allow; the longest first, of those that begin alike."""
         if source not in self._marked:
-            rows = []
-            for message in self.messages:
-                pieces = parts(message[source])
-                literal = [piece for piece in pieces if isinstance(piece, str)]
-                start = pieces[0] if isinstance(pieces[0], str) else ""
-                rows.append((start, max(literal, key=len, default=""), message))
-            self._marked[source] = tuple(rows)
-        return self._marked[source]
+            self._marked[source] = self._by_first(source)
+        known = self._marked[source]
+        for length in range(_FIRST, -1, -1):
+            yield from known.get(text[:length], ()) if length <= len(text) else ()
+
+    def _by_first(self, source: str) -> dict[str, list[Mark]]:
+        marks = []
+        for message in self.messages:
+            pieces = parts(message[source])
+            literal = [_written(piece, source) for piece in pieces if isinstance(piece, str)]
+            start = literal[0] if isinstance(pieces[0], str) else ""
+            marks.append((sum(map(len, literal)), Mark(start, max(literal, key=len, default=""), message)))
+        found: dict[str, list[Mark]] = {}
+        for _, mark in sorted(marks, key=lambda one: -one[0]):
+            found.setdefault(mark.start[:_FIRST], []).append(mark)
+        return found
 
     def _through(self, message: Message, text: str, source: str, target: str) -> str | None:
         """``text`` matched by the message in one language and written in another."""
@@ -97,17 +124,19 @@ class Grammar:
         if found is None:
             return None
         slots: dict[str, str] = {}
+        named: set[tuple[str, str]] = set()
         for piece in parts(message[source]):
-            if isinstance(piece, Slot):
-                value = found[piece.key]
-                if piece.capital and not value[1:2].isupper():
-                    value = value[:1].lower() + value[1:]
-                said = (
-                    self._list(piece, value, source, target) if piece.many else self._one(piece, value, source, target)
-                )
-                if said is None:
-                    return None
-                slots[piece.key] = said
+            if not isinstance(piece, Slot):
+                continue
+            value = found[piece.key]
+            if piece.capital and not value[1:2].isupper():
+                value = value[:1].lower() + value[1:]
+            said = self._list(piece, value, source, target) if piece.many else self._one(piece, value, source, target)
+            if said is None or (target == "en" and (piece.kind, said) in named):
+                return None
+            if piece.kind in self.names.tables:
+                named.add((piece.kind, said))
+            slots[piece.key] = said
         return "".join(
             piece if isinstance(piece, str) else _capital(slots[piece.key], piece.capital)
             for piece in parts(message[target])
@@ -115,41 +144,48 @@ class Grammar:
 
     def _one(self, slot: Slot, text: str, source: str, target: str) -> str | None:
         if slot.kind == "number":
-            return text if source != "en" and target != "en" else text.translate(str.maketrans(".,", ",."))
+            return text.translate(_OTHER_MARK) if _number(source).fullmatch(text) else None
         if slot.kind == "text":
-            return text
-        if slot.kind == "sentences":
-            return self.sentences(text, source, target)
+            return text if source == "en" else None
+        if slot.kind in QUOTED:
+            said = self.whole(text, source, target)
+            return next((one for one in said if source == "en" or one in self.names.case.get(slot.kind, ())), None)
         if slot.kind in self.rules:
             said = (self._through(rule, text, source, target) for rule in self.rules[slot.kind])
             return next((one for one in said if one is not None), None)
-        return self.names.said(slot.kind, text, source, target, self.strict)
+        if source == "en":
+            return self.names.said(slot.kind, text, target, self.strict)
+        return self.names.meant(slot.kind, text, source)
 
-    def sentences(self, text: str, source: str, target: str) -> str | None:
-        """All of them, or nothing."""
+    def whole(self, text: str, source: str, target: str) -> list[str]:
+        """What a text of one sentence or of several can mean: of several, all of them or nothing."""
         whole = self.said(text, source, target)
         if whole:
-            return whole[0]
+            return whole
         pieces = re.split(r"(?<=[.!?])\s+", text)
-        said = [self.said(piece, source, target) for piece in pieces]
-        return " ".join(one[0] for one in said) if len(pieces) > 1 and all(said) else None
+        said = [self.said(piece, source, target) for piece in pieces] if len(pieces) > 1 else []
+        return [" ".join(one[0] for one in said)] if said and all(said) else []
 
     def _list(self, slot: Slot, text: str, source: str, target: str) -> str | None:
-        item, comma = self._slot(slot, source), _commas(slot)
-        following = re.compile(rf"({item})({comma[source]}|{_AND_READ[source]})({_listed(item, slot, source)})")
-        said, joints = [], []
-        while found := following.fullmatch(text):
-            said.append(self._one(slot, found[1], source, target))
-            joints.append(found[2])
-            text = found[3]
-        said.append(self._one(slot, text, source, target))
-        if any(one is None for one in said):
-            return None
-        whole = said[0]
-        for joint, one in zip(joints, said[1:], strict=True):
-            conjunction = " e " if target == "es" and _E_BEFORE.match(one) else _AND[target]
-            whole += (comma[target] if joint == comma[source] else conjunction) + one
-        return whole
+        """Item by item; a comma that stands in a name parts none, if without it there is a name."""
+        joint = _joint(slot.many, source)
+        whole, seen, start, last = "", set(), 0, False
+        while True:
+            ways = () if last else joint.finditer(text, start)
+            items = ((self._one(slot, text[start : way.start()], source, target), way) for way in ways)
+            one, way = next((item for item in items if item[0] is not None), (None, None))
+            if way is None:
+                one = self._one(slot, text[start:], source, target)
+            if one is None or (target == "en" and one in seen):
+                return None
+            if whole:
+                conjunction = " e " if target == "es" and _E_BEFORE.match(one) else _AND[target]
+                whole += conjunction if last else _commas(slot.many)[target]
+            whole += one
+            if way is None:
+                return whole
+            seen.add(one)
+            start, last = way.end(), way[1] is None
 
     def _regex(self, pattern: str, language: str) -> re.Pattern[str]:
         key = (pattern, language)
@@ -161,30 +197,43 @@ class Grammar:
         whole = ""
         for piece in parts(pattern):
             if isinstance(piece, str):
-                whole += re.escape(piece)
-                continue
-            inner = self._slot(piece, language)
-            inner = _listed(inner, piece, language) if piece.many else inner
-            whole += f"(?P<{piece.key}>{inner})" if named else f"(?:{inner})"
+                whole += re.escape(_written(piece, language))
+            else:
+                inner = self._slot(piece, language)
+                whole += f"(?P<{piece.key}>{inner})" if named else f"(?:{inner})"
         return whole
 
     def _slot(self, slot: Slot, language: str) -> str:
+        if slot.many:
+            return _NAME
         if slot.kind == "number":
             return _NUMBER[language]
-        if slot.kind == "sentences":
+        if slot.kind in QUOTED:
             return ".+"
         if slot.kind in self.rules:
             inner = "|".join(self._source(rule[language], language, False) for rule in self.rules[slot.kind])
             return f"(?:{inner})"
-        return ".+?" if slot.kind == "text" else _NAME
+        return _NAME if slot.kind in self.names.tables else ".+?"
 
 
-def _commas(slot: Slot) -> Mapping[str, str]:
-    return _SEMICOLON if slot.many == "*" else _COMMA
+def _written(literal: str, language: str) -> str:
+    """A pattern's own text as it is compared: English is written by the generators alone."""
+    return literal if language == "en" else plain(literal)
 
 
-def _listed(item: str, slot: Slot, language: str) -> str:
-    return f"{item}(?:{_commas(slot)[language]}{item})*?(?:{_AND_READ[language]}{item})?"
+def _commas(many: str) -> Mapping[str, str]:
+    return _SEMICOLON if many == "*" else _COMMA
+
+
+@cache
+def _joint(many: str, language: str) -> re.Pattern[str]:
+    """What stands between two items: a comma, or the word before the last."""
+    return re.compile(rf"({re.escape(_written(_commas(many)[language], language))})|{_AND_READ[language]}")
+
+
+@cache
+def _number(language: str) -> re.Pattern[str]:
+    return re.compile(_NUMBER[language])
 
 
 def _capital(text: str, wanted: bool) -> str:

@@ -6,8 +6,10 @@ A region's name holds the place of its side: {m} or {f} by the gender that left 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from .typography import one_way, unquoted
 
 _SIDES = {
     "fr": {"m": ("gauche", "droit"), "f": ("gauche", "droite")},
@@ -21,41 +23,44 @@ _ELSEWHERE = {
 }
 _PLACE = re.compile(r"\{([mf]?)\}")
 _ENGLISH_SIDES = ("left ", "right ")
-
-
-_NAMED = ("class", "region", "method")
-_NO_NAME = re.compile(
-    r"[!=<>]|[^\x00-\u024f]|\b(?:against|versus|than|less|more|least|smallest|largest|minority|majority|best|worst|both|that|why|no|"
-    r"not|none|as|opposed|half|most|all|some|any|only)\b",
-    re.IGNORECASE,
-)
+CaseNames = Mapping[str, Collection[str]]  # by kind, in English
+# What a case calls its own: the same in every language, and in no table.
+KEPT = ("model_name", "version", "data_set", "atlas_name", "file_kind", "series_kind")
 
 
 @dataclass
 class Names:
-    """``tables``: by kind, English name and language."""
+    """``tables``: by kind, English name and language. ``case``: by kind, what else one case names, in English; on the way to
+    English nothing else is a name."""
 
     tables: Mapping[str, Mapping[str, Mapping[str, str]]]
+    case: CaseNames = field(default_factory=dict)
     _there: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     _back: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    _of_case: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 
-    def said(self, kind: str, name: str, source: str, target: str, strict: bool) -> str | None:
-        """The name in the other language; an unknown one stays as it is, or is None where ``strict`` or, on the way to English,
-        where it would say more than a name does."""
-        if kind not in self.tables:
-            raise KeyError(f"the catalogue has no rule and no names of kind {kind!r}")
-        there = source == "en"
-        known = self._table(kind, target if there else source, there)
-        found = known.get(_plain_region(name) if kind == "region" and there else name)
+    def of(self, case: CaseNames) -> Names:
+        """The same tables with the names of one case."""
+        return replace(self, case=case, _of_case={})
+
+    def said(self, kind: str, name: str, target: str, strict: bool) -> str | None:
+        """An English name in the other language; one that is in no table stays as it is, or is None where ``strict``."""
+        if kind in KEPT:
+            return name
+        found = self._table(kind, target).get(_plain_region(name) if kind == "region" else name)
         if found is not None or strict:
             return found
-        if not there and kind in _NAMED and _NO_NAME.search(name):
-            return None
-        return _unknown_region(name, target if there else source, there) if kind == "region" else name
+        return _side_behind(name, target) if kind == "region" else name
 
-    def _table(self, kind: str, language: str, there: bool) -> dict[str, str]:
-        kept = self._there if there else self._back
-        if (kind, language) not in kept:
+    def meant(self, kind: str, name: str, source: str) -> str | None:
+        """A name of the other language in English: one of the tables or of the case, or None."""
+        found = None if kind in KEPT else self._read_back(kind, source).get(name)
+        return self._own(kind, source).get(unquoted(name) if kind in KEPT else name) if found is None else found
+
+    def _table(self, kind: str, language: str) -> dict[str, str]:
+        if kind not in self.tables:
+            raise KeyError(f"the catalogue has no rule and no names of kind {kind!r}")
+        if (kind, language) not in self._there:
             rows = {name: said[language] for name, said in self.tables[kind].items()}
             if kind == "region":
                 rows = {
@@ -63,8 +68,22 @@ class Names:
                     for name, said in rows.items()
                     for side in (None, 0, 1)
                 }
-            kept[kind, language] = rows if there else {said: name for name, said in reversed(rows.items())}
-        return kept[kind, language]
+            self._there[kind, language] = rows
+        return self._there[kind, language]
+
+    def _read_back(self, kind: str, language: str) -> dict[str, str]:
+        if (kind, language) not in self._back:
+            rows = reversed(self._table(kind, language).items())
+            self._back[kind, language] = {one_way(said): name for name, said in rows}
+        return self._back[kind, language]
+
+    def _own(self, kind: str, language: str) -> dict[str, str]:
+        if (kind, language) not in self._of_case:
+            rows = {one_way(self.said(kind, name, language, False)): name for name in self.case.get(kind, ())}
+            self._of_case[kind, language] = (
+                {unquoted(said): name for said, name in rows.items()} if kind in KEPT else rows
+            )
+        return self._of_case[kind, language]
 
 
 def _sided(pattern: str, language: str, side: int | None) -> str:
@@ -81,11 +100,9 @@ def _plain_region(name: str) -> str:
     return re.sub(r"^(left |right )?Brain-Stem", r"\1Brainstem", name).replace(", ", " ")
 
 
-def _unknown_region(name: str, language: str, there: bool) -> str:
+def _side_behind(name: str, language: str) -> str:
     """The name of another atlas stays as it is; its side is said behind it."""
     for english, said in zip(_ENGLISH_SIDES, _ELSEWHERE[language], strict=True):
-        if there and name.startswith(english):
+        if name.startswith(english):
             return name.removeprefix(english) + said
-        if not there and name.endswith(said):
-            return english + name.removesuffix(said)
     return name

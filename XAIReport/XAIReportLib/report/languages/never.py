@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
 from .catalogue import language
+from .typography import one_way
 
 _NEVER = {
     "fr": r"bénin\w*|bénigne\w*|malin|maligne?s?|malignité\w*|grades?|moléculaire\w*|mutations?|muté\w*|méthyl\w*|"
@@ -44,16 +46,25 @@ _ALLOWED = (
 _CLASSES = {"fr": "tumeur hypophysaire", "de": "Hypophysentumor", "es": "tumor hipofisario"}
 
 
+@cache
+def _pattern(code: str) -> re.Pattern[str]:
+    """The words that are never said, as a group; what a class is called is found before them."""
+    return re.compile(rf"\b(?:(?i:{_CLASSES[code]})\b|((?i:{_NEVER[code]})|{_ACRONYMS})\b)")
+
+
+@cache
+def _allowed(code: str) -> re.Pattern[str]:
+    said = (one_way(language(code).said(english) or english).rstrip(".") for english in _ALLOWED)
+    return re.compile("|".join(map(re.escape, said)), re.IGNORECASE)
+
+
 def never_said(text: str, code: str, proper_names: Iterable[str] = ()) -> list[str]:
     """The words of ``text`` that are never said in this language, in order.
 
     Args:
         proper_names: of the model, its data set and the atlas; they may hold any word.
     """
-    for english in _ALLOWED:
-        text = text.replace(language(code).said(english) or english, " ")
-    for name in filter(None, proper_names):
+    text = _allowed(code).sub(" ", one_way(text))
+    for name in filter(None, map(one_way, proper_names)):
         text = text.replace(name, " ")
-    text = re.sub(rf"\b{_CLASSES[code]}\b", " ", text, flags=re.IGNORECASE)
-    found = [*re.finditer(rf"\b(?:{_NEVER[code]})\b", text, re.IGNORECASE), *re.finditer(rf"\b(?:{_ACRONYMS})\b", text)]
-    return list(dict.fromkeys(match.group() for match in found))
+    return list(dict.fromkeys(match[1] for match in _pattern(code).finditer(text) if match[1]))
