@@ -49,6 +49,7 @@ def test_findings_leave_the_machine_only_after_consent_that_names_the_host(a_rev
     ui.writeButton.click()
     assert "to api.x.ai?" in a_host.questions[-1]
     assert "No image, name, date" in a_host.questions[-1]
+    assert "for this case and for further cases, until Slicer is closed" in a_host.questions[-1]
     assert started == []
     a_host.consents = True
     ui.writeButton.click()
@@ -67,6 +68,8 @@ def test_checked_sentences_arrive_one_by_one_and_what_the_findings_do_not_hold_i
     ask_for("good")
     assert ui.writeButton.text() == "Stop"
     wait_until(lambda: ui.narratorLabel.text().startswith("Written by"), 60)
+    assert ui.narratorLabel.text().startswith("Written by m (openai); every sentence was checked. 1 answer in ")
+    assert ui.narratorLabel.text().endswith("40 tokens read and 2 written.")
     assert a_host.questions == []  # this machine needs no consent
     assert heard == sorted(heard)
     assert 1 in heard
@@ -75,6 +78,7 @@ def test_checked_sentences_arrive_one_by_one_and_what_the_findings_do_not_hold_i
     assert "Left out of the language model's text" in shown
     assert "The lesion lies on the left and measures 4.45 ml. ? not in the findings" in shown
     assert "Segmented abnormality 1:" in shown  # the template's, where nothing of the section stands
+    assert "Sides are those of the patient. ✓ template" in shown
     assert "4.45" not in a_review.panel.shown.report.plainText()
     (tmp_path / "out").mkdir()
     choose_folder(tmp_path / "out")
@@ -89,6 +93,28 @@ def test_checked_sentences_arrive_one_by_one_and_what_the_findings_do_not_hold_i
     ui.writeButton.click()
     wait_until(lambda: ui.narrativeText.toPlainText() == template, 60)
     assert not ui.narratorLabel.isVisible()
+
+
+def test_what_was_asked_in_vain_is_told_too(a_review, ask_for, wait_until):
+    ask_for("nonsense")
+    wait_until(lambda: "The text is the template's." in a_review.ui.narratorLabel.text(), 60)
+    assert a_review.ui.narratorLabel.text().endswith("80 tokens read and 4 written.")
+
+
+def test_a_consent_is_kept_for_further_cases_as_the_question_says(a_review, a_host, monkeypatch):
+    ui, started = a_review.ui, []
+    monkeypatch.setattr(a_review.logic.narration, "start", lambda _case, request, _heard: started.append(request))
+    choose(ui.narratorSelector, "mistral")
+    ui.modelEdit.setText("m")
+    ui.writeButton.click()
+    assert len(a_host.questions) == 1
+    consent, chosen = a_review.panel.shown.narrator._consent, a_review.panel.shown.narrator._parameters
+    assert consent.request(chosen, object())["allow_remote"] == ["api.mistral.ai"]  # of whatever other case
+    assert len(a_host.questions) == 1
+    choose(ui.narratorSelector, "xai")
+    ui.writeButton.click()
+    assert len(a_host.questions) == 2  # of another host it is asked
+    assert len(started) == 2
 
 
 def pictures_in(body: dict) -> int:
@@ -127,6 +153,7 @@ def test_pictures_leave_the_machine_only_after_a_consent_of_their_own(a_review, 
     a_host.consents = False
     ui.writeButton.click()
     assert "pictures of this case to api.x.ai" in a_host.questions[-1]
+    assert "for this case and for further cases, until Slicer is closed" in a_host.questions[-1]
     assert started == []
     a_host.consents = True
     ui.writeButton.click()

@@ -1,7 +1,7 @@
 """The command line: ``xaireport``, the same as ``python -m XAIReportLib``.
 
-Exit codes: 0 done, 1 failed, 2 bad input or use, 130 interrupted, 143 terminated. Everything that needs no network is
-checked before the network's libraries are loaded, so that bad input is answered at once.
+Exit codes: 0 done, 1 failed, 2 bad input or use, 130 interrupted, 141 nobody reads the output any more, 143 terminated.
+Everything that needs no network is checked before the network's libraries are loaded, so that bad input is answered at once.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import contextlib
 import importlib.util
 import io
 import json
+import os
+import select
 import signal
 import sys
 import time
@@ -23,7 +25,7 @@ from XAIReportLib.case import InputError, new_case_id, safe_case_id
 from XAIReportLib.options import add_analysis_options
 from XAIReportLib.results import ENHANCEMENT_NOT_DETECTED
 
-OK, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+OK, FAILED, BAD_INPUT, INTERRUPTED, NOT_READ, TERMINATED = 0, 1, 2, 130, 141, 143
 DOORS = (
     "XAIReportLib.batch",
     "XAIReportLib.evaluate",
@@ -49,16 +51,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _terminated_as_exit():
             options = _parser().parse_args(given)
             options.console = console
-            return options.run(options)
+            code = options.run(options)
+            sys.stdout.flush()
+            return code
     except InputError as error:
         console.error(str(error), "--debug" in given)
         return BAD_INPUT
     except KeyboardInterrupt:
         console.error("Interrupted; what was finished stays.")
         return INTERRUPTED
+    except BrokenPipeError as error:  # of stdout, or of a child
+        return _failed(console, error, given) if _is_read() else NOT_READ
     except Exception as error:  # the last door: a person gets one sentence
-        console.error(f"XAIReport failed ({type(error).__name__}: {_one_line(error)}).", "--debug" in given)
-        return FAILED
+        return _failed(console, error, given)
+
+
+def _failed(console: Console, error: Exception, given: Sequence[str]) -> int:
+    console.error(f"XAIReport failed ({type(error).__name__}: {_one_line(error)}).", "--debug" in given)
+    return FAILED
+
+
+def _is_read() -> bool:
+    """Whether somebody still reads what is printed; when not, as behind ``| head``, nothing more is tried at exit."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # Windows has no poll; stdout may be no file
+        ends = select.poll()
+        ends.register(sys.stdout.fileno(), select.POLLERR)
+        if any(event & select.POLLERR for _, event in ends.poll(0)):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return False
+    return True
 
 
 class Console:
@@ -91,6 +112,14 @@ class Console:
             self._write({"type": "result", "folder": str(folder)})
         else:
             print(f"Result: {folder}\nReport: {folder / 'report.html'}", file=self._out, flush=True)
+
+    def narrated(self, folder: Path, usage: str) -> None:
+        """A report in a language model's words, and what it took."""
+        if self._json:
+            self._write({"type": "narrated", "folder": str(folder), "usage": usage})
+        else:
+            print(f"In the model's words: {folder / 'report.html'}", file=self._out, flush=True)
+            print(usage, file=sys.stderr, flush=True)
 
     def error(self, message: str, debug: bool = False) -> None:
         if debug:
@@ -164,6 +193,7 @@ def analyze(options: argparse.Namespace) -> int:
     from XAIReportLib.reading import read_case
 
     console: Console = options.console
+    narrator = _narrator(options)
     case_id = new_case_id() if options.case_id is None else safe_case_id(options.case_id)
     check_writable(options.output / case_id, options.keep)
     console.progress("read", 0.0, "reading the image")
@@ -196,7 +226,36 @@ def analyze(options: argparse.Namespace) -> int:
         )
     console.progress("done", 1.0, "the result is complete")
     console.result(analysis.folder)
+    if narrator is not None:
+        _add_narrated(analysis.folder, narrator, console)
     return scene
+
+
+def _narrator(options: argparse.Namespace) -> Any:
+    """Who writes a report beside the template's; None where nobody does. Raises InputError before anything slow is begun."""
+    from XAIReportLib.report.narrator_options import chosen_for_reports
+
+    given = chosen_for_reports(options)
+    if given is None:
+        return None
+    from XAIReportLib.report import language_models
+
+    choice = language_models.choice_of(given)
+    language_models.check(choice)
+    return choice
+
+
+def _add_narrated(folder: Path, narrator: Any, console: Console) -> None:
+    """The report of a finished result in a language model's words; the result stays, and says why, when there can be none."""
+    from XAIReportLib.report import narrated
+    from XAIReportLib.report.usage import took
+
+    console.progress("narrate", 0.0, f"asking {narrator.narrator} for a report in its words")
+    story, warning = narrated.add(folder, narrator)
+    if story is None:
+        console.warning(warning)
+        return
+    console.narrated(folder / narrated.NARRATED, took(story.usage.model_dump()) if story.usage else "")
 
 
 def _add_scene(folder: Path, console: Console) -> int:
@@ -225,9 +284,11 @@ def _add_scene(folder: Path, console: Console) -> int:
 def make_scene(options: argparse.Namespace) -> int:
     """``xaireport scene``."""
     from XAIReportLib.folder import read_result
+    from XAIReportLib.report.findings import of_result
     from XAIReportLib.scene import SceneUnavailable, write_mrb
 
     folder = read_result(options.folder.resolve()).path
+    of_result(folder)  # a scene holds findings and text, which must be of each other
     try:
         with contextlib.redirect_stdout(sys.stderr):
             path = write_mrb(folder)

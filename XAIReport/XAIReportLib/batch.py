@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import json
 import secrets
 import sys
@@ -16,10 +17,13 @@ from XAIReportLib.batch_inputs import MANIFEST, SUMMARY, find_items
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
 from XAIReportLib.folder import add_warning, check_writable, locked, one_line, read_result
 from XAIReportLib.options import add_analysis_options
+from XAIReportLib.report.narrator_options import chosen_for_reports
 from XAIReportLib.results import DEFAULT_ATLAS, DEFORMABLE_STEPS
 from XAIReportLib.worker.client import WorkerClient
 
 OK, SOME_FAILED = 0, 1
+# As in report/narrated.py, which needs more than Slicer's Python has.
+NARRATED, WITHOUT_NARRATED = "narrated", "There is no report in the words of a language model"
 
 
 def run_batch(
@@ -29,15 +33,19 @@ def run_batch(
     timeout_s: float | None = None,
     add_scene: Callable[[Path], object] | None = None,
     summary: dict[str, Any] | None = None,
+    narrator: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Analyses every case and returns the summary, which is also kept in OUTPUT/summary.json after each case.
+
+    Reports in a language model's words are written after the last analysis, so that no result waits for a server.
 
     Args:
         client: a worker; a case that crashes or hangs it costs that case only.
         timeout_s: for one case, None for no limit.
         add_scene: makes scene.mrb of a finished folder in this process; by default the worker does.
         summary: one of new_summary, which is filled as the cases end, for who wants to know when the batch is interrupted.
+        narrator: the fields of language_models.Choice, for reports in a language model's words.
         options: bundle, saliency, classes, device, force, atlas, deformable, language of pipeline.analyze.
 
     Raises:
@@ -47,7 +55,9 @@ def run_batch(
         raise InputError(f"A time limit of {timeout_s:g} s cannot be kept; give seconds above zero, or leave it out.")
     items = find_items(wish, output)
     base = wish if wish.is_dir() else wish.parent
-    bundle_sha256 = _bundle_sha256(client, options.get("bundle", "brain_tumor_mri"))
+    bundle_sha256 = _asked_first(client, "bundle", bundle=options.get("bundle", "brain_tumor_mri"))["sha256"]
+    if narrator:
+        _asked_first(client, "check_narrator", **narrator)
     check_writable(output / new_case_id())
     output.mkdir(parents=True, exist_ok=True)
     _read_manifest(output)
@@ -75,6 +85,10 @@ def run_batch(
         _keep_summary(output, summary)
         said = f": {row['message']}" if "message" in row else ""
         print(f"[{number}/{len(items)}] {row.get('case_id', '-')} {row['state']}{said}", file=sys.stderr, flush=True)
+    for row in summary["cases"] if narrator else ():
+        if row["state"] != "failed":
+            _add_narrated(client, output / row["case_id"], row, narrator, timeout_s)
+            _keep_summary(output, summary)
     return summary
 
 
@@ -82,19 +96,54 @@ def new_summary() -> dict[str, Any]:
     return {"ok": 0, "failed": 0, "skipped": 0, "cases": []}
 
 
-def _bundle_sha256(client: WorkerClient, name: str) -> str:
-    """Asked of the worker: this process, which may be Slicer's, stays free of the network's libraries.
+def _asked_first(client: WorkerClient, request: str, **parameters: Any) -> dict[str, Any]:
+    """What the worker says before the first case: this process, which may be Slicer's, stays free of the network's libraries.
 
     Raises InputError when no case can be analysed at all.
     """
-    for event in client.events(client.submit("bundle", bundle=name)):
+    for event in client.events(client.submit(request, **parameters)):
         if event.type == "result":
-            return event.data["sha256"]
+            return event.data
         if event.type == "error" and event.data.get("kind") == "input":
             raise InputError(event.data["message"])
         if event.is_last:
             raise InputError(f"No case can be analysed here. {event.data.get('message', 'The worker was stopped.')}")
     raise AssertionError("a request ends with an event")
+
+
+def _add_narrated(
+    client: WorkerClient,
+    folder: Path,
+    row: dict[str, Any],
+    narrator: Mapping[str, Any],
+    timeout_s: float | None,
+) -> None:
+    """The report of a finished result in a language model's words, unless it is there; what came of it into its row. The result is
+    finished work and stays, with a warning, when there can be none."""
+    if _is_narrated(folder, narrator):
+        return
+    try:
+        done = _answer(client, client.submit("narrate_result", folder=str(folder), **narrator), timeout_s)
+    except InputError as error:
+        done = {"warning": f"{WITHOUT_NARRATED}: {one_line(error)}"}
+        with contextlib.suppress(InputError, OSError):  # as for a scene
+            add_warning(folder, done["warning"])
+    row["narrated"] = "warning" not in done
+    said = done.get("warning") or f"narrated, {done.get('usage')}"
+    if "warning" in done:
+        row["message"] = " ".join(filter(None, (row.get("message"), said)))
+    print(f"[{row['number']}] {row['case_id']} {said}", file=sys.stderr, flush=True)
+
+
+def _is_narrated(folder: Path, narrator: Mapping[str, Any]) -> bool:
+    """Whether a result holds a report by this model, of its findings as they are."""
+    try:
+        story = json.loads((folder / NARRATED / "narrative.json").read_bytes())
+        found = hashlib.sha256((folder / "findings.json").read_bytes()).hexdigest()
+        who = (story["narrator"], story["findings_sha256"])
+        return who == (narrator["narrator"], found) and narrator.get("model") in (None, story["model_requested"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 def _one(
@@ -273,12 +322,12 @@ def run(
         worker: arguments for WorkerClient (python, environment).
         add_scene: as for run_batch.
     """
-    summary = new_summary()
+    summary, narrator = new_summary(), chosen_for_reports(options)
     try:
         # A busy worker beats all the time; silence for ten minutes is a hang even on a slow machine.
         with WorkerClient(**(worker or {}), silence_timeout_s=600) as client:
             run_batch(
-                options.input, options.output.absolute(), client, options.timeout_s, add_scene, summary,
+                options.input, options.output.absolute(), client, options.timeout_s, add_scene, summary, narrator,
                 bundle=str(options.bundle), saliency=list(options.saliency), classes=list(options.classes),
                 device=options.device, force=options.force, contrast_agent=options.contrast_agent, atlas=options.atlas,
                 deformable=options.deformable, language=options.language,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from XAIReportLib.report import narrator_options
 from XAIReportLib.report.languages import LANGUAGES
 from XAIReportLib.results import ATLAS_NAMES, DEFAULT_ATLAS, DEFAULT_SALIENCY, DEFORMABLE_STEPS, SALIENCY_METHODS
 
@@ -46,6 +47,12 @@ def add_analysis_options(command: argparse.ArgumentParser) -> None:
         "default %(default)s",
     )
     command.add_argument("--language", choices=LANGUAGES, default="en", help="of the report; default %(default)s")
+    narrator_options.add_options(
+        command,
+        required=False,
+        what="The report in a language model's words besides, in English, into the folder narrated of a finished result. "
+        "Findings leave this machine only with --allow-remote HOST.",
+    )
 
 
 def saliency_methods(text: str) -> tuple[str, ...]:

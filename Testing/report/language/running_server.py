@@ -40,10 +40,13 @@ class Scripted:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Scripted]:
-    """The server for the time of the block; it writes what it is sent into ``folder``."""
+def running(folder: Path, *certificate: Path) -> Iterator[Scripted]:
+    """The server for the time of the block; it writes what it is sent into ``folder``, and speaks TLS with a certificate and its
+    key."""
     script, log = Path(__file__).with_name("scripted_server.py"), folder / "log.jsonl"
-    process = subprocess.Popen([sys.executable, str(script), str(log)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(log), *map(str, certificate)], stdout=subprocess.PIPE, text=True
+    )
     try:
         yield Scripted(process, int(process.stdout.readline()), log)
     finally:

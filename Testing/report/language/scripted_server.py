@@ -1,6 +1,7 @@
 """A server with both interfaces (chat/completions and responses) that does what the first part of its path says.
 
-Prints its port; logs what it was sent.
+Prints its port; logs what it was sent into the file that is its first argument. With a certificate and its key as further
+arguments it speaks TLS.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -57,10 +59,17 @@ LONE = {  # half of a character, which JSON can hold and a file cannot
         {"text": "The lesion \ud83d is large.", "section": "findings", "evidence": ["/lesions/\ud83d"]},
     ]
 }
+THOUGHT = "<think>A draft: " + json.dumps(WRONG) + " No, better:</think>\n"
+LOOSE = {  # what a model writes that was shown the schema in words only
+    "sentences": [
+        {**GOOD["sentences"][0], "section": "Impression", "evidence": "/prediction/label"},
+        {**GOOD["sentences"][1], "section": " FINDINGS "},
+    ]
+}
 NONSENSE = {"sentences": [{"text": "bilateral -1 ml of glioma", "section": "findings", "evidence": ["x"]}]}
 ANSWERS_OF_A_PIECE = (
     "silence", "elsewhere", "maze", "reset", "bomb", "page", "deep", "deepstream", "whole", "torn", "cut", "unended",
-    "lingering", "continue", "trickle",
+    "lingering", "continue", "trickle", "parts",
 )  # fmt: skip
 calls: Counter[str] = Counter()
 
@@ -97,6 +106,12 @@ class Handler(BaseHTTPRequestHandler):
                 "lone": {"text": json.dumps(LONE, ensure_ascii=False)},
                 "escaped": {"text": json.dumps(LONE)},
                 "lines": {"text": json.dumps(GOOD, ensure_ascii=False).replace("on the left", "on the\u2028left")},
+                "fenced": {"text": f"Here is {{the}} report:\n```json\n{json.dumps(GOOD)}\n```\nI hope it helps."},
+                "thinking": {"text": THOUGHT + json.dumps(GOOD)},
+                "thought": {"text": THOUGHT.removeprefix("<think>") + json.dumps(GOOD)},
+                "loose": {"text": json.dumps(LOOSE)},
+                "deaf": {"text": json.dumps(GOOD) if form.get("type") == "json_object" else "As you wish: the lesion."},
+                "unheld": {"text": json.dumps(GOOD if form.get("type") == "json_object" else NONSENSE)},
                 "swapped": {"text": json.dumps(GOOD), "model": "another"},
                 "echo": {"text": json.dumps(GOOD).replace("glioma", key), "model": key},
             }
@@ -148,6 +163,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def _whole(self, body: dict) -> None:
         self._send(200, self._document(body), {"Content-Type": "application/json"})
+
+    def _parts(self, body: dict) -> None:
+        """Content as a list of parts, as Mistral sends what its models thought and said."""
+        text = json.dumps(GOOD)
+        parts = [
+            {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+            {"type": "text", "text": text[:60]},
+            {"type": "text", "text": text[60:]},
+        ]
+        message = {"message": {"content": parts}, "finish_reason": "stop"}
+        answer = {"model": body["model"], "choices": [message], "usage": {"prompt_tokens": 3, "completion_tokens": 4}}
+        self._send(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
 
     def _torn(self, body: dict) -> None:
         self._chunks("application/json", self._document(body))
@@ -245,6 +272,10 @@ class Handler(BaseHTTPRequestHandler):
 if __name__ == "__main__":
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if len(sys.argv) > 2:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*sys.argv[2:4])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     print(server.server_port, flush=True)
     try:
         server.serve_forever()

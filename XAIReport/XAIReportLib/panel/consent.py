@@ -1,4 +1,5 @@
-"""The chosen narrator, and what may leave this machine for it: asked once for each host while Slicer runs."""
+"""The chosen narrator, and what may leave this machine for it: asked once for each host while Slicer runs, for all cases, which
+the question says."""
 
 from __future__ import annotations
 
@@ -47,14 +48,16 @@ class Consent:
     def _findings(self, host: str) -> bool:
         text = _(
             "Send the findings of this case to {host}?\n\nNumbers, sides and the names of classes, methods and atlas regions "
-            "go out. No image, name, date, identifier or free text does. The host may keep what it is sent."
+            "go out. No image, name, date, identifier or free text does. The host may keep what it is sent.\n\n"
+            "Your consent holds for this case and for further cases, until Slicer is closed: {host} is not asked about again."
         )
         return self._gives("findings", host, text, _("Send findings to {host}"))
 
     def _pictures(self, host: str) -> bool:
         text = _(
             "Send pictures of this case to {host} as well?\n\nSlices of the head with the outline and the heat maps go out, "
-            "as pixels without name or date. A picture of a head can tell who it is. The host may keep what it is sent."
+            "as pixels without name or date. A picture of a head can tell who it is. The host may keep what it is sent.\n\n"
+            "Your consent holds for this case and for further cases, until Slicer is closed: {host} is not asked about again."
         )
         return self._gives("pictures", host, text, _("Send pictures to {host}"))
 

@@ -12,6 +12,7 @@ from XAIReportLib.panel.choices import nameChoices
 from XAIReportLib.panel.consent import TEMPLATE, Consent, whyNot
 from XAIReportLib.panel.narration import Narration
 from XAIReportLib.report.servers import SERVERS
+from XAIReportLib.report.usage import took
 from XAIReportLib.scene.cases import LoadedResult
 
 
@@ -137,7 +138,7 @@ class NarratorSection:
 
 
 def _told(narrative: dict[str, Any]) -> str:
-    """Who has written, and what went wrong on the way."""
+    """Who has written, what went wrong on the way, and what it took."""
     narrator = narrative.get("narrator", TEMPLATE)
     notes = list(narrative.get("notes") or ())
     if narrator != TEMPLATE:
@@ -145,6 +146,8 @@ def _told(narrative: dict[str, Any]) -> str:
         notes.insert(
             0, _("Written by {model} ({narrator}); every sentence was checked.").format(model=model, narrator=narrator)
         )
+    if usage := narrative.get("usage"):
+        notes.append(took(usage))
     return " ".join(notes)
 
 

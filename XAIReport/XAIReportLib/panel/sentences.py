@@ -73,6 +73,8 @@ def _badge(sentence: dict[str, Any], edit: Edit | None, inks: Inks) -> str:
         "contradicted": _("contradicted by the findings"),
         "unsupported": _("not in the findings"),
     }.get(outcome, _("not checked yet"))
+    if not words and edit is None and sentence.get("narrator") == "template":
+        words = _("template")  # in a text by a language model
     if edit is not None:
         words = _("edited by the reader, {outcome}").format(outcome=words or _("supported"))
     elif outcome not in SIGNS:

@@ -1,7 +1,8 @@
 """One question to a server of language models: xAI, Mistral, Ollama, llama.cpp, vLLM or a kin (wire.py: the interfaces).
 
 The answer is streamed, asked again on 429 and 5xx, and can be cancelled at any moment. The way to ask for a schema is found by
-trying: json_schema, then json_object with the schema, then nothing; whatever comes is checked here all the same.
+trying: json_schema, then json_object with the schema, then nothing, when a server refuses one or its answer could not be used;
+whatever comes is checked here all the same.
 """
 
 from __future__ import annotations
@@ -27,12 +28,16 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class Question:
-    """What a server is asked: rules for the model, the facts that it writes from, pictures (data URLs), the answer's schema."""
+    """What a server is asked: rules for the model, the facts that it writes from, pictures (data URLs), the answer's schema.
+
+    ``after``: the dialect of an earlier answer that could not be used; the next one is tried.
+    """
 
     rules: str
     facts: str
     schema: dict[str, Any]
     pictures: tuple[str, ...] = ()
+    after: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ def ask(
         Cancelled: ``cancelled`` returned True.
     """
     watch = Watch(at.limits.total_s, cancelled or (lambda: False), waiting or (lambda: None))
-    for dialect in wire.DIALECTS:
+    for dialect in wire.dialects_after(question.after):
         body = wire.body(at, question.rules, question.facts, question.pictures, question.schema, dialect)
         try:
             return _patiently(at, body, dialect, listener or _Deaf(), watch)

@@ -1,6 +1,7 @@
 """A narrative by a language model: asked with the outgoing part of the findings, and checked sentence by sentence.
 
-Supported sentences that cite what they rest on stand. A section with a contradicted sentence, or without a supported one, is the
+Supported sentences that cite places in the findings stand, with what they rest on (citations.py) as their evidence, beside those of
+the template whose facts they leave out (joining.py). A section with a contradicted sentence, or without a supported one, is the
 template's; other sentences are left out and kept apart. After two failures the whole narrative is the template's, and says why.
 
     ``narrate`` is the one door: for the command line, for the worker's request "narrate", and for Python.
@@ -9,7 +10,7 @@ template's; other sentences are left out and kept apart. After two failures the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from XAIReportLib.case import InputError
 
 from . import narrative, outbound, prices
 from .answers import NARRATIVE, Asker, Items, is_sentence, items_of, replay, stored
-from .chat import Answer, ChatError, Question, ask
+from .chat import Answer, ChatError, Listener, Question, ask
+from .citations import Citations
 from .grounding import Checker
+from .joining import TEMPLATE, Joining
+from .lenient import WithoutThoughts, bare, tidy
 from .narrative import LeftOut, Narrative, Sentence, Usage
 from .outbound import SECTIONS
 from .outgoing_pictures import pictures
@@ -27,7 +31,8 @@ from .schema import Findings
 from .servers import server
 
 TRIES = 2
-TEMPLATE, REPLAY = "template", "replay"
+REPLAY = "replay"
+INSTEAD = "The text is the template's."
 # Called with each sentence as soon as it was checked and found supported; with None when those heard so far are void.
 Said = Callable[[Sentence | None], None]
 
@@ -77,6 +82,18 @@ def choice_of(options: dict[str, Any]) -> Choice:
     if not str(choice.model).isprintable():  # bytes of another encoding, too
         raise InputError("The name of the model holds characters that cannot be read; give another --model.")
     return choice
+
+
+def check(choice: Choice) -> None:
+    """That a choice can be followed at all, before the first case of many.
+
+    Raises:
+        InputError: it cannot, or lacks a person's consent.
+    """
+    if choice.narrator != TEMPLATE:
+        _asker("", choice)
+        if choice.prices:
+            prices.read(choice.prices)
 
 
 def narrate(
@@ -131,10 +148,20 @@ def asker(
     Raises:
         InputError: the choice cannot be followed, or lacks a person's consent.
     """
+    return _asker(findings.sha256(), choice, cancelled, waiting, task)
+
+
+def _asker(
+    sha256: str,
+    choice: Choice,
+    cancelled: Callable[[], bool] | None = None,
+    waiting: Callable[[], None] | None = None,
+    task: str = NARRATIVE,
+) -> Asker:
     if choice.narrator == REPLAY:
         if choice.replay is None:
             raise InputError("narrator replay has no stored answers; give --replay FILE.")
-        return replay(choice.replay, findings.sha256(), task)
+        return replay(choice.replay, sha256, task)
     at = server(
         choice.narrator, choice.endpoint, choice.model, choice.allow_remote, choice.interface, choice.allow_pictures
     )
@@ -142,7 +169,7 @@ def asker(
     def asked(question: Question, listener: Any) -> Answer:
         return ask(at, question, listener, cancelled, waiting)
 
-    return stored(choice.store, findings.sha256(), asked, task) if choice.store else asked
+    return stored(choice.store, sha256, asked, task) if choice.store else asked
 
 
 def write(
@@ -158,21 +185,23 @@ def write(
     notes: list[str] = []
     left_out: tuple[LeftOut, ...] = ()
     answers: list[Answer] = []
+    put = outbound.question(findings, pictures=shown)
     for _ in range(TRIES):
         try:
-            answer = asked(outbound.question(findings, pictures=shown), reading.listener(said))
+            answer = asked(put, reading.listener(said))
             answers.append(answer)
+            put = replace(put, after=answer.dialect)
             read = reading.read(answer.text)
         except ChatError as error:
             notes.append(str(error))
             continue
         left_out = (*left_out, *read.left_out)
         if any(read.kept.values()):
-            story = _joined(template, read, name, answer, notes)
+            story = _joined(template, read, reading, name, answer, notes)
             break
         notes.append("No sentence of the answer is held by the findings.")
     else:
-        notes.append("The text is the template's.")
+        notes.append(INSTEAD)
         story = template.model_copy(update={"notes": tuple(notes)})
     return story.model_copy(update={"left_out": left_out, "usage": usage_of(answers, table or {})})
 
@@ -190,14 +219,16 @@ class Reading:
     """Reads answers on one case: form, pointers and grounding of every sentence."""
 
     def __init__(self, findings: Findings) -> None:
-        self._checker = Checker(findings)
+        self._checker, self._citations = Checker(findings), Citations(findings)
+        self._joining = Joining(findings, self._checker, self._citations)
+        self._told: dict[Sentence, frozenset[str]] = {}
         self._given = outbound.facts(findings)  # a model can cite only what it was given
 
-    def listener(self, said: Said | None) -> Items:
+    def listener(self, said: Said | None) -> Listener:
         """Hands on each supported sentence while the answer arrives."""
         if said is None:
             return Items(lambda _: None, lambda: None)
-        return Items(lambda item: self._say(item, said), lambda: said(None))
+        return WithoutThoughts(Items(lambda item: self._say(tidy(item), said), lambda: said(None)))
 
     def _say(self, item: Any, said: Said) -> None:
         if is_sentence(item):
@@ -213,7 +244,7 @@ class Reading:
         """
         kept: dict[str, list[Sentence]] = {section: [] for section in SECTIONS}
         left_out: list[LeftOut] = []
-        for item in items_of(text):
+        for item in items_of(bare(text)):
             for sentence in self._of(item) if is_sentence(item) else ():
                 if isinstance(sentence, Sentence):
                     kept[sentence.section].append(sentence)
@@ -221,6 +252,10 @@ class Reading:
                     left_out.append(sentence)
         wrong = frozenset(sentence.section for sentence in left_out if sentence.outcome == "contradicted")
         return Checked(kept, tuple(left_out), wrong)
+
+    def joined(self, own: list[Sentence], template: tuple[Sentence, ...]) -> list[Sentence]:
+        """A section of sentences that were read here, and of those of the template's that they do not replace."""
+        return self._joining.section(own, template, frozenset().union(*(self._told[sentence] for sentence in own)))
 
     def _of(self, item: dict[str, Any]) -> list[Sentence | LeftOut]:
         section, error = item["section"], self._citation_error(item.get("evidence"))
@@ -231,8 +266,10 @@ class Reading:
             elif error:
                 result.append(LeftOut(text=found.text, section=section, outcome="unsupported", why=error))
             else:
-                pointers = tuple(pointer.removeprefix("#") for pointer in item["evidence"])
-                said = Sentence(text=found.text, section=section, evidence=pointers, outcome="supported")
+                cited = [pointer.removeprefix("#") for pointer in item["evidence"]]
+                evidence = self._citations.evidence(found, cited)
+                said = Sentence(text=found.text, section=section, evidence=evidence, outcome="supported")
+                self._told[said] = self._citations.told(found)
                 result.append(said)
         return result
 
@@ -251,11 +288,13 @@ class Reading:
         return ""
 
 
-def _joined(template: Narrative, read: Checked, name: str, answer: Answer, notes: list[str]) -> Narrative:
+def _joined(
+    template: Narrative, read: Checked, reading: Reading, name: str, answer: Answer, notes: list[str]
+) -> Narrative:
     texts: list[Sentence] = []
     for section in narrative.SECTIONS:
         own = read.kept.get(section, []) if section not in read.contradicted else []
-        texts += own or template.of_section(section)
+        texts += reading.joined(own, template.of_section(section))
     if answer.returned != answer.requested:
         notes = [*notes, f"Model {answer.requested} was asked for, {answer.returned} has answered."]
     return template.model_copy(

@@ -93,15 +93,15 @@ def server(
         raise InputError(f"interface {spoken} is unknown; choose {' or '.join(INTERFACES)}.")
     if not model:
         raise InputError(f"narrator {name} has no model; give --model.")
-    host = parts.hostname or ""
-    if host not in _LOCAL and host not in allowed_hosts:
+    host = parts.hostname or ""  # in small letters, as hosts are the same in any
+    if host not in _LOCAL and host not in map(str.lower, allowed_hosts):
         raise InputError(
             f"{host} is not on this machine, and findings would be sent to it; "
             f"if that is wanted, give --allow-remote {host}."
         )
     if parts.scheme == "http" and host not in _LOCAL:
         raise InputError(f"{host} would be asked without encryption; give an https address.")
-    if allowed_picture_hosts and host not in allowed_picture_hosts:
+    if allowed_picture_hosts and host not in map(str.lower, allowed_picture_hosts):
         raise InputError(
             f"pictures may go to {', '.join(allowed_picture_hosts)}, but {host} would be asked; "
             f"if they may go there, give --allow-pictures {host}, otherwise leave it out."

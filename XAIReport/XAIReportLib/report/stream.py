@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import queue
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -223,13 +224,13 @@ def _events(reader: _Reader, at: Server, watch: Watch) -> Iterator[str]:
 
 def _said(error: BaseException, at: Server) -> BaseException:
     """What requests raised, as a sentence of ours."""
+    untrusted = (
+        f" (TLS failed{_why_untrusted(error)}); nothing was sent. Check the address and the server's certificate."
+    )
     silent = ChatError(f"{at.host} was silent for {at.limits.silence_s:g} s; try again or choose a smaller model.")
     unreachable = ChatError(f"{at.host} cannot be reached; is the server running?")
     cases: list[tuple[type[BaseException], BaseException]] = [
-        (
-            requests.exceptions.SSLError,
-            ChatError(f"{at.host} could not be trusted (TLS failed); nothing was sent. Check the address."),
-        ),
+        (requests.exceptions.SSLError, ChatError(f"{at.host} could not be trusted{untrusted}")),
         (
             requests.exceptions.ConnectTimeout,
             ChatError(f"{at.host} cannot be reached within {at.limits.connect_s:g} s; is the server running?"),
@@ -250,6 +251,16 @@ def _said(error: BaseException, at: Server) -> BaseException:
             return silent
         return TryAgain("the connection broke") if isinstance(cause, urllib3.exceptions.ProtocolError) else unreachable
     return ChatError(f"{at.host} could not be asked ({type(error).__name__}).")
+
+
+def _why_untrusted(error: BaseException) -> str:
+    """What is wrong with a server's certificate, in OpenSSL's words ("self-signed certificate"); empty where that is not it."""
+    inner: Any = error
+    for _ in range(5):
+        if isinstance(inner, ssl.SSLCertVerificationError):
+            return f": {inner.verify_message.rstrip('.')}"
+        inner = getattr(inner, "reason", None) or (inner.args[0] if getattr(inner, "args", ()) else None)
+    return ""
 
 
 def _check_status(at: Server, response: requests.Response, formatted: bool) -> None:

@@ -16,6 +16,11 @@ DIALECTS = ("json_schema", "json_object", "plain")
 _MOST_TOKENS = 10**12  # a larger number is no count
 
 
+def dialects_after(dialect: str) -> tuple[str, ...]:
+    """What is tried next; the last one again where nothing follows, all of them after none."""
+    return DIALECTS[DIALECTS.index(dialect) + 1 :] or DIALECTS[-1:] if dialect in DIALECTS else DIALECTS
+
+
 class NoAnswer(ValueError):
     """What a server sent is no part of an answer; says in words what it is."""
 
@@ -97,10 +102,22 @@ def _of_chat(document: dict[str, Any]) -> Piece:
     reason = choice.get("finish_reason")
     if reason == "length":
         raise NoAnswer("an answer that was cut off at its length limit")
-    text = (choice.get("delta") or choice.get("message") or {}).get("content") or ""
+    text = _text_of((choice.get("delta") or choice.get("message") or {}).get("content") or "")
     usage = document.get("usage") or {}
     counts = token_count(usage.get("prompt_tokens")), token_count(usage.get("completion_tokens"))
-    return Piece(str(text), _name(document), *counts, ended=bool(reason))
+    return Piece(text, _name(document), *counts, ended=bool(reason))
+
+
+def _text_of(content: Any) -> str:
+    """The text of a message, which some servers send as a list of parts; what is no text (a thought, a reference) is not read."""
+    if not isinstance(content, list):
+        return str(content)
+    parts = [part if isinstance(part, str) else part.get("text") for part in content if _is_text(part)]
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, str) or (isinstance(part, dict) and part.get("type", "text") in ("text", "output_text"))
 
 
 def _of_responses(document: dict[str, Any]) -> Piece:

@@ -146,6 +146,31 @@ def narrate(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
     return {"narrative": story.model_dump(mode="json")}
 
 
+def check_narrator(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+    """That the chosen narrator, by the fields of language_models.Choice, can be asked at all, with the consent that it needs."""
+    from XAIReportLib.report.language_models import check as can_be_asked
+    from XAIReportLib.report.language_models import choice_of
+
+    can_be_asked(choice_of(parameters))
+    return {}
+
+
+def narrate_result(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The report of a finished result in a language model's words, beside the template's: parameters ``folder`` and those of
+    language_models.Choice. Returns what it took as ``usage``, or why there is none as ``warning``, which the result then says."""
+    from XAIReportLib.report import narrated
+    from XAIReportLib.report.language_models import choice_of
+    from XAIReportLib.report.usage import took
+
+    options = dict(parameters)
+    folder, choice = Path(options.pop("folder")), choice_of(options)
+    waiting = _waiting(channel, choice.narrator)
+    story, warning = narrated.add(folder, choice, _said(channel), channel.cancelled, waiting)
+    if story is None:
+        return {"warning": warning}
+    return {"usage": took(story.usage.model_dump()) if story.usage is not None else ""}
+
+
 def ask(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
     """A question about a finished case: parameters ``question``, ``findings`` and those of language_models.Choice; the narrator
     "template" answers offline. Progress as of narrate; returns the reply."""
@@ -227,6 +252,8 @@ HANDLERS: dict[str, Handler] = {
     "bundle": describe_bundle,
     "devices": devices,
     "narrate": narrate,
+    "narrate_result": narrate_result,
+    "check_narrator": check_narrator,
     "ask": ask,
     "ping": ping,
 }
