@@ -95,6 +95,18 @@ def test_a_picture_has_pixels_and_no_side_of_the_patient(analysed: Analysed) -> 
         assert all("coding" not in c["valueCodeableConcept"] for c in observation["component"])
 
 
+def test_a_lobe_has_the_codes_of_three_systems_and_each_a_url(analysed: Analysed) -> None:
+    findings = analysed.findings()
+    _, *lesions = resources(checked(findings), "Observation")
+    places = [c["valueCodeableConcept"] for o in lesions for c in o["component"][1:]]
+    temporal = next(place for place in places if "Temporal" in place["text"])
+    assert [(c["system"], c["code"]) for c in temporal["coding"]] == [
+        ("http://snomed.info/sct", "78277001"),
+        ("http://radlex.org", "RID6476"),
+        ("http://terminology.hl7.org/CodeSystem/icd-o-3", "C71.2"),
+    ]
+
+
 def test_an_approximate_place_has_no_code(analysed: Analysed) -> None:
     anatomy = analysed.anatomy
     limited = replace(anatomy, registration=replace(anatomy.registration, verdict="limited"))

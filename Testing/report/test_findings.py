@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from XAIReportLib.report.findings import FindingsError, load, rounded_to_sum
-from XAIReportLib.report.schema import SCHEMA_VERSION
+from XAIReportLib.report import documents, narrative
+from XAIReportLib.report.findings import FindingsError, load, of_result, rounded_to_sum
+from XAIReportLib.report.schema import OLDER_VERSIONS, SCHEMA_VERSION, Findings
 from XAIReportLib.results import Anatomy, Registration
 
 
@@ -103,6 +104,9 @@ def test_geometry_of_another_mask_is_refused(analysed):
         ({"prediction__label": None}, "label must be given"),
         ({"prediction__outcome": "abstained"}, "label must be given"),
         ({"prediction__label": "lymphoma"}, "no score of the suggested class"),
+        ({"prediction__label": "meningioma"}, "'meningioma' is not the one with the highest score"),
+        ({"disclaimers": []}, "at least 1 item"),
+        ({"disclaimers": [""]}, "at least 1 character"),
         ({"prediction__scores": {"glioma": 0.5, "meningioma": 0.4}}, "sum to 1"),
         ({"prediction__scores": {"glioma": float("nan")}}, "finite"),
         ({"prediction__uncertainty": {"entropy": float("inf")}}, "finite"),
@@ -203,13 +207,40 @@ def test_the_names_that_other_programs_rely_on(analysed):
     assert content.keys() >= {"schema_version", "case_id", "image", "model", "warnings", "disclaimers"}
 
 
-def test_a_document_of_the_first_version_is_read_with_what_it_holds():
-    path = Path(__file__).with_name("findings-1.0.0.json")
+OLD = [Path(__file__).with_name(f"findings-{version}.json") for version in OLDER_VERSIONS]
+
+
+@pytest.mark.parametrize(("path", "changed_images"), list(zip(OLD, (0, 6), strict=True)))
+def test_a_document_of_an_older_version_is_read_with_what_it_holds(path, changed_images):
     found, old = load(path), json.loads(path.read_text(encoding="utf-8"))
-    assert found.counterfactuals == ()
+    assert len(found.counterfactuals) == changed_images
     new = json.loads(found.to_json())
-    assert (old.pop("schema_version"), new["schema_version"]) == ("1.0.0", SCHEMA_VERSION)
+    assert (old.pop("schema_version"), new["schema_version"]) == (path.stem.removeprefix("findings-"), SCHEMA_VERSION)
     assert holds(new, old)
+
+
+@pytest.mark.parametrize("path", OLD)
+def test_a_document_of_an_older_version_is_known_by_its_own_hash_until_it_is_changed(path):
+    found = load(path)
+    assert found.sha256() == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found.model_copy(update={"case_id": "other"}).sha256() != found.sha256()
+    again = Findings.model_validate_json(found.to_json())
+    assert again.sha256() == hashlib.sha256(found.to_json().encode()).hexdigest()
+
+
+@pytest.mark.parametrize("path", OLD)
+def test_a_document_of_an_older_version_without_disclaimers_is_refused(path, tmp_path):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    (tmp_path / "findings.json").write_text(json.dumps({**content, "disclaimers": []}), encoding="utf-8")
+    with pytest.raises(FindingsError, match="disclaimers"):
+        load(tmp_path / "findings.json")
+
+
+@pytest.mark.parametrize("path", OLD)
+def test_documents_of_an_older_version_are_written_in_this_one_and_belong_together(path, tmp_path):
+    found = load(path)
+    documents.write(tmp_path, found, narrative.told(found), [], {})
+    assert of_result(tmp_path) == Findings.model_validate_json((tmp_path / "findings.json").read_bytes())
 
 
 def holds(new: object, old: object) -> bool:

@@ -37,16 +37,23 @@ def test_other_strings_are_no_snomed_ids(value):
 
 @pytest.mark.parametrize(
     ("scheme", "value"),
-    [("SCT", "J18.1"), ("SCT", "24028008"), ("I10", "83251001"), ("ICDO3", "8272"), ("RADLEX", "6440"), ("XYZ", "1")],
-)
+    [
+        ("SCT", "J18.1"), ("SCT", "24028008"), ("I10", "83251001"), ("RADLEX", "6440"), ("XYZ", "1"),
+        ("ICDO3", "8272"), ("ICDO3", "C7"), ("ICDO3", "C71.12"), ("ICDO3", "D35.2"), ("ICD11", "XA97381"), ("ICD11", "XA"),
+    ],
+)  # fmt: skip
 def test_a_code_of_another_system_is_refused(scheme, value):
     with pytest.raises(ValueError, match="code"):
         checked(Code(scheme, value, "lobar pneumonia"))
 
 
 @pytest.mark.parametrize(
-    ("scheme", "value"), [("I10", "J18.1"), ("ICDO3", "9380/3"), ("ICD11", "2A01.0Z"), ("RADLEX", "RID6440")]
-)
+    ("scheme", "value"),
+    [
+        ("I10", "J18.1"), ("ICDO3", "9380/3"), ("ICDO3", "C71.1"), ("ICDO3", "C75.1"), ("ICDO3", "C71"), ("RADLEX", "RID6440"),
+        ("ICD11", "2A01.0Z"), ("ICD11", "XA9738"), ("ICD11", "XK8G"), ("ICD11", "XN8P1"),
+    ],
+)  # fmt: skip
 def test_a_code_of_its_own_system_is_accepted(scheme, value):
     assert checked(Code(scheme, value, "")).value == value
 
@@ -115,3 +122,14 @@ def test_parts_of_the_brain_have_a_second_code_and_parts_of_parts_none():
     for name in ("Frontal Pole", "Temporal Occipital Fusiform Cortex", "white matter / other", "Putamen"):
         assert terminology.radlex_code(name) is None
     assert terminology.structure_codes("Frontal Pole") == ()
+
+
+def test_a_site_of_icd_o_is_given_only_where_it_means_the_same():
+    for lobe, value in {"frontal": "C71.1", "temporal": "C71.2", "parietal": "C71.3", "occipital": "C71.4"}.items():
+        code = terminology.topography_code(lobe)
+        assert (code.scheme, code.value, code.meaning) == ("ICDO3", value, f"{lobe.capitalize()} lobe")
+    assert [c.value for c in terminology.structure_codes("pituitary")][1:] == ["C75.1"]
+    for name in ("cerebellum", "Brain-Stem", "Thalamus", "Lateral Ventricle", "Insula", "Frontal Pole", "other"):
+        assert terminology.topography_code(name) is None
+    for label in ("glioma", "meningioma", "pituitary"):
+        assert "ICDO3" not in {code.scheme for code in terminology.class_codes(label)}

@@ -130,7 +130,7 @@ def answers(draw, classes: list[str]):
     scores = dict(zip(classes, draw(shares(len(classes), 1.0, 4)), strict=True))
     return {
         "outcome": outcome,
-        "label": draw(st.sampled_from(classes)) if outcome == "class_suggested" else None,
+        "label": max(scores, key=scores.__getitem__) if outcome == "class_suggested" else None,
         "scores": {} if outcome == "no_lesion_found" else scores,
     }
 
@@ -266,7 +266,7 @@ def wild_findings(draw) -> Findings:
             "prediction": {
                 "outcome": outcome,
                 "reason": draw(words),
-                "label": draw(st.sampled_from(classes)) if outcome == "class_suggested" else None,
+                "label": max(scores, key=scores.__getitem__) if outcome == "class_suggested" else None,
                 "scores": scores,
                 "class_set": draw(st.lists(st.sampled_from(classes), unique=True)) if scored else [],
                 "uncertainty": draw(st.dictionaries(st.sampled_from(MEASURES), fraction)),

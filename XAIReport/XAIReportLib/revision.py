@@ -35,7 +35,8 @@ def revise(folder: str | Path, labels: np.ndarray, affine: np.ndarray, output: s
         labels: lesion labels (0 none, 1, 2, ...), axes (i, j, k); affine: their place, RAS millimetres.
 
     Raises:
-        InputError: the folder is no result, the model was not run on it, or the labels are not on the grid of its image.
+        InputError: the folder is no result or was changed, the model was not run on it, or the labels are not on the grid of its
+            image.
     """
     result = read_result(folder)
     found = _revised(result, labels, affine)[0]
@@ -81,11 +82,11 @@ def write_reworded(folder: str | Path, story: str, edits: Sequence[Edit], correc
         edits: of its review, by a reader. Every sentence of both is checked anew.
         corrected: of the case as ``write_corrected`` has left it.
 
-    Raises InputError when the folder is no finished result. Returns the folder of the documents.
+    Raises InputError when the folder is no finished result, or was changed. Returns the folder of the documents.
     """
     result = read_result(folder)
     source = result.path / CORRECTED if corrected else result.path
-    found = findings.load(source / "findings.json")
+    found = findings.of_result(source)
     told = narrative.checked(narrative.Narrative.model_validate_json(story), found)
     run = {**json.loads((source / "run.json").read_text(encoding="utf-8")), "sentences_edited_by_reader": len(edits)}
     with complete_or_absent(result.path / REVIEWED) as partial:
@@ -100,10 +101,10 @@ def write_in_language(folder: str | Path, language: str) -> Path:
     analysis: complete or absent. Pictures are drawn anew from the result's arrays; those of the registration, checks and changed
     images, whose arrays it does not hold, keep the language that they were drawn in. Returns that folder.
 
-    Raises InputError when the folder is no finished result, or there is no report in that language.
+    Raises InputError when the folder is no finished result or was changed, or there is no report in that language.
     """
     result = read_result(folder)
-    found = findings.load(result.path / "findings.json")
+    found = findings.of_result(result.path)
     told, target = narrative.told(found, language), result.path / f"{IN_LANGUAGE}{language}"
     run = {**result.run, "language": language}
     with complete_or_absent(target) as partial:
@@ -150,7 +151,7 @@ def _revised(result: ResultFolder, labels: np.ndarray, affine: np.ndarray) -> tu
         raise InputError(
             f"The result {result.path.name} holds no outline, since the model was not run; force an analysis of the case."
         )
-    found = findings.load(result.path / "findings.json")
+    found = findings.of_result(result.path)
     before, grid = _array(result.lesion), _affine(result.image)
     shape = before.shape
     labels = _onto_grid(np.asarray(labels), np.asarray(affine, dtype=float), shape, grid)

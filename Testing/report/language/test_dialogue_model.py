@@ -9,7 +9,7 @@ from cases import findings_of
 from XAIReportLib import __main__ as command_line
 from XAIReportLib.case import InputError
 from XAIReportLib.report import dialogue, dialogue_model
-from XAIReportLib.report.dialogue import NOT_HELD, NOT_WHY
+from XAIReportLib.report.dialogue import NOT_HELD, NOT_UNDERSTOOD, NOT_WHY
 from XAIReportLib.report.language_models import Choice
 from XAIReportLib.worker.client import WorkerClient
 
@@ -51,10 +51,18 @@ def test_after_two_failures_the_answer_is_the_offline_one_and_says_so(scripted, 
     assert given.notes[-1] == "The answer is the template's."
 
 
-@pytest.mark.parametrize("question", ["Is it malignant?", "Should Mrs Doe be operated on?", "Write me a poem."])
-def test_what_no_findings_hold_is_not_even_asked(scripted, question):
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Is it malignant?", NOT_HELD),
+        ("Should Mrs Doe be operated on?", NOT_HELD),
+        ("Is there a midline shift?", NOT_HELD),  # which the findings of another case would hold
+        ("Write me a poem.", NOT_UNDERSTOOD),
+    ],
+)
+def test_what_the_findings_do_not_hold_is_not_even_asked(scripted, question, said):
     given = asked(scripted, "unasked", question)
-    assert [s.text for s in given.sentences] == [NOT_HELD]
+    assert [s.text for s in given.sentences] == [said]
     assert not scripted.all_sent("unasked")
 
 

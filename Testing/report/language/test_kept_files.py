@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from cases import findings_of
 from XAIReportLib import __main__ as command_line
 from XAIReportLib.case import InputError
-from XAIReportLib.report import answers, commands, dialogue_model, language_models, narrative
+from XAIReportLib.report import answers, commands, dialogue, dialogue_model, language_models, narrative
+from XAIReportLib.report import findings as findings_module
 from XAIReportLib.report.language_models import Choice
 
 FOUND = findings_of("left glioma")
@@ -113,6 +115,19 @@ def test_a_line_of_a_file_that_others_wrote_ends_at_its_newline_only(tmp_path, e
     heard = answers.Items(lambda _: None, lambda: None)
     given = answers.replay(file, FOUND.sha256())
     assert [given(None, heard).text, given(None, heard).text] == [f"a{end}b"] * 2
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
+def test_the_hash_of_a_file_of_an_older_version_is_that_of_sha256sum(version, tmp_path):
+    path = Path(__file__).parents[1] / f"findings-{version}.json"
+    found = findings_module.load(path)
+    text = json.dumps({"sentences": [{"text": dialogue.answer("Which side?", found).sentences[0].text, "section": "findings",
+                                      "evidence": ["/lesions/0"]}]})  # fmt: skip
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    row = {"findings_sha256": digest, "task": "narrative", "answer": {"text": text, "requested": "m", "returned": "m"}}
+    (tmp_path / "answers.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    story = language_models.narrate(found, Choice("replay", replay=tmp_path / "answers.jsonl"))
+    assert story.narrator == "replay"
 
 
 @pytest.mark.parametrize(

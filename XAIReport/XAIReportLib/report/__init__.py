@@ -9,7 +9,10 @@
     languages/       the same in French, German and Spanish: one catalogue, read both ways
     grounding/       whether a text says only what the findings hold
     language_models.py  a narrative by a language model: who was chosen, what stands of the answer (answers.py: its form)
-    outbound.py      what a language model is given; servers.py: which, where, consent, keys; prices.py: the user's
+    citations.py     what a checked sentence rests on (claim_places.py); joining.py: what of the template's a model leaves out;
+                     lenient.py: answers in another dress; narrated.py: the report of a finished result in its words
+    outbound.py      what a language model is given; servers.py: which, where, consent, keys; prices.py: the user's;
+                     narrator_options.py: the options of the command line; usage.py: what it took, in a sentence
     chat.py          one question to a server: wire.py (the two interfaces as JSON) and stream.py (over HTTP)
     dialogue.py      questions about a case, answered from its findings (questions.py: what is asked for; dialogue_model.py:
                      answered by a language model)

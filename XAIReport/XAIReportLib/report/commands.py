@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -14,13 +15,14 @@ from typing import TYPE_CHECKING
 
 from XAIReportLib.case import InputError
 
+from . import narrator_options
 from .languages import LANGUAGES
-from .servers import INTERFACES
+from .usage import took
 
 if TYPE_CHECKING:
     from .dialogue import Reply
     from .language_models import Choice
-    from .narrative import Narrative, Usage
+    from .narrative import Narrative
     from .schema import Findings
 
 OK, NOT_SUPPORTED = 0, 1
@@ -50,7 +52,7 @@ def _add_ask(commands: argparse._SubParsersAction) -> None:
     _add_findings(ask)
     ask.add_argument("question", metavar="QUESTION", help='such as "why glioma and not meningioma?"')
     ask.add_argument("--json", action="store_true", help="one JSON document with the evidence of each sentence")
-    _add_choice(ask, required=False)
+    narrator_options.add_options(ask, required=False)
     ask.set_defaults(run=ask_findings)
 
 
@@ -70,49 +72,20 @@ def _add_narrate(commands: argparse._SubParsersAction) -> None:
         "narrate", help="have a language model write the text of a finished case, checked against its findings"
     )
     _add_findings(narrate)
-    _add_choice(narrate, required=True)
+    narrator_options.add_options(narrate, required=True)
+    narrate.add_argument("--output", metavar="FILE", type=Path, help="the narrative as JSON; never the result's own")
     narrate.add_argument(
-        "--output", metavar="FILE", type=Path, required=True, help="the narrative as JSON; never the result's own"
+        "--report",
+        action="store_true",
+        help="write report.html, report.pdf and report.txt in these words, too, into the folder narrated of the result",
     )
     narrate.set_defaults(run=narrate_findings)
-
-
-def _add_choice(command: argparse.ArgumentParser, required: bool) -> None:
-    """Who writes, and consent. There is no option for a key: it comes from the environment or the system's keyring."""
-    command.add_argument(
-        "--narrator",
-        metavar="NAME",
-        required=required,
-        help="ollama, llama.cpp, vllm, xai, mistral, openai (any such server), replay or template",
-    )
-    command.add_argument("--endpoint", metavar="URL", help="address of the server, such as http://localhost:11434/v1")
-    command.add_argument("--interface", choices=tuple(INTERFACES), help="chat/completions or responses")
-    command.add_argument("--model", metavar="M", help="the model's name on that server")
-    command.add_argument(
-        "--allow-remote", metavar="HOST", action="append", help="consent to send the findings to this host"
-    )
-    command.add_argument(
-        "--allow-pictures",
-        metavar="HOST",
-        action="append",
-        help="consent to send pictures of the case to this host as well, for a model that reads them",
-    )
-    command.add_argument("--replay", metavar="FILE", type=Path, help="stored answers, with --narrator replay")
-    command.add_argument(
-        "--store", metavar="FILE", type=Path, help="keep the model's answers in this file, for --narrator replay"
-    )
-    command.add_argument("--prices", metavar="FILE", type=Path, help="your price table, to tell what an answer costs")
-
-
-_CHOICE = ("narrator", "endpoint", "interface", "model", "allow_remote", "allow_pictures", "replay", "store", "prices")
 
 
 def _choice(options: argparse.Namespace) -> Choice:
     from .language_models import TEMPLATE, choice_of
 
-    return choice_of(
-        {"narrator": TEMPLATE} | {name: getattr(options, name) for name in _CHOICE if getattr(options, name)}
-    )
+    return choice_of({"narrator": TEMPLATE} | narrator_options.chosen(options))
 
 
 def _tell_notes(options: argparse.Namespace, written: Narrative | Reply) -> None:
@@ -124,23 +97,46 @@ def _tell_notes(options: argparse.Namespace, written: Narrative | Reply) -> None
             f"{len(written.left_out)} sentences of the model were left out, as the findings do not hold them."
         )
     if written.usage is not None:
-        print(_took(written.usage), file=sys.stderr)
+        print(took(written.usage.model_dump()), file=sys.stderr)
 
 
 def narrate_findings(options: argparse.Namespace) -> int:
-    """Writes the narrative of a language model to a file of its own and prints it; the template's report stays as it is."""
+    """Writes the narrative of a language model to a file of its own, or a report of it, and prints it; the template's report stays
+    as it is."""
     from .language_models import narrate
 
-    found = findings_at(options.findings)
-    _check_output(options)
-    story = narrate(found, _choice(options), folder=folder_of(options.findings))
+    if options.output is None and not options.report:
+        raise InputError("Nothing would be kept of the text; give --output FILE, --report or both.")
+    found, folder = findings_at(options.findings), folder_of(options.findings)
+    if options.output is not None:
+        _check_output(options)
+    if options.report:
+        _check_result(folder)
+    story = narrate(found, _choice(options), folder=folder)
     try:
-        _write(options.output, story.to_json())
+        if options.output is not None:
+            _write(options.output, story.to_json())
+        if options.report and story.narrator == options.narrator:
+            from .narrated import write
+
+            print(f"Report: {write(folder, story) / 'report.html'}", file=sys.stderr)
     finally:  # what was paid for is shown even where it cannot be kept
         for sentence in story.sentences:
             print(sentence.text)
         _tell_notes(options, story)
     return OK if story.narrator == options.narrator else NOT_SUPPORTED
+
+
+def _check_result(folder: Path) -> None:
+    """Raises InputError before anything is asked where there is no finished result to put a report into."""
+    from XAIReportLib.folder import check_writable, read_result
+
+    from .findings import of_result
+    from .narrated import NARRATED
+
+    read_result(folder)
+    of_result(folder)
+    check_writable(folder / NARRATED)
 
 
 def _check_output(options: argparse.Namespace) -> None:
@@ -193,24 +189,18 @@ def _write(path: Path, text: str | None) -> None:
             partial.unlink(missing_ok=True)
 
 
-def _took(usage: Usage) -> str:
-    """What the answers took, in a sentence."""
-    tokens = "tokens not counted by the server"
-    if usage.input_tokens is not None and usage.output_tokens is not None:
-        tokens = f"{usage.input_tokens} tokens read and {usage.output_tokens} written"
-    price = "" if usage.cost is None else f", {usage.cost:.6f} {usage.currency} by your price table"
-    number = "1 answer" if usage.answers == 1 else f"{usage.answers} answers"
-    return f"{number} in {usage.seconds:.1f} s, {tokens}{price}."
-
-
 def check_file(options: argparse.Namespace) -> int:
     """Exit code 0 when every sentence is supported, 1 when one is not."""
     from .grounding.translated import checker_of
+    from .own_lines import without_own_lines
 
     found, text = findings_at(options.findings), _text(options.text)
-    checked = checker_of(found, _language(text, options.language)).text(text)
+    language = _language(text, options.language)
+    text, own = without_own_lines(text, found, folder_of(options.findings), language)
+    checked = checker_of(found, language).text(text)
     if options.json:
-        print(json.dumps({"sentences": [c.model_dump(mode="json") for c in checked]}, ensure_ascii=False, indent=2))
+        document = {"sentences": [c.model_dump(mode="json") for c in checked], "other_lines_of_the_report": own}
+        print(json.dumps(document, ensure_ascii=False, indent=2))
     else:
         for sentence in checked:
             print(f"{sentence.verdict:>12}  {sentence.text}")
@@ -218,6 +208,8 @@ def check_file(options: argparse.Namespace) -> int:
                 print(f"{'':>12}  {sentence.reason}")
         supported = sum(sentence.verdict == "supported" for sentence in checked)
         print(f"{supported} of {len(checked)} sentences are supported by the findings.")
+        if own:
+            print(f"{own} more lines (titles, tables, captions, sources) stand so in the report of these findings.")
     return OK if checked and all(sentence.verdict == "supported" for sentence in checked) else NOT_SUPPORTED
 
 
@@ -225,10 +217,12 @@ def _language(text: str, stated: str | None) -> str:
     """The language to read a text in.
 
     Raises:
-        InputError: the text is in no language that the check reads, or in another one than stated.
+        InputError: the text is empty, in no language that the check reads, or in another one than stated.
     """
     from .languages.recognition import language_of, name_of
 
+    if not re.search(r"\w", text):
+        raise InputError("The text is empty; give one with at least a sentence.")
     found = language_of(text)
     if stated is None and found is None:
         raise InputError("The language of the text could not be recognised; give --language.")

@@ -1,7 +1,7 @@
 """Answers to questions about one case, from its findings alone: made of the template's sentences and of comparisons of scores.
 
-What a question asks beyond the findings is answered by "These findings do not hold that." With a language model (dialogue_model.py)
-the same holds.
+What a question asks beyond the findings is answered by "These findings do not hold that."; one that is not understood is said
+not to be. With a language model (dialogue_model.py) the same holds.
 """
 
 from __future__ import annotations
@@ -9,18 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from . import narrative
+from . import asked, narrative
 from .changes import NOT_WHY as CHANGES_SAY_NOT_WHY
 from .changes import changes
 from .grounding import Checker
+from .measures import BRIGHTNESS_LIMIT
 from .narrative import LeftOut, Sentence, Usage
 from .passages import Passage, at
-from .questions import Topic, topic_of
+from .questions import Topic, is_beyond, topic_of
 from .schema import Findings, Part
 from .wording import WHERE_NOT_WHY, class_name, score_text
 
 NOT_HELD = "These findings do not hold that."
+NOT_UNDERSTOOD = (
+    "The question was not understood; ask in English about the suggestion and why it is this class, scores, accuracy of the model, "
+    "side, regions, distances, midline, size, shape or brightness, heat maps, changed images, limits or technique."
+)
 NOT_WHY = "These findings do not hold why."
+_LENGTH = re.compile(r"\b(?:diameters?|lengths?|longest|wide|width|tall|thick|mm|cm|millimet\w*|centimet\w*)\b")
 NOT_WHAT = "These findings do not hold what would change it."
 
 
@@ -51,12 +57,15 @@ def closed(question: str, topic: Topic | None, said: list[Sentence], findings: F
     """``said`` as a reply, with what the findings do not hold at its end, whoever wrote it."""
     name = "" if topic is None else topic.name
     if not said:
-        said = [_missing(NOT_HELD)]
+        understood = topic is not None or is_beyond(question)
+        said = [_missing(NOT_HELD if understood else NOT_UNDERSTOOD)]
     elif name == "why":
         said = [*said, _missing(NOT_WHY)]
     elif name == "change" and not findings.counterfactuals:
         said = [*said, _missing(NOT_WHAT)]
-    return Reply(question=question, held=said[0].text != NOT_HELD, sentences=tuple(said), topic=name)
+    return Reply(
+        question=question, held=said[0].text not in (NOT_HELD, NOT_UNDERSTOOD), sentences=tuple(said), topic=name
+    )
 
 
 def _missing(text: str) -> Sentence:
@@ -66,7 +75,7 @@ def _missing(text: str) -> Sentence:
 def _said(topic: Topic, question: str, findings: Findings) -> Iterator[Sentence]:
     heard: set[str] = set()
     checker = Checker(findings)
-    for passage in _READERS[topic.name](findings, named(findings, question)):
+    for passage in _READERS[topic.name](findings, question):
         if passage.text not in heard:
             heard.add(passage.text)
             found = checker.sentence(passage.text)
@@ -112,8 +121,9 @@ def _comparison(findings: Findings, first: str, second: str) -> Iterator[Passage
     yield Passage(f"The margin between {one} and {other} is {margin}.", places)
 
 
-def _why(findings: Findings, classes: list[str]) -> Iterator[Passage]:
+def _why(findings: Findings, question: str) -> Iterator[Passage]:
     """Scores, the class set, place, changed images and what a heat map can show: never a cause."""
+    classes = named(findings, question)
     order = _by_score(findings)
     if len(classes) == 1 and order:
         classes = [*classes, next((label for label in order if label != classes[0]), classes[0])]
@@ -141,7 +151,7 @@ def _changed(findings: Findings, *names: str) -> Iterator[Passage]:
         yield Passage(CHANGES_SAY_NOT_WHY, told[-1].evidence)
 
 
-def _sure(findings: Findings, _: list[str]) -> Iterator[Passage]:
+def _sure(findings: Findings, _: str) -> Iterator[Passage]:
     yield from list(_of(findings, "impression"))[:1]
     yield from _of(findings, "confidence")
     order = _by_score(findings)
@@ -149,13 +159,13 @@ def _sure(findings: Findings, _: list[str]) -> Iterator[Passage]:
         yield from list(_comparison(findings, order[0], order[1]))[1:]
 
 
-def _places(findings: Findings, _: list[str]) -> Iterator[Passage]:
+def _places(findings: Findings, _: str) -> Iterator[Passage]:
     yield from _of(findings, "anatomy")
     if findings.lesions:
         yield from (p for p in _of(findings, "findings") if p.text.startswith("Segmented abnormality"))
 
 
-def _side(findings: Findings, _: list[str]) -> Iterator[Passage]:
+def _side(findings: Findings, _: str) -> Iterator[Passage]:
     """The side of each abnormality, what a side means here, and the midline."""
     for index, lesion in enumerate(findings.lesions):
         start = f"Segmented abnormality {lesion.name.removeprefix('lesion-')}"
@@ -164,16 +174,38 @@ def _side(findings: Findings, _: list[str]) -> Iterator[Passage]:
             for p in _of(findings, "findings")
             if p.text.startswith(start) and at("lesions", index, "name") in p.evidence
         )
-    yield from (p for p in _of(findings, "anatomy") if p.text.startswith("Midline shift"))
+    yield from asked.crossing(findings)
+    yield from _midline(findings, "")
     if findings.lesions:
         yield from (p for p in _of(findings, "limits") if p.text.startswith("Sides are"))
 
 
-def _size(findings: Findings, _: list[str]) -> Iterator[Passage]:
+def _midline(findings: Findings, _: str) -> Iterator[Passage]:
+    yield from (p for p in _of(findings, "anatomy") if p.text.startswith("Midline shift"))
+
+
+def _size(findings: Findings, question: str) -> Iterator[Passage]:
+    """Number and sizes; a length is not answered by a volume."""
+    measured = any(lesion.measures is not None for lesion in findings.lesions)
+    if findings.lesions and not measured and _LENGTH.search(question.lower()):
+        if not findings.image.has_geometry:
+            yield from list(_of(findings, "technique"))[:1]  # says that lengths are unknown
+        return
     yield from _of(findings, "findings")
 
 
-def _change(findings: Findings, _: list[str]) -> Iterator[Passage]:
+def _shape(findings: Findings, _: str) -> Iterator[Passage]:
+    yield from (p for p in _of(findings, "findings") if "sphericity" in p.text)
+
+
+def _brightness(findings: Findings, _: str) -> Iterator[Passage]:
+    """How bright it is on this series, and that this does not tell why."""
+    for passage in _of(findings, "findings"):
+        if passage.text.startswith("Appearance") or passage.text == BRIGHTNESS_LIMIT:
+            yield passage
+
+
+def _change(findings: Findings, _: str) -> Iterator[Passage]:
     """How far the next class is, which classes are in the set, and what was computed on changed images. Nothing is imagined."""
     order = _by_score(findings)
     for other in order[1:]:
@@ -182,32 +214,43 @@ def _change(findings: Findings, _: list[str]) -> Iterator[Passage]:
     yield from changes(findings)
 
 
-def _maps(findings: Findings, _: list[str]) -> Iterator[Passage]:
+def _maps(findings: Findings, _: str) -> Iterator[Passage]:
     yield from (p for p in _of(findings, "status") if "should not be relied on" in p.text)
     yield from _of(findings, "evidence")
 
 
-def _impression(findings: Findings, _: list[str]) -> Iterator[Passage]:
+def _impression(findings: Findings, _: str) -> Iterator[Passage]:
     yield from _of(findings, "impression")
 
 
-def _limits(findings: Findings, _: list[str]) -> Iterator[Passage]:
+def _limits(findings: Findings, _: str) -> Iterator[Passage]:
     yield from _of(findings, "status", "limits")
 
 
-def _technique(findings: Findings, _: list[str]) -> Iterator[Passage]:
+def _technique(findings: Findings, question: str) -> Iterator[Passage]:
+    if re.search(r"\btrain", question.lower()):
+        yield from asked.trained_on(findings)
     yield from _of(findings, "technique")
 
 
-_READERS: dict[str, Callable[[Findings, list[str]], Iterator[Passage]]] = {
+def _accuracy(findings: Findings, _: str) -> Iterator[Passage]:
+    yield from asked.accuracy(findings)
+
+
+_READERS: dict[str, Callable[[Findings, str], Iterator[Passage]]] = {
+    "accuracy": _accuracy,
     "change": _change,
     "maps": _maps,
     "technique": _technique,
     "limits": _limits,
     "why": _why,
     "sure": _sure,
+    "midline": _midline,
+    "distance": asked.distances,
     "side": _side,
     "places": _places,
+    "brightness": _brightness,
+    "shape": _shape,
     "size": _size,
     "impression": _impression,
 }

@@ -1,12 +1,13 @@
 """Answers to questions about one case by a language model, under the check of its narratives.
 
 A server never gets a person's own words: it is asked the plain question of the topic that they were recognised as, with the
-classes that they name. A question that no findings hold is not asked at all.
+classes that they name. What these findings do not hold is not asked at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from . import dialogue, outbound, prices
@@ -35,14 +36,14 @@ def reply(
         InputError: the choice cannot be followed, or lacks a person's consent.
         Cancelled: ``cancelled`` returned True.
     """
-    topic = topic_of(question)
-    if topic is None or choice.narrator == TEMPLATE:
-        return dialogue.answer(question, findings)
+    topic, offline = topic_of(question), dialogue.answer(question, findings)
+    if topic is None or not offline.held or choice.narrator == TEMPLATE:
+        return offline
     asked = asker(findings, choice, cancelled, waiting, f"question: {plain(topic, question, findings)}")
     table = prices.read(choice.prices) if choice.prices else {}
     words = plain(topic, question, findings)
     put = outbound.question(findings, words, pictures_of(findings, choice, folder))
-    return _asked(question, topic, findings, choice.narrator, put, asked, said, table)
+    return _asked(offline, topic, findings, choice.narrator, put, asked, said, table)
 
 
 def plain(topic: Topic, question: str, findings: Findings) -> str:
@@ -52,7 +53,7 @@ def plain(topic: Topic, question: str, findings: Findings) -> str:
 
 
 def _asked(
-    question: str,
+    offline: Reply,
     topic: Topic,
     findings: Findings,
     name: str,
@@ -61,7 +62,7 @@ def _asked(
     said: Said | None,
     table: dict[str, prices.Price],
 ) -> Reply:
-    offline, reading = dialogue.answer(question, findings), Reading(findings)
+    reading = Reading(findings)
     notes: list[str] = []
     left_out: list[LeftOut] = []
     answers: list[Answer] = []
@@ -70,6 +71,7 @@ def _asked(
         try:
             given = asked(put, reading.listener(said))
             answers.append(given)
+            put = replace(put, after=given.dialect)
             read = reading.read(given.text)
         except ChatError as error:
             notes.append(str(error))
@@ -79,7 +81,7 @@ def _asked(
             s.model_copy(update={"section": "dialogue"}) for part in read.kept.values() for s in part
         ]
         if kept and not read.contradicted:
-            result = dialogue.closed(question, topic, kept, findings).model_copy(update={"narrator": name})
+            result = dialogue.closed(offline.question, topic, kept, findings).model_copy(update={"narrator": name})
             if given.returned != given.requested:
                 notes.append(f"Model {given.requested} was asked for, {given.returned} has answered.")
             break

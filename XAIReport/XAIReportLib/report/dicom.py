@@ -19,6 +19,7 @@ from . import findings as findings_module
 from .dicom_images import source_images
 from .dicom_objects import lesion_segmentation, parametric_map, saliency_segmentation
 from .dicom_report import measurement_report
+from .schema import Findings
 
 FOLDER, INDEX, IMAGES = "dicom", "index.json", "image"
 
@@ -37,22 +38,26 @@ def write(
         language: of the sentences in report.dcm; that of the result's narrative when None.
 
     Raises:
-        InputError: the result is incomplete, has no geometry, or ``series`` is missing or another one.
+        InputError: the result is incomplete, was changed, has no geometry, or ``series`` is missing or another one.
     """
     result = read_result(result_folder)
-    objects = make(result, series, language)
+    findings = findings_module.of_result(result.path)
+    objects = _made(result, findings, series, language)
     whole = complete_or_absent((output or result.path) / FOLDER, mark=INDEX)
     with whole as folder:
         for name, data in objects.items():
             (folder / name).parent.mkdir(exist_ok=True)
             data.save_as(folder / name, enforce_file_format=True)
-        (folder / INDEX).write_text(_index(result, objects), encoding="utf-8", newline="\n")
+        (folder / INDEX).write_text(_index(findings, objects), encoding="utf-8", newline="\n")
     return whole.target
 
 
 def make(result: ResultFolder, series: Path | None = None, language: str | None = None) -> dict[str, Dataset]:
     """The objects of a result by file name; see ``write``."""
-    findings = findings_module.load(result.path / "findings.json")
+    return _made(result, findings_module.of_result(result.path), series, language)
+
+
+def _made(result: ResultFolder, findings: Findings, series: Path | None, language: str | None) -> dict[str, Dataset]:
     source = source_images(result, series)
     objects: dict[str, Dataset] = {f"{IMAGES}/{n:04d}.dcm": image for n, image in enumerate(source.made, start=1)}
     lesions = None
@@ -71,10 +76,10 @@ def _voxels(path: Path) -> np.ndarray:
     return nifti.decode(path.read_bytes(), path.name, MAX_VOXELS)[0]
 
 
-def _index(result: ResultFolder, objects: dict[str, Dataset]) -> str:
+def _index(findings: Findings, objects: dict[str, Dataset]) -> str:
     """Which file is what, and of which findings."""
     files = {
         name: {"sop_class": d.SOPClassUID.name, "sop_instance_uid": d.SOPInstanceUID} for name, d in objects.items()
     }
-    content = {"findings_sha256": result.narrative.get("findings_sha256"), "files": files}
+    content = {"findings_sha256": findings.sha256(), "files": files}
     return json.dumps(content, indent=2, sort_keys=True) + "\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import hashlib
 import io
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,7 +53,9 @@ def write(
     if narrative.findings_sha256 != findings.sha256():
         raise ValueError(f"The narrative of case {findings.case_id} was written from other findings; write it again.")
     content = content_of(findings, narrative, figures, run)
-    _put(folder / "findings.json", findings.to_json())
+    text = findings.to_json()  # of this version, whichever they were read in
+    narrative = narrative.model_copy(update={"findings_sha256": hashlib.sha256(text.encode()).hexdigest()})
+    _put(folder / "findings.json", text)
     _put(folder / "narrative.json", narrative.to_json())
     _put(folder / "regions.csv", regions_csv(findings))
     _put(folder / "report.html", report_html(content))

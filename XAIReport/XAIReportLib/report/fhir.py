@@ -34,6 +34,7 @@ SYSTEMS = {
     "LN": "http://loinc.org",
     "DCM": "http://dicom.nema.org/resources/ontology/DCM",
     "RADLEX": "http://radlex.org",
+    "ICDO3": "http://terminology.hl7.org/CodeSystem/icd-o-3",
     "UCUM": "http://unitsofmeasure.org",
 }
 _HL7 = "http://terminology.hl7.org/CodeSystem"
@@ -51,12 +52,12 @@ def write(
         language: of the report's text; that of the result's narrative when None.
 
     Raises:
-        InputError: the result is incomplete, or ``subject`` is no reference to a Patient.
+        InputError: the result is incomplete or was changed, or ``subject`` is no reference to a Patient.
     """
     result = read_result(result_folder)
     if subject is not None and not _SUBJECT.fullmatch(subject):
         raise InputError("The subject is no FHIR reference to a patient; give it as Patient/<id>.")
-    findings = findings_module.load(result.path / "findings.json")
+    findings = findings_module.of_result(result.path)
     content = bundle(findings, subject, datetime.now(UTC), language or result.language)
     folder = output or result.path
     part = folder / f".{FILE}.{secrets.token_hex(4)}"
@@ -230,7 +231,8 @@ def _position(findings: Findings, region: LesionRegion) -> dict[str, Any]:
     about = "" if findings.anatomy.registration.verdict == "good" else "approximately "
     text = f"{about}{region_name(region.name, region.side)} ({percent_text(region.percent_of_lesion)} of it)"
     place = terminology.structure_code(region.name) or terminology.lobe_code(region.lobe)
-    known = (place, terminology.radlex_code(region.name) or terminology.radlex_code(region.lobe))
+    others = (terminology.radlex_code, terminology.topography_code)
+    known = (place, *(code(region.name) or code(region.lobe) for code in others))
     codings = [] if about else [{"system": SYSTEMS[c.scheme], "code": c.value} for c in known if c is not None]
     value = {**({"coding": codings} if codings else {}), "text": text}
     return {"code": _concept(text="Projects onto the atlas position of"), "valueCodeableConcept": value}

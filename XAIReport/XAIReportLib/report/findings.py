@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from ..case import Case
+from ..case import Case, InputError
 from ..results import (
     Anatomy,
     Answer,
@@ -44,7 +44,7 @@ from .measured import position as _position
 from .schema import OLDER_VERSIONS, SCHEMA_VERSION, Findings
 from .wording import RESEARCH_USE, known_classes, method_name
 
-__all__ = ["Findings", "FindingsError", "build", "load", "parsed", "rounded_to_sum"]
+__all__ = ["Findings", "FindingsError", "build", "load", "of_result", "parsed", "rounded_to_sum"]
 
 MATRIX_DIGITS = 6
 _ADVICE = "analyse the case again"
@@ -151,16 +151,41 @@ def parsed(text: str | bytes, name: str = "findings.json") -> Findings:
     except ValueError as error:
         raise FindingsError(f"{name} is not a JSON document; {_ADVICE}.") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
-    if version in OLDER_VERSIONS:
-        content = migrated(content)
+    older = content if version in OLDER_VERSIONS else None
+    if older is not None:
+        content = migrated(older)
     elif version != SCHEMA_VERSION:
         raise FindingsError(
             f"{name} has schema version {version!r}, this XAIReport reads {SCHEMA_VERSION!r}; {_ADVICE} or update."
         )
     try:
-        return Findings.model_validate(content)
+        found = Findings.model_validate(content)
+        return found if older is None else found.read_from(older)
     except ValidationError as error:
         raise FindingsError(f"{name} breaks the findings schema: {_first(error)}; {_ADVICE}.") from error
+
+
+def of_result(folder: Path) -> Findings:
+    """The findings in the folder of a finished result (or of its corrected report), which its text was written from.
+
+    Raises:
+        InputError: they cannot be read, or were changed after the text had been written.
+    """
+    try:
+        found = load(folder / "findings.json")
+    except FindingsError as error:
+        raise InputError(f"{error} (result folder {folder.name})") from error
+    try:
+        told = json.loads((folder / "narrative.json").read_bytes())
+        written_from = told.get("findings_sha256") if isinstance(told, dict) else None
+    except (OSError, ValueError) as error:
+        raise InputError(f"narrative.json of the result folder {folder.name} cannot be read; {_ADVICE}.") from error
+    if written_from != found.sha256():
+        raise InputError(
+            f"findings.json of the result folder {folder.name} is not the one that its text was written from (narrative.json "
+            f"holds another SHA-256), so nothing is made of it; put the original file back, or {_ADVICE}."
+        )
+    return found
 
 
 def migrated(content: Mapping[str, Any]) -> dict[str, Any]:

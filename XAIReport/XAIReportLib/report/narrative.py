@@ -50,7 +50,8 @@ SECTIONS = {
 class Sentence(Part):
     """``evidence``: pointers into findings.json that hold everything the text claims.
 
-    ``outcome``: of the grounding check; ``why``: its reason where the sentence is not supported.
+    ``outcome``: of the grounding check; ``why``: its reason where the sentence is not supported. ``narrator``: "template" where a
+    language model's narrative holds a sentence of the template's, else empty.
     """
 
     text: str
@@ -58,6 +59,7 @@ class Sentence(Part):
     evidence: tuple[str, ...]
     outcome: Literal["supported", "contradicted", "unsupported", "not_checked"] = "not_checked"
     why: str = ""
+    narrator: str = ""
 
 
 class LeftOut(Part):

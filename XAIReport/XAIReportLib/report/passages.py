@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .schema import Findings
 from .wording import NO_LESION, class_name, class_name_in_full, joined, score_text
 
-_KINDS = {"nifti": "NIfTI", "nrrd": "NRRD", "dicom": "DICOM", "picture": "picture", "array": "array"}
+FILE_KINDS = {"nifti": "NIfTI", "nrrd": "NRRD", "dicom": "DICOM", "picture": "picture", "array": "array"}
 _NO_CALIBRATION = ("", "none")
 BEFORE_EDIT = "This rests on the model's own outlines, as they were before the reader's edit."
 LEFT_OUT = (
@@ -63,7 +63,7 @@ def _reason(findings: Findings) -> Passage:
 def technique(findings: Findings) -> Iterator[Passage]:
     """What was read, which model spoke, how the atlas was brought to the patient."""
     image, model = findings.image, findings.model
-    kind = _KINDS.get(image.kind, image.kind)
+    kind = FILE_KINDS.get(image.kind, image.kind)
     where = (at("image", "modality"), at("image", "kind"), at("image", "shape"))
     size = " × ".join(str(n) for n in image.shape)
     if image.spacing_mm is not None:

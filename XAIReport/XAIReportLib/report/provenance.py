@@ -11,6 +11,7 @@ _SHOWN = (
     "versions",
     "bundle",
     "model",
+    "narrator",
     "input_sha256",
     "options",
     "seed",

@@ -11,7 +11,7 @@ import json
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, PrivateAttr, model_validator
 
 from ..results import map_names
 from .schema_places import (
@@ -50,6 +50,7 @@ Row = tuple[float, float, float, float]
 Outcome = Literal["class_suggested", "no_lesion_found", "abstained", "not_applicable"]
 Verdict = Literal["good", "limited", "failed", "not_possible"]
 CaseId = Annotated[str, Field(min_length=1)]
+Disclaimer = Annotated[str, Field(min_length=1)]
 
 
 class Image(Part):
@@ -105,10 +106,7 @@ class PredictionPart(Part):
     def _names_a_class_only_when_it_suggests_one(self) -> PredictionPart:
         if (self.label is not None) != (self.outcome == "class_suggested"):
             raise ValueError("label must be given for outcome class_suggested and only then")
-        if self.label is not None and self.label not in self.scores:
-            raise ValueError(f"scores hold no score of the suggested class {self.label!r}")
-        if self.scores and not math.isclose(sum(self.scores.values()), 1, abs_tol=1e-9):
-            raise ValueError("scores must sum to 1")
+        _check_scores(self.label, self.scores)
         if unknown := set(self.class_set) - set(self.scores):
             raise ValueError(f"class_set holds classes without a score: {', '.join(sorted(unknown))}")
         return self
@@ -187,10 +185,7 @@ class Answer(Part):
             raise ValueError("label must be given for outcome class_suggested and only then")
         if bool(self.scores) == (self.outcome in ("no_lesion_found", "not_applicable")):
             raise ValueError("scores must be given where a lesion is found and only then")
-        if self.scores and not math.isclose(sum(self.scores.values()), 1, abs_tol=1e-9):
-            raise ValueError("scores must sum to 1")
-        if self.label is not None and self.label not in self.scores:
-            raise ValueError(f"scores hold no score of the suggested class {self.label!r}")
+        _check_scores(self.label, self.scores)
         return self
 
 
@@ -199,7 +194,9 @@ class Counterfactual(Part):
 
     ``change`` says in words what was changed, ``changed_percent`` how much: of the head in these slices, for a background of
     all their pixels. ``slices`` of the ``slices_of_lesion`` that show a segmented abnormality were run again, unchanged and
-    changed. ``tried_percent``: the shares tried where the hottest pixels were removed until the outcome changed.
+    changed. ``tried_percent``: every share that was tried where the hottest pixels of one map were removed in steps, rising;
+    ``changed_percent`` is then the smallest of them that changes the outcome, or the largest when none does. Of other removals,
+    and of shares between the tried ones, this says nothing. Files of older versions hold only doubled shares, up to that one.
     """
 
     name: Literal[
@@ -266,8 +263,9 @@ class Findings(Part):
     counterfactuals: tuple[Counterfactual, ...] = ()
     anatomy: AnatomyPart
     warnings: tuple[str, ...]
-    disclaimers: tuple[str, ...]
+    disclaimers: Annotated[tuple[Disclaimer, ...], Field(min_length=1)]
     reader_edit: ReaderEdit | None = None
+    _read_as: tuple[str, str] | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Findings:
@@ -298,12 +296,30 @@ class Findings(Part):
 
     def to_json(self) -> str:
         """The canonical text: keys sorted, two spaces, UTF-8 without escapes, a newline at the end."""
-        content = self.model_dump(mode="json")
-        return json.dumps(content, sort_keys=True, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+        return canonical(self.model_dump(mode="json"))
 
     def sha256(self) -> str:
-        """Of the canonical text, as ``sha256sum findings.json`` gives it."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        """Of the canonical text, as ``sha256sum findings.json`` gives it: of what was read in an older version, of that."""
+        here = hashlib.sha256(self.to_json().encode()).hexdigest()
+        return self._read_as[0] if self._read_as is not None and self._read_as[1] == here else here
+
+    def read_from(self, content: dict[str, Any]) -> Findings:
+        """These findings, known by the hash of the older document that they were read from; changed, they have their own."""
+        self._read_as = (hashlib.sha256(canonical(content).encode()).hexdigest(), self.sha256())
+        return self
+
+
+def canonical(content: dict[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def _check_scores(label: str | None, scores: dict[str, float]) -> None:
+    if label is not None and label not in scores:
+        raise ValueError(f"scores hold no score of the suggested class {label!r}")
+    if scores and not math.isclose(sum(scores.values()), 1, abs_tol=1e-9):
+        raise ValueError("scores must sum to 1")
+    if label is not None and scores[label] < max(scores.values()):
+        raise ValueError(f"the suggested class {label!r} is not the one with the highest score")
 
 
 def _finite(value: Any) -> bool:

@@ -93,7 +93,8 @@ class DistancePart(Part):
 class Measures(Part):
     """Size and shape in patient millimetres; calipers between voxel centres. ``axial_diameters_mm``: the longest in any
     axial section and the longest perpendicular to it there, at ``axial_level_mm`` (RAS z). ``long_axis_mm``: of the
-    ellipsoid with the same second moments, along ``long_axis_ras``. ``neighbours``: the nearest atlas regions it does not reach into."""
+    ellipsoid with the same second moments, along ``long_axis_ras``. ``neighbours``: the nearest
+    atlas regions it does not reach into."""
 
     equivalent_diameter_mm: NotNegative
     feret_mm: NotNegative

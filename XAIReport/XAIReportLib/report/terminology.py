@@ -1,7 +1,8 @@
 """Codes of sides, lobes, structures, classes and segments, each with its code system, from pydicom's dictionaries.
 
-A code is looked up, never typed here by hand; what the dictionaries do not hold has no code. The one exception is RadLex's parts of
-the brain, which are those of a published template. No class has an ICD-O-3 code (it names behaviour) or an ICD-11 code.
+A code is looked up, never typed here by hand; what the dictionaries do not hold has no code. The exceptions are RadLex's parts of
+the brain, which are those of a published template, and ICD-O-3's sites, of a published table. No class has an ICD-O-3 morphology
+(it names histology and behaviour) or an ICD-11 code (a stem code is a diagnosis).
 Only the standard library is imported at file scope (pydicom inside functions): Slicer's own Python uses this file too.
 """
 
@@ -23,8 +24,9 @@ _SHAPES = {
     "DCM": r"\d{6}",
     "RADLEX": r"RID\d+",
     "I10": r"[A-TV-Z]\d[0-9A-Z](\.[0-9A-Z]{1,4})?",
-    "ICDO3": r"\d{4}/\d",
-    "ICD11": r"[1-9A-HJ-NP-X][A-HJ-NP-Z]\d[0-9A-HJ-NP-Z](\.[0-9A-HJ-NP-Z]{1,2})?",
+    "ICDO3": r"\d{4}/\d|C\d{2}(\.\d)?",  # morphology with behaviour, or topography
+    # A stem code, or an extension code, which begins with X: what is said beside a stem code, such as an anatomical site.
+    "ICD11": r"[1-9A-HJ-NP-W][A-HJ-NP-Z]\d[0-9A-HJ-NP-Z](\.[0-9A-HJ-NP-Z]{1,2})?|X[A-HJ-NP-Z][0-9A-HJ-NP-Z]{2,4}",
 }
 
 _SIDES = {"left": "Left", "right": "Right", "midline": "Midline", "bilateral": "Bilateral"}
@@ -73,6 +75,17 @@ _RADLEX = {
     "brainstem": "RID6677",
     "cerebellum": "RID6815",
     "thalamus": "RID6578",
+}
+# ICD-O-3 topography (C codes: a site alone), as SEER lists it: its training module of brain tumours, "Topographic Sites"
+# (training.seer.cancer.gov/brain/tumors/abstract-code-stage/topographic.html), and for C75.1 its schema "Intracranial Gland". Only
+# terms that mean the same: "Cerebellum, NOS" covers the cerebellopontine angle, "Brain stem" the fourth ventricle, "Ventricle, NOS"
+# the choroid plexus.
+_TOPOGRAPHY = {
+    "frontal lobe": "C71.1",
+    "temporal lobe": "C71.2",
+    "parietal lobe": "C71.3",
+    "occipital lobe": "C71.4",
+    "pituitary": "C75.1",
 }
 # A class is coded by its parent, a neoplasm, and the site in its name: neither behaviour nor histology is seen.
 _CLASS_SITES = {"glioma": "Brain", "meningioma": "Meninges", "pituitary": "Pituitary"}
@@ -166,19 +179,29 @@ def structure_code(name: str) -> Code | None:
 
 def radlex_code(name: str) -> Code | None:
     """Of a lobe or a structure of the brain as a whole, by the name that ``lobe_code`` and ``structure_code`` know."""
+    return _from_table("RADLEX", _RADLEX, name)
+
+
+def topography_code(name: str) -> Code | None:
+    """ICD-O-3's code of the site, by the same names; no site has one that covers more or less than it."""
+    return _from_table("ICDO3", _TOPOGRAPHY, name)
+
+
+def _from_table(scheme: str, table: dict[str, str], name: str) -> Code | None:
     known = structure_code(name) or lobe_code(name)
     if known is None:
         return None
-    for meaning, value in _RADLEX.items():
+    for meaning, value in table.items():
         if known in (structure_code(meaning), lobe_code(meaning)):
-            return checked(Code("RADLEX", value, meaning.capitalize()))
+            return checked(Code(scheme, value, meaning.capitalize()))
     return None
 
 
 def structure_codes(name: str) -> tuple[Code, ...]:
     """Of an atlas region, SNOMED CT first; empty for a part of a structure, as a gyrus is."""
     first = structure_code(name)
-    return tuple(code for code in (first, radlex_code(name) if first else None) if code is not None)
+    others = (radlex_code(name), topography_code(name)) if first else ()
+    return tuple(code for code in (first, *others) if code is not None)
 
 
 def class_codes(label: str) -> tuple[Code, ...]:
