@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from XAIReportLib.__main__ import main
+from XAIReportLib.case import Case
+from XAIReportLib.evaluate import answer, read_index
 from XAIReportLib.models.bundle import find_bundles, load_bundle
+from XAIReportLib.results import Prediction
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "brain_tumor_mri"
 needs_bundle = pytest.mark.skipif(not find_bundles(), reason="no bundle was trained in this checkout")
@@ -42,6 +45,8 @@ def evaluate(data: Path, output: Path, *more: str) -> int:
         ([{"idx": "1", "label_name": "glioma"}], True, "no column group"),
         ([{**ROW, "label_name": "metastasis"}], True, "metastasis, which the bundle does not know"),
         ([ROW], False, "lacks its image or its mask"),
+        ([ROW, {**ROW, "idx": "2", "group": " "}], True, "Row 2 of index.csv of in has no group"),
+        ([ROW, {**ROW, "group": "b"}], True, "Slice 1 stands in index.csv of in more than once"),
     ],
 )
 def test_data_that_cannot_be_measured_is_refused(
@@ -56,10 +61,55 @@ def test_data_that_cannot_be_measured_is_refused(
 def test_a_folder_without_an_index_and_an_unknown_bundle_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert evaluate(tmp_path, tmp_path / "metrics.json") == 2
+    (tmp_path / "in").mkdir()
+    assert evaluate(tmp_path / "in", tmp_path / "metrics.json") == 2
     assert "no readable index.csv" in capsys.readouterr().err
-    assert evaluate(tmp_path, tmp_path / "metrics.json", "--bundle", "none") == 2
-    assert evaluate(tmp_path, tmp_path / "metrics") == 2
+    assert evaluate(tmp_path / "in", tmp_path / "metrics.json", "--bundle", "none") == 2
+    assert evaluate(tmp_path / "in", tmp_path / "metrics") == 2
+
+
+@needs_bundle
+@pytest.mark.parametrize("name", ["in/index.json", "in/images/1.json", "again/out.json"])
+def test_an_output_beside_or_over_the_data_is_refused_and_nothing_is_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    data = data_set(tmp_path / "in", [ROW])
+    (tmp_path / "again").symlink_to(data)
+    before = {p: p.read_bytes() for p in data.rglob("*") if p.is_file()}
+    assert evaluate(data, tmp_path / name) == 2
+    assert "would be written into in, which is read" in capsys.readouterr().err
+    assert before == {p: p.read_bytes() for p in data.rglob("*") if p.is_file()}
+
+
+@needs_bundle
+@pytest.mark.parametrize(("suffix", "source"), [(".csv", "index.csv"), (".png", "masks/1.png")])
+def test_an_output_that_is_an_input_under_another_name_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str, source: str
+) -> None:
+    data = data_set(tmp_path / "in", [ROW])
+    real = (data / source).rename(tmp_path / f"mine{suffix}")  # the data folder holds a link to it
+    (data / source).symlink_to(real)
+    kept = real.read_bytes()
+    assert evaluate(data, tmp_path / "mine.json") == 2
+    assert "and would be overwritten" in capsys.readouterr().err
+    assert real.read_bytes() == kept and not (tmp_path / "mine.json").exists()
+
+
+@needs_bundle
+def test_where_the_product_finds_no_lesion_nothing_counts_as_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The outline at its threshold may still meet the reference: that is another figure."""
+    bundle = load_bundle("brain_tumor_mri")
+    rows = read_index(data_set(tmp_path / "in", [ROW]), bundle.classes)
+
+    def whole_head(case: Case, *_: object) -> Prediction:
+        outline, nothing = np.ones(case.image.shape, np.float32), np.zeros(case.image.shape, np.uint8)
+        return Prediction("no_lesion_found", "", None, {}, (), {}, outline, nothing, ())
+
+    monkeypatch.setattr("XAIReportLib.models.inference.predict", whole_head)
+    (record,) = answer(rows, bundle, "cpu")[1]
+    assert record["dice"] > 0 and record["dice_shown"] == 0
 
 
 @needs_bundle
@@ -99,6 +149,7 @@ def test_real_slices_are_measured_with_figures_answers_and_pictures(tmp_path: Pa
         "ece",
         "brier",
         "lesion_dice",
+        "lesion_dice_shown",
     ):
         figure = metrics[name]
         assert figure["low"] <= figure["value"] <= figure["high"], name
@@ -110,4 +161,7 @@ def test_real_slices_are_measured_with_figures_answers_and_pictures(tmp_path: Pa
     right = np.mean([b == row["label"] for b, row in zip(best, answers, strict=True)])
     assert metrics["accuracy"]["value"] == pytest.approx(right, abs=1e-4)
     assert metrics["accuracy"]["value"] > 0.6
+    none_found = [float(row["dice_shown"]) for row in answers if row["outcome"] == "no_lesion_found"]
+    assert all(dice == 0 for dice in none_found)
+    assert metrics["lesion_dice_shown"]["value"] <= metrics["lesion_dice"]["value"]
     assert Image.open(tmp_path / "out" / "metrics.png").width > 800

@@ -3,13 +3,14 @@
     xaireport evaluate --bundle A --data DIR --output a.json    # and so for B, C ...
     python scripts/compare_bundles.py a.csv b.csv --output comparison.json
 
-Reads the answers that ``xaireport evaluate`` writes beside its figures. Slices of one patient are not independent, so
+Reads the answers that ``xaireport evaluate`` writes beside its figures, and those of ``scripts/evaluate.py networks``, which
+have no outcome. Slices of one patient are not independent, so
 
 - one prediction a patient (the mean of the slices' log scores) is compared by McNemar's exact test and, for each class against the
   rest, by DeLong's test (DeLong et al. 1988, doi 10.2307/2531595);
 - figures over slices are compared by a paired bootstrap over patients: both bundles answer the same drawn patients.
 
-All p-values of one run are corrected together (Holm).
+Outlines are compared only where both bundles make one. All p-values of one run are corrected together (Holm).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from statsmodels.stats.multitest import multipletests
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "XAIReport")]
 
-from XAIReportLib.models.metrics import Answered, figures  # noqa: E402
+from XAIReportLib.models.metrics import Answered, by_patient, figures  # noqa: E402
 
 REPEATS = 2000
 COMPARED = ("accuracy", "patient_macro_accuracy", "macro_auroc", "ece", "lesion_dice")
@@ -63,23 +64,13 @@ def read_answers(path: Path) -> Answers:
             np.array([classes.index(row["label"]) for row in rows]),
             scores / scores.sum(axis=1, keepdims=True),  # a file may hold them rounded
             np.array([float(row["dice"]) for row in rows]),
-            np.array([row["outcome"] for row in rows]),
+            np.array([row.get("outcome") or "" for row in rows]),
         )
     except (OSError, KeyError, IndexError, ValueError) as error:
         raise ComparisonError(
             f"{path.name} holds no answers of 'xaireport evaluate' ({error}); give its csv."
         ) from error
     return Answers(path.stem, tuple(row["idx"] for row in rows), answered)
-
-
-def by_patient(a: Answered) -> tuple[np.ndarray, np.ndarray]:
-    """(patients, classes) mean log score of each patient's slices, and (patients,) the true class."""
-    groups = np.unique(a.groups)
-    logs = np.log(np.clip(a.scores, 1e-12, 1))
-    return (
-        np.stack([logs[a.groups == g].mean(axis=0) for g in groups]),
-        np.array([a.labels[a.groups == g][0] for g in groups]),
-    )
 
 
 def compare(first: Answered, second: Answered, repeats: int = REPEATS, seed: int = 0) -> dict[str, dict[str, Any]]:
@@ -100,15 +91,16 @@ def compare(first: Answered, second: Answered, repeats: int = REPEATS, seed: int
             same = np.array_equal(np.argsort(scores_1[:, number]), np.argsort(scores_2[:, number]))
             p = 1.0 if same else float(pauc.compare(one, two, method="delong").p_value)
             result[f"AUROC of {name}, patients (DeLong)"] = {"difference": float(two.auc - one.auc), "p": p}
+    compared = [name for name in COMPARED if name != "lesion_dice" or (first.dice.any() and second.dice.any())]
     members = [np.flatnonzero(first.groups == g) for g in np.unique(first.groups)]
     rng, draws = np.random.default_rng(seed), []
     for _ in range(repeats):
         drawn = [members[m] for m in rng.integers(len(members), size=len(members))]
         rows, groups = np.concatenate(drawn), np.repeat(np.arange(len(drawn)), [len(d) for d in drawn])
         one, two = (figures(a.taken(rows, groups)) for a in (first, second))
-        draws.append([two[name] - one[name] for name in COMPARED])
+        draws.append([two[name] - one[name] for name in compared])
     one, two = figures(first), figures(second)
-    for name, differences in zip(COMPARED, np.array(draws).T, strict=True):
+    for name, differences in zip(compared, np.array(draws).T, strict=True):
         drawn = differences[np.isfinite(differences)]
         low, high = np.percentile(drawn, [2.5, 97.5])
         tail = min((drawn <= 0).mean(), (drawn >= 0).mean())
@@ -139,7 +131,9 @@ def main(argv: list[str] | None = None) -> int:
     for test, corrected in zip(tests, multipletests([t["p"] for t in tests], method="holm")[1], strict=True):
         test["p_holm"] = float(corrected)
     partial = options.output.with_suffix(".partial")
-    partial.write_text(json.dumps({"slices": len(read[0].idx), "pairs": pairs}, indent=1) + "\n", encoding="utf-8")
+    patients = len(np.unique(read[0].answered.groups))
+    kept = {"slices": len(read[0].idx), "patients": patients, "draws": REPEATS, "pairs": pairs}
+    partial.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     partial.replace(options.output)
     for pair in pairs:
         print(f"{pair['second']} less {pair['first']}")

@@ -1,6 +1,9 @@
 """Turns a trained network into a bundle: calibrates on the tune groups, measures on the test groups, writes model and card.
 
-python scripts/make_bundle.py --architecture efficientnet_lite0 --fold 0 --name brain_tumor_mri
+    python scripts/make_bundle.py --architecture efficientnet_lite0 --fold 0 --name brain_tumor_mri
+
+Only of a run that was trained with patients apart, with both heads, and on the groups of this fold. Data that are not known here
+need --data-source, --non-commercial or --commercial, and a --name of their own.
 """
 
 from __future__ import annotations
@@ -17,16 +20,18 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "XAIReport")]
 
-from evaluation.audit import PaintedOut  # noqa: E402
+from evaluation.audit import PaintedOut, without_lesion_pixels  # noqa: E402
 from evaluation.audit import figures as painted_figures  # noqa: E402
-from training.bundling import described, trained  # noqa: E402
+from training.bundling import BRAIN_TUMOR_MRI, BundlingError, data_source, described, mismatches, trained  # noqa: E402
 from training.card import model_card  # noqa: E402
 from training.series import fit_series  # noqa: E402
-from training.slices import load_slices, nested_split  # noqa: E402
+from training.slices import FOLDS, load_slices, nested_split, read_table  # noqa: E402
 from XAIReportLib.evaluate import answer, read_index  # noqa: E402
 from XAIReportLib.models.bundle import METADATA, Bundle, load_bundle, save_bundle  # noqa: E402
 from XAIReportLib.models.encoders import ARCHITECTURES  # noqa: E402
 from XAIReportLib.models.metrics import summary, with_intervals  # noqa: E402
+
+OWN_NAME = "brain_tumor_mri"
 
 
 def test_metrics(bundle: Bundle, data: Path, test_slices: set[str]) -> dict[str, Any]:
@@ -43,21 +48,47 @@ def test_metrics(bundle: Bundle, data: Path, test_slices: set[str]) -> dict[str,
 
 
 def main(argv: list[str] | None = None) -> int:
+    options = _options(argv)
+    try:
+        return make(options)
+    except BundlingError as error:
+        print(f"Error: {error}.", file=sys.stderr)
+        return 2
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "brain_tumor_mri")
     parser.add_argument("--architecture", choices=sorted(ARCHITECTURES), default="efficientnet_lite0")
-    parser.add_argument("--fold", type=int, default=0)
-    parser.add_argument("--name", default="brain_tumor_mri")
+    parser.add_argument("--fold", type=int, choices=range(FOLDS), default=0)
+    parser.add_argument("--name", default=OWN_NAME)
+    parser.add_argument(
+        "--data-source", help="of data that are not known here: who published them, where, what licence"
+    )
+    use = parser.add_mutually_exclusive_group()
+    use.add_argument("--non-commercial", dest="non_commercial", action="store_true", default=None)
+    use.add_argument("--commercial", dest="non_commercial", action="store_false")
     parser.add_argument("--run", help="name of the folder in training/; default <architecture>-fold<k>")
     parser.add_argument("--version", default="0.3.0")
     parser.add_argument("--change", default="trained anew", help="what is new in this version, for the changelog")
-    options = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def make(options: argparse.Namespace) -> int:
+    """Raises BundlingError before any work where the run or the data do not fit."""
+    source = data_source(options.data, options.data_source, options.non_commercial)
+    if source != BRAIN_TUMOR_MRI and options.name == OWN_NAME:
+        raise BundlingError(
+            f"the name {OWN_NAME} is that of the bundle trained on those data alone; give another --name"
+        )
     folder = ROOT / "Resources" / "Models" / options.name
     earlier = json.loads((folder / METADATA).read_text(encoding="utf-8"))["changelog"] if folder.exists() else {}
     run = ROOT / "training" / (options.run or f"{options.architecture}-fold{options.fold}")
     curve = json.loads((run / "curve.json").read_text())
+    split = nested_split(read_table(options.data), options.fold)
+    if told := mismatches(curve, split, options.architecture, options.fold):
+        raise BundlingError(f"training/{run.name} cannot become this bundle: {'; '.join(told)}")
     slices = load_slices(options.data, ROOT / "training" / "slices.npz")
-    split = nested_split(slices.table, options.fold)
     network = trained(run, options.architecture)
     print("training groups: kind of series", flush=True)
     fit_series(network, slices.subset(split.train))
@@ -68,6 +99,7 @@ def main(argv: list[str] | None = None) -> int:
         curve["start"],
         slices,
         split,
+        source,
         options.architecture,
         options.fold,
         options.name,
@@ -80,6 +112,7 @@ def main(argv: list[str] | None = None) -> int:
         save_bundle(Path(scratch) / options.name, network, metadata, "")
         test = set(slices.table.iloc[split.test]["idx"].astype(str))
         metrics = test_metrics(load_bundle(Path(scratch) / options.name), options.data, test)
+    metrics |= {"without_lesion_pixels": without_lesion_pixels(slices)}
     metadata["xaireport"]["metrics"] = {**metrics, "fold": options.fold, "groups_sha256": split.groups_sha256}
     save_bundle(folder, network, metadata, model_card(metadata, training, options.architecture))
     print(json.dumps({k: v for k, v in metrics.items() if isinstance(v, dict) and "value" in v}, indent=1))

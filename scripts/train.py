@@ -2,8 +2,9 @@
 
     python scripts/train.py --data ../shared/data/brain_tumor_mri --architecture efficientnet_lite0 --fold 0
 
-Resumes from training/<run>/last.pt when that is there; a run is <architecture>-fold<k> unless it is named (--run). Stopping
-and the choice of epoch use the tune groups only; test groups are never read here (see make_bundle.py).
+Resumes from training/<run>/last.pt when that is there and was trained with the same options; a run is <architecture>-fold<k>, with
+the split, the heads and the start behind it where they are not the default, unless it is named (--run). Stopping and the choice of
+epoch use the tune groups only; test groups are never read here (see make_bundle.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +32,7 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "XAIReport")]
 from training.augmentation import TrainingSlices  # noqa: E402
 from training.painting import paint_out  # noqa: E402
 from training.pretrained import load_pretrained  # noqa: E402
-from training.slices import CLASSES, SPLITS, Slices, as_picture, load_slices  # noqa: E402
+from training.slices import CLASSES, FOLDS, SPLITS, Slices, as_picture, load_slices  # noqa: E402
 from XAIReportLib.models.bundle import choose_device, load_bundle, network_as_trained  # noqa: E402
 from XAIReportLib.models.encoders import ARCHITECTURES  # noqa: E402
 from XAIReportLib.models.networks import DualHeadNetwork, NetworkOutput  # noqa: E402
@@ -41,6 +43,9 @@ HEADS = {
     "dual": ("outline", "attention", "class", "evidence"),
     "single": ("class",),
 }  # the losses that a network is trained with
+LAST, CURVE = "last.pt", "curve.json"
+# What may differ when a run goes on: where data and run lie (the groups are compared), what computes, and when to stop.
+FREE = ("data", "device", "workers", "patience", "run")
 
 
 def loss_of(
@@ -146,7 +151,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "brain_tumor_mri")
     parser.add_argument("--architecture", choices=sorted(ARCHITECTURES), default="efficientnet_lite0")
-    parser.add_argument("--fold", type=int, default=0)
+    parser.add_argument("--fold", type=int, choices=range(FOLDS), default=0)
     parser.add_argument(
         "--split",
         choices=sorted(SPLITS),
@@ -166,10 +171,55 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--scratch", action="store_true", help="random initial weights even where pretrained ones exist"
     )
-    parser.add_argument("--run", help="name of the folder in training/; default <architecture>-fold<k>")
+    parser.add_argument("--run", help="name of the folder in training/; default: see above")
     options = parser.parse_args(argv)
-    options.run = options.run or f"{options.architecture}-fold{options.fold}"
+    for name, lowest in (("epochs", 1), ("batch", 1), ("samples", options.batch), ("workers", 0), ("patience", 1)):
+        if getattr(options, name) < lowest:
+            why = " (--batch: an epoch needs a whole batch)" if name == "samples" else ""
+            parser.error(f"argument --{name}: {getattr(options, name)} is too small; give at least {lowest}{why}")
+    options.run = options.run or _default_run(options)
     return options
+
+
+def _default_run(options: argparse.Namespace) -> str:
+    parts = [options.architecture, f"fold{options.fold}"]
+    parts += [options.split] * (options.split != "patient") + [options.heads] * (options.heads != "dual")
+    return "-".join(parts + (["from", Path(options.start).name] if options.start else []))
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What speaks against going on with a run, in words; nothing if it is the same training.
+
+    Args:
+        before, now: ``options`` (each as text) and ``groups_sha256``; ``before`` lacks both where a run does not say.
+    """
+    if not before.get("options") or not before.get("groups_sha256"):
+        return ["it does not say with what options it was trained"]
+    told = [
+        f"--{name} was {before['options'].get(name)} and is {value}"
+        for name, value in now["options"].items()
+        if name not in FREE and before["options"].get(name) != value
+    ]
+    told += [
+        f"the {part} groups are others" for part, digest in now["groups_sha256"].items()
+        if before["groups_sha256"].get(part) != digest
+    ]  # fmt: skip
+    return told
+
+
+def random_state() -> dict[str, Any]:
+    """The state of torch's and numpy's generators, as ``torch.load(weights_only=True)`` reads it."""
+    name, keys, *rest = np.random.get_state()
+    state = {"torch": torch.get_rng_state(), "numpy": [name, torch.from_numpy(keys.astype(np.int64)), *rest]}
+    return state | ({"cuda": torch.cuda.get_rng_state_all()} if torch.cuda.is_available() else {})
+
+
+def restore_random_state(state: dict[str, Any]) -> None:
+    name, keys, *rest = state["numpy"]
+    np.random.set_state((name, keys.cpu().numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(state["torch"].cpu())
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda"]])
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
@@ -220,11 +270,21 @@ def main(argv: list[str] | None = None) -> int:  # noqa: PLR0915 - one training 
 
     slices = load_slices(options.data, ROOT / "training" / "slices.npz")
     split = SPLITS[options.split](slices.table, options.fold)
+    named = {"options": {k: str(v) for k, v in vars(options).items()}, "groups_sha256": split.groups_sha256}
+    stored = _last(output)
+    if stored and (told := differences(stored, named)):
+        print(
+            f"Error: training/{options.run} holds another training ({'; '.join(told)}). Give the same options to go on with it, "
+            "or another --run.",
+            file=sys.stderr,
+        )
+        return 2
     device, why = choose_device(options.device)
     torch.manual_seed(options.seed)
     torch.set_flush_denormal(True)
     network = DualHeadNetwork(ARCHITECTURES[options.architecture], classes=len(CLASSES))
-    start = first_weights(network, options)
+    fresh = first_weights(network, options)
+    start = named["start"] = stored["start"] if stored else fresh
     print(f"{options.run}: {start}; {len(split.train)} train, {len(split.tune)} tune slices; {why}", flush=True)
     network = network.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(network)
@@ -248,9 +308,7 @@ def main(argv: list[str] | None = None) -> int:  # noqa: PLR0915 - one training 
     tune = Tune(slices.subset(split.tune), options.seed)
     autocast = mixed_precision(device)
     state = {"epoch": 0, "best": -1.0, "best_epoch": 0, "curve": []}
-    last = output / "last.pt"
-    if last.exists():
-        stored = torch.load(last, map_location=device, weights_only=True)
+    if stored:
         for name, part in (
             ("network", network),
             ("average", average),
@@ -259,12 +317,15 @@ def main(argv: list[str] | None = None) -> int:  # noqa: PLR0915 - one training 
         ):
             part.load_state_dict(stored[name])
         state = stored["state"]
+        if "random" in stored:
+            restore_random_state(stored["random"])
         print(f"resuming after epoch {state['epoch']}", flush=True)
 
     while state["epoch"] < options.epochs and state["epoch"] - state["best_epoch"] < options.patience:
         began = time.monotonic()
         dataset.epoch = state["epoch"]
-        loader = DataLoader(dataset, options.batch, num_workers=options.workers, drop_last=True, prefetch_factor=4)
+        ahead = 4 if options.workers else None
+        loader = DataLoader(dataset, options.batch, num_workers=options.workers, drop_last=True, prefetch_factor=ahead)
         network.train()
         totals: dict[str, float] = {}
         for image, lesion, target in tqdm(loader, desc=f"epoch {state['epoch'] + 1}", mininterval=30, disable=None):
@@ -286,21 +347,22 @@ def main(argv: list[str] | None = None) -> int:  # noqa: PLR0915 - one training 
             state.update(best=merit(measured), best_epoch=state["epoch"])
             _save({"average": average.state_dict()}, output / "best.pt")
         parts = {"network": network, "average": average, "optimiser": optimiser, "schedule": schedule}
-        _save({**{k: v.state_dict() for k, v in parts.items()}, "state": state}, last)
-        (output / "curve.json").write_text(
-            json.dumps(
-                {
-                    "options": {k: str(v) for k, v in vars(options).items()},
-                    "start": start,
-                    "groups_sha256": split.groups_sha256,
-                    **state,
-                },
-                indent=1,
-            )
-        )
+        weights = {k: v.state_dict() for k, v in parts.items()}
+        _save({**weights, "state": state, "random": random_state(), **named}, output / LAST)
+        (output / CURVE).write_text(json.dumps({**named, **state}, indent=1), encoding="utf-8")
         figures = " ".join(f"{k} {v:.3f}" for k, v in {**totals, **measured}.items())
         print(f"epoch {state['epoch']:3d} {time.monotonic() - began:5.0f} s  {figures}", flush=True)
     return 0
+
+
+def _last(run: Path) -> dict[str, Any] | None:
+    """The checkpoint that a run goes on from; None where there is none. Checkpoints did not always say their options, which
+    curve.json beside them does."""
+    if not (run / LAST).exists():
+        return None
+    curve = json.loads((run / CURVE).read_text(encoding="utf-8")) if (run / CURVE).exists() else {}
+    told = {name: curve[name] for name in ("options", "groups_sha256", "start") if name in curve}
+    return {"start": "", **told, **torch.load(run / LAST, map_location="cpu", weights_only=True)}
 
 
 def _average(average: torch.nn.Module, network: torch.nn.Module, step: int) -> None:

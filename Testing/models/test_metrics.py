@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from XAIReportLib.models.metrics import (
     Answered,
+    by_patient,
     expected_calibration_error,
     figures,
     mean_over_groups,
@@ -74,6 +75,35 @@ def test_a_missing_class_leaves_its_figures_empty_and_the_others_whole() -> None
     assert report["accuracy"]["value"] == 1.0
     assert report["confusion_matrix"] == [[2, 0, 0], [0, 1, 0], [0, 0, 0]]
     assert (report["n_images"], report["n_groups"]) == (3, 3)
+
+
+def test_a_class_that_a_draw_of_patients_lacks_does_not_count_as_failed() -> None:
+    perfect = with_intervals(answered([0, 1, 2], [0, 1, 2], ["a", "b", "c"]), repeats=50)
+    assert perfect["macro_f1"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+
+
+def test_a_bundle_of_two_classes_is_measured() -> None:
+    scores = np.array([[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.45, 0.55]])
+    two = Answered(
+        ("glioma", "metastasis"), np.array(list("abcd")), np.array([0, 0, 1, 1]), scores, np.ones(4), np.full(4, "")
+    )
+    assert figures(two)["macro_auroc"] == pytest.approx(3 / 4)  # of four pairs one is the wrong way round
+    assert np.shape(summary(two)["confusion_matrix"]) == (2, 2)
+
+
+def test_what_is_shown_is_measured_apart_from_the_outline_where_it_was_kept() -> None:
+    labels, groups = [0, 0, 1], ["a", "a", "b"]
+    dice, shown = np.array([0.8, 0.6, 0.5]), np.array([0.8, 0.0, 0.5])
+    found = figures(answered(labels, labels, groups, dice=dice, dice_shown=shown))
+    assert (found["lesion_dice"], found["lesion_dice_shown"]) == (pytest.approx(0.6), pytest.approx(0.45))
+    assert found["lesion_dice_shown_glioma"] == pytest.approx(0.4)
+    assert "lesion_dice_shown" not in figures(answered(labels, labels, groups, dice=dice))
+
+
+def test_one_answer_a_patient_pools_the_slices() -> None:
+    scores, labels = by_patient(answered([0, 0, 1], [0, 1, 1], ["a", "a", "b"]))
+    assert scores.shape == (2, 3) and labels.tolist() == [0, 1]
+    assert scores[0, 0] == pytest.approx(scores[0, 1])  # one slice for each class
 
 
 def test_intervals_are_drawn_by_patient_so_that_many_slices_of_one_patient_do_not_narrow_them() -> None:

@@ -62,6 +62,21 @@ def test_a_better_bundle_is_told_from_a_worse_and_a_bundle_from_itself_is_not(tm
     assert all(test["p_holm"] == 1 for test in pair["tests"].values())
 
 
+def test_answers_without_outcomes_are_compared_and_an_outline_only_with_an_outline(tmp_path: Path) -> None:
+    """As ``scripts/evaluate.py networks`` keeps them: a network with one head outlines nothing."""
+    with_outline, without = write_answers(tmp_path / "a.csv", 1, 1), write_answers(tmp_path / "b.csv", 2, 2)
+    for path, dice in ((with_outline, 0.5), (without, 0.0)):
+        with path.open(newline="") as file:
+            rows = [{k: v for k, v in row.items() if k != "outcome"} | {"dice": dice} for row in csv.DictReader(file)]
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    (pair,) = compared(tmp_path, with_outline, without)
+    assert "accuracy (paired bootstrap over patients)" in pair["tests"]
+    assert not [name for name in pair["tests"] if "lesion_dice" in name]
+
+
 def test_delongs_test_agrees_with_its_own_definition() -> None:
     rng = np.random.default_rng(3)
     labels = np.repeat([0, 1], 40)

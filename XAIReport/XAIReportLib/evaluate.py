@@ -11,6 +11,7 @@ import csv
 import hashlib
 import json
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,8 @@ def read_index(data: Path, classes: tuple[str, ...]) -> list[Row]:
     """The slices of ``data``.
 
     Raises:
-        InputError: no readable index, a missing column, a class that the bundle does not know, or a missing file.
+        InputError: no readable index, a missing column or value, a slice that is listed twice, a class that the bundle does not
+            know, or a missing file.
     """
     index = data / "index.csv"
     try:
@@ -58,12 +60,18 @@ def read_index(data: Path, classes: tuple[str, ...]) -> list[Row]:
         raise InputError(
             f"{data.name} holds no readable index.csv ({error}); give a folder in the layout of brain_tumor_mri."
         ) from error
-    absent = [c for c in COLUMNS if not table or not table[0].get(c)]
+    absent = [c for c in COLUMNS if not table or c not in table[0]]
     if absent:
         raise InputError(f"index.csv of {data.name} has no row or no column {absent[0]}; every slice needs it.")
+    twice = [name for name, count in Counter(line["idx"] for line in table).items() if count > 1]
+    if twice:
+        raise InputError(f"Slice {twice[0]} stands in index.csv of {data.name} more than once; leave one row of it.")
     rows = []
-    for line in table:
+    for number, line in enumerate(table, 1):
         name = line["idx"]
+        empty = [c for c in COLUMNS if not (line[c] or "").strip()]
+        if empty:
+            raise InputError(f"Row {number} of index.csv of {data.name} has no {empty[0]}; every slice needs it.")
         image = next((p for s in ("jpg", "png", "jpeg") if (p := data / "images" / f"{name}.{s}").is_file()), None)
         mask = data / "masks" / f"{name}.png"
         if image is None or not mask.is_file():
@@ -84,7 +92,8 @@ def answer(
     change: Change | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[Answered, list[dict[str, Any]]]:
-    """The bundle's answers to the slices, and one record for each (idx, group, plane, label, outcome, scores, dice).
+    """The bundle's answers to the slices, and one record for each (idx, group, plane, label, outcome, scores, dice,
+    dice_shown).
 
     Args:
         change: makes another picture and mask of a slice's, for audits.
@@ -112,15 +121,18 @@ def answer(
         for n, (row, (case, truth), (views, _)) in enumerate(zip(chunk, cases, seen, strict=True)):
             one = looked.of(n)
             said = predict(case, views, one, bundle)
+            outcome = "not_applicable" if unlike_head_mri(case) else said.outcome
             found = said.lesion_probability >= threshold
+            shown = (said.lesion_labels > 0) & (outcome != "not_applicable")
             scores = calibrated(one.scores[0, 1:], temperature)
             records.append(
                 {
                     "idx": row.name, "group": row.group, "plane": row.plane, "label": row.label,
-                    "outcome": "not_applicable" if unlike_head_mri(case) else said.outcome,
+                    "outcome": outcome,
                     "lesion_log_odds": float(one.scores[0, 1:].max()),
                     **{f"score_{c}": float(s) for c, s in zip(bundle.classes, scores, strict=True)},
-                    "dice": float(2 * (found & truth).sum() / max(int(found.sum()) + int(truth.sum()), 1)),
+                    "dice": _dice(found, truth),
+                    "dice_shown": _dice(shown, truth),
                 }
             )  # fmt: skip
         if progress:
@@ -132,8 +144,14 @@ def answer(
         np.array([[r[f"score_{c}"] for c in bundle.classes] for r in records]),
         np.array([r["dice"] for r in records]),
         np.array([r["outcome"] for r in records]),
+        np.array([r["dice_shown"] for r in records]),
     )
     return answered, records
+
+
+def _dice(found: np.ndarray, truth: np.ndarray) -> float:
+    """Overlap of two masks; 0 where nothing was found."""
+    return float(2 * (found & truth).sum() / max(int(found.sum()) + int(truth.sum()), 1))
 
 
 def _read(rows: list[Row], change: Change | None) -> Iterator[tuple[Case, np.ndarray]]:
@@ -162,7 +180,8 @@ def evaluate(
     """Measures ``bundle`` on ``data``; writes metrics to ``output`` (json), and beside it the answers (csv) and pictures (png).
 
     The figures: class figures are over all slices with the highest score taken; coverage, selective accuracy, no_lesion_found_rate
-    and not_applicable_rate are of the outcomes as the product gives them.
+    and not_applicable_rate are of the outcomes as the product gives them. lesion_dice is of the outline at its fixed threshold,
+    whatever the outcome; lesion_dice_shown of what the product shows.
 
     Raises:
         InputError: the data or the output cannot be used.
@@ -171,10 +190,13 @@ def evaluate(
     from XAIReportLib.models.metrics import summary
     from XAIReportLib.models.metrics_figures import draw_metrics
 
+    written = [output, *(output.with_suffix(suffix) for suffix in (".csv", ".png", ".partial"))]
+    _refuse_within(written, (data, bundle.folder))
     with made_folder(output.parent):
         pass
     progress("read", 0.0, "reading the index")
     rows = read_index(data, bundle.classes)
+    _refuse_inputs(written, [data / "index.csv", *(p for row in rows for p in (row.image, row.mask))])
     progress("predict", 0.0, f"looking at {len(rows)} slices")
     answered, records = answer(rows, bundle, device, progress=lambda f: progress("predict", f, "looking at the slices"))
     progress("measure", 0.0, "computing figures and intervals")
@@ -185,6 +207,8 @@ def evaluate(
             "groups_sha256": hashlib.sha256("\n".join(sorted(set(answered.groups.tolist()))).encode()).hexdigest(),
         },
         **summary(answered, progress=lambda f: progress("measure", f, "computing figures and intervals")),
+        # What the bundle's own data set gives away without any pixel of a lesion: the yardstick of every accuracy.
+        "without_lesion_pixels": bundle.settings.metrics.get("without_lesion_pixels"),
         "device": choose_device(device)[1],
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
     }
@@ -198,6 +222,23 @@ def evaluate(
     partial.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     partial.replace(output)
     return metrics
+
+
+def _refuse_within(written: list[Path], folders: tuple[Path, ...]) -> None:
+    """Raises InputError where a file would be written into a folder that is read."""
+    for folder in folders:
+        if any(path.resolve().is_relative_to(folder.resolve()) for path in written):
+            raise InputError(
+                f"{written[0].name} would be written into {folder.name}, which is read; name an output outside it."
+            )
+
+
+def _refuse_inputs(written: list[Path], read: list[Path]) -> None:
+    """Raises InputError where a file that would be written is one that is read, under whatever name."""
+    inputs = {(s.st_dev, s.st_ino): path for path in read if (s := path.stat())}
+    for path in written:
+        if path.exists() and (same := inputs.get((path.stat().st_dev, path.stat().st_ino))):
+            raise InputError(f"{path.name} is the input {same.name} and would be overwritten; name another output.")
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -223,4 +264,9 @@ def run(options: argparse.Namespace) -> int:
         if isinstance(figure, dict) and figure.get("value") is not None:
             print(f"{name:28s} {figure['value']:.4f}  ({figure['low']:.4f} to {figure['high']:.4f})")
     print(f"{metrics['n_images']} slices of {metrics['n_groups']} patient groups. Figures: {options.output}")
+    if forest := metrics["without_lesion_pixels"]:
+        print(
+            f"For comparison: a random forest that sees no pixel of a lesion reached accuracy {forest['accuracy']:.3f} on the "
+            "bundle's own data set (docs/results.md, shortcut audit)."
+        )
     return OK

@@ -114,7 +114,8 @@ def figures(a: Answered) -> dict[str, float]:
     return {
         "accuracy": float(a.right.mean()),
         "balanced_accuracy": float(balanced_accuracy_score(a.labels, forced)),
-        "no_lesion_found_rate": float(np.isin(a.outcomes, ["no_lesion_found", "not_applicable"]).mean()),
+        "no_lesion_found_rate": float((a.outcomes == "no_lesion_found").mean()),
+        "not_applicable_rate": float((a.outcomes == "not_applicable").mean()),
     }
 
 
@@ -190,11 +191,15 @@ def section(measured: dict[str, Any]) -> list[str]:
         f"A random forest that sees no pixel of the lesion (plane, head outline, air, tissue far from it) reaches accuracy "
         f"{forest['accuracy']:.3f} (balanced {forest['balanced_accuracy']:.3f}) in grouped 5-fold over the whole set.",
         "",
-        "| slices | accuracy, class forced | balanced accuracy | no lesion found |",
-        "| --- | --- | --- | --- |",
+        "Not analysed: taken for no head MRI, so that nothing was looked for; the forced class is what the network would say.",
+        "",
+        "| slices | accuracy, class forced | balanced accuracy | no lesion found | not analysed |",
+        "| --- | --- | --- | --- | --- |",
     ]
     for name, (words, _) in changes().items():
         row = measured["changes"][name]
-        cells = [shown(row[k]) for k in ("accuracy", "balanced_accuracy", "no_lesion_found_rate")]
+        cells = [
+            shown(row[k]) for k in ("accuracy", "balanced_accuracy", "no_lesion_found_rate", "not_applicable_rate")
+        ]
         lines.append(f"| {words} | {' | '.join(cells)} |")
     return lines

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from XAIReportLib.report.dialogue import NOT_HELD, NOT_WHAT, NOT_WHY, answer, named
+from XAIReportLib.report.dialogue import NOT_HELD, NOT_UNDERSTOOD, NOT_WHAT, NOT_WHY, answer, named
 from XAIReportLib.report.grounding import Checker
 from XAIReportLib.report.questions import topic_of
 
@@ -22,6 +22,7 @@ from evaluation import ROOT, keep, machine
 
 TESTS = ROOT / "Testing" / "report"
 BEYOND = "beyond"
+_NOT = (NOT_HELD, NOT_WHAT, NOT_WHY, NOT_UNDERSTOOD)
 FILES = {"in view": "questions.txt", "kept apart": "questions-kept-apart.txt"}
 
 
@@ -55,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
         asks = [question for pairs in files.values() for _, question in pairs]
         for question in {(topic_of(q), *named(found, q)): q for q in asks}.values():  # those with the same answer once
             reply = answer(question, found)
-            told = [s.text for s in reply.sentences if s.text not in (NOT_HELD, NOT_WHAT, NOT_WHY)]
+            told = [s.text for s in reply.sentences if s.text not in _NOT]
             asked, held, said = asked + 1, held + reply.held, said + len(told)
             supported += sum(checker.sentence(text).verdict == "supported" for text in told)
     measured = {
@@ -88,5 +89,6 @@ def section(stored: dict[str, Any]) -> list[str]:
         "",
         f"Asked of {stored['cases']} findings made by script, once where several questions mean the same: {said['asked']} answers "
         f"with {said['sentences']} sentences from the findings, of which the check supports {said['supported']}; "
-        f"{said['asked'] - said['held']} times the answer was that the findings do not hold that.",
+        f"{said['asked'] - said['held']} times the answer was that the findings do not hold that, or that the "
+        "question was not understood.",
     ]

@@ -145,6 +145,7 @@ def section(measured: dict[str, Any]) -> list[str]:
     lines = [
         "## A healthy head under simulated acquisitions",
         "",
+        f"Bundle {measured['version']}.",
         f"No lesion of {measured['smallest_ml']} ml or more in {measured['clean']} of {measured['of']} acquisitions of one healthy "
         f"head (Wilson 95 %: {measured['low']:.2f} to {measured['high']:.2f}, as if they were independent, which they are not).",
         *(

@@ -5,7 +5,8 @@
 False sentences are made by script from true ones, kind by kind (Testing/report/grounding/mutations.py), or written by hand
 (falsehoods.txt, unseen/); true ones are the template's, paraphrases.txt and those of unseen/, whose batches were each written
 before the check was run on them; what it did at that first look stands in their heads. The
-other languages: evaluation/_translated.py. Keeps docs/measurements/language.json.
+other languages: evaluation/_translated.py. Truth, omission and language of each narrator: the part ``narrators``. Keeps
+docs/measurements/language.json.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from typing import Any
 
 from XAIReportLib.report import narrative
 from XAIReportLib.report.grounding import check_sentence, check_text
+from XAIReportLib.report.grounding.translated import named
 from XAIReportLib.report.language_models import Choice, narrate
 from XAIReportLib.report.languages import LANGUAGES, language
 from XAIReportLib.report.outbound import SECTIONS
@@ -125,7 +126,7 @@ def measured(
 
 def _meant(said: str, findings: Findings, code: str) -> str:
     """What a sentence means in English; of several meanings one that the findings hold."""
-    meanings = language(code).meant(said)
+    meanings = language(code).reading(named(findings)).meant(said)
     held = [meant for meant in meanings if check_sentence(meant, findings).verdict == "supported"]
     return (held or meanings or [""])[0]
 

@@ -5,7 +5,10 @@
 Each run of train.py is calibrated on its tune groups and answers for the test groups of its fold by the road of the product.
 Its figures are kept in docs/measurements/networks.json, its answers in docs/measurements/networks/NAME.csv. A run with
 ``--split record`` has slices of its test patients among those it was trained on; it is here to show what that would claim.
-Three class activation maps of every other run are held against the reference outlines.
+Three class activation maps of every other run are held against the reference outlines. Two runs are compared by
+
+    python scripts/compare_bundles.py docs/measurements/networks/short-single.csv docs/measurements/networks/short-dual.csv \
+        --output docs/measurements/networks/comparison.json
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from training.bundling import described, trained
+from training.bundling import DataSource, described, trained
 from training.slices import SPLITS, load_slices
 from training.unseen import slices_of
 from XAIReportLib.evaluate import answer, read_index
@@ -27,6 +30,7 @@ from XAIReportLib.models.inference import ClassPath
 from XAIReportLib.models.metrics import summary
 
 from evaluation import MEASUREMENTS, ROOT, keep, machine
+from evaluation._forest import forest_line
 from evaluation._saliency_slices import Explainer, place_of
 from evaluation.saliency import by_group
 from evaluation.slices import DATA
@@ -63,8 +67,9 @@ def measure(run: Path, data: Path) -> tuple[dict[str, Any], list[dict[str, Any]]
     slices = load_slices(data, ROOT / "training" / "slices.npz")
     split = SPLITS[asked["split"]](slices.table, int(asked["fold"]))
     network = trained(run, asked["architecture"])
+    source = DataSource(data.name, "not said: a bundle that is measured and not kept", non_commercial=True)
     metadata = described(
-        network, curve["start"], slices, split, asked["architecture"], int(asked["fold"]), run.name, "0", {}
+        network, curve["start"], slices, split, source, asked["architecture"], int(asked["fold"]), run.name, "0", {}
     )
     with tempfile.TemporaryDirectory() as scratch:
         save_bundle(Path(scratch) / run.name, network, metadata, "")
@@ -135,7 +140,8 @@ def section(measured: dict[str, Any]) -> list[str]:
         "",
         "Each on the test slices of its fold, class forced; 95 % intervals by bootstrap over patients. Start: of the encoder's or",
         "the whole network's weights. Slices dealt out: slices of one patient are on both sides, to show what that would claim.",
-        "Runs of few epochs compare with each other, not with the shipped network. An architecture that was not trained says so.",
+        "Runs of few epochs compare with each other, not with the shipped network. What was not trained says so.",
+        *forest_line(),
         "",
         "| architecture | heads | split | start | epochs x samples | " + " | ".join(FIGURES.values()) + " |",
         "| --- " * (5 + len(FIGURES)) + "|",
@@ -144,7 +150,7 @@ def section(measured: dict[str, Any]) -> list[str]:
         cells = [
             NAMES[run["architecture"]],
             run["heads"],
-            {"patient": "patients apart", "record": "slices dealt out"}[run["split"]],
+            SPLIT_WORDS[run["split"]],
         ]
         cells += [run["start"].split(" (")[0], f"{run['epochs']} x {run['samples']}"]
         for figure in FIGURES:
@@ -152,7 +158,11 @@ def section(measured: dict[str, Any]) -> list[str]:
             nothing = figure == "lesion_dice" and run["heads"] == "single"
             cells.append("no outline" if nothing else _with_interval(f))
         lines.append("| " + " | ".join(cells) + " |")
+    if not any(run["split"] == "record" for run in runs.values()):
+        lines.append(f"| any | | {SPLIT_WORDS['record']} | not trained |" + " |" * (1 + len(FIGURES)))
     lines += [f"| {words} | not trained |" + " |" * (3 + len(FIGURES)) for words in untrained(runs)]
+    compared = MEASUREMENTS / "networks" / "comparison.json"
+    lines += _compared(json.loads(compared.read_text(encoding="utf-8")), runs) if compared.exists() else []
     with_maps = {name: run for name, run in runs.items() if run.get("cams")}
     if not with_maps:
         return lines
@@ -171,6 +181,32 @@ def section(measured: dict[str, Any]) -> list[str]:
         cells = [_with_interval(run["cams"][m][f]) for m in CAMS for f in PLACES]
         lines.append("| " + " | ".join([NAMES[run["architecture"]], run["heads"], *cells]) + " |")
     return lines
+
+
+def _compared(comparison: dict[str, Any], runs: dict[str, Any]) -> list[str]:
+    """Pairs of runs on the same slices (scripts/compare_bundles.py)."""
+    lines = []
+    for pair in comparison["pairs"]:
+        first, second = (_named(runs[name]) for name in (pair["first"], pair["second"]))
+        lines += [
+            "",
+            f"{second} less {first}, on the same {comparison['slices']} slices of {comparison['patients']} patients",
+            f"(all p-values corrected together; intervals by {comparison['draws']} draws of patients):",
+            "",
+            "| compared | difference | 95 % interval | p | p, Holm |",
+            "| --- | --- | --- | --- | --- |",
+        ]
+        for name, test in pair["tests"].items():
+            interval = f"{test['low']:+.3f} to {test['high']:+.3f}" if "low" in test else ""
+            words = name.replace("_", " ")
+            lines.append(
+                f"| {words} | {test['difference']:+.3f} | {interval} | {test['p']:.3f} | {test['p_holm']:.3f} |"
+            )
+    return lines
+
+
+def _named(run: dict[str, Any]) -> str:
+    return f"{NAMES[run['architecture']]} with {run['heads']} head{'s' * (run['heads'] == 'dual')}"
 
 
 def _with_interval(figure: dict[str, float]) -> str:

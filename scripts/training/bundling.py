@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,66 @@ from XAIReportLib.views import PICTURE, PictureViews, normalise
 
 from training.painting import paint_out
 from training.series import KEPT
-from training.slices import CLASSES, Slices, Split, as_picture
+from training.slices import CLASSES, Slices, Split, as_picture, index_sha256
 
 CLASS_SET_LEVEL = 0.9
 ENHANCEMENT_VOLUME = 1.0  # no volume is among the training data: chosen with volumes in view (docs/models.md)
 FOUND_IN_PATIENTS = 0.95  # share of the tune patients whose lesion a volume's threshold keeps
 PAINTING_SEED = 0  # of the tune slices' painted-out lesions
 OUTLINE_THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """What a bundle says of the data that it was trained on: the set's name, whence and under what licence, and whether that
+    forbids commercial use."""
+
+    name: str
+    words: str
+    non_commercial: bool
+
+
+BRAIN_TUMOR_MRI = DataSource(
+    "brain_tumor_mri (Figshare 1512427)",
+    "Jun Cheng, brain tumor dataset, Figshare 1512427, doi 10.6084/m9.figshare.1512427, CC BY 4.0",
+    non_commercial=False,
+)
+KNOWN_DATA = {
+    "31e4ad19889e5809db2008dfee58fd84efe4abadc65e72590b7d045ba4ad1e55": BRAIN_TUMOR_MRI
+}  # by SHA-256 of index.csv
+
+
+class BundlingError(ValueError):
+    """No bundle can be made of this; the sentence says why."""
+
+
+def data_source(data: Path, words: str | None = None, non_commercial: bool | None = None) -> DataSource:
+    """The source of ``data``, known by its index.csv or as it is named.
+
+    Raises:
+        BundlingError: other data, of which it was not said whence they come and whether they may be used commercially.
+    """
+    known = KNOWN_DATA.get(index_sha256(data))
+    if words is not None and non_commercial is not None:
+        return DataSource(known.name if known else data.resolve().name, words, non_commercial)
+    if known is None or words is not None or non_commercial is not None:
+        raise BundlingError(
+            f"{data} is not brain_tumor_mri as it is known here, or only one of the two was said: give --data-source (who "
+            "published the data, where, under what licence) and --non-commercial or --commercial"
+        )
+    return known
+
+
+def mismatches(curve: dict[str, Any], split: Split, architecture: str, fold: int) -> list[str]:
+    """What keeps a run of train.py (its curve.json) from being made a bundle of this architecture and fold, in words."""
+    asked = curve["options"]
+    wanted = {"architecture": architecture, "fold": str(fold), "split": "patient", "heads": "dual"}
+    told = [f"its {name} is {asked[name]}, not {value}" for name, value in wanted.items() if asked[name] != value]
+    return told + [
+        f"its {part} groups are not those of fold {fold} of these data"
+        for part, digest in split.groups_sha256.items()
+        if curve["groups_sha256"].get(part) != digest
+    ]
 
 
 def trained(run: Path, architecture: str) -> DualHeadNetwork:
@@ -114,6 +167,7 @@ def described(
     start: str,
     slices: Slices,
     split: Split,
+    source: DataSource,
     architecture: str,
     fold: int,
     name: str,
@@ -124,6 +178,7 @@ def described(
 
     Args:
         start: what weights the training began from, in words.
+        source: of the slices.
     """
     tune = slices.subset(split.tune)
     once, answers = (Answers(network, tune, tune.images, forms) for forms in ((AS_IT_IS,), PICTURE_FORMS))
@@ -145,7 +200,7 @@ def described(
         "description": f"Dual-head {architecture}: lesion outline and one of glioma, meningioma, pituitary tumour.",
         "authors": "XAIReport contributors",
         "copyright": "XAIReport contributors, Apache-2.0",
-        "data_source": "Jun Cheng, brain tumor dataset, Figshare 1512427, doi 10.6084/m9.figshare.1512427, CC BY 4.0",
+        "data_source": source.words,
         "initial_weights": start,
         "data_type": "T1-weighted contrast-enhanced MR, single slices",
         "intended_use": "Research use only. Not for diagnosis.",
@@ -197,7 +252,8 @@ def described(
                 "class_set_quantile_picture": round(quantile_picture, 4),
                 "class_set_level": CLASS_SET_LEVEL,
                 "level": "slice",
-                "data": f"brain_tumor_mri, tune groups of fold {fold} ({len(np.unique(tune.table['group']))} patients)",
+                "data": f"{source.name.split(' (')[0]}, tune groups of fold {fold} "
+                f"({len(np.unique(tune.table['group']))} patients)",
             },
             "thresholds": {
                 "lesion_probability": threshold,
@@ -210,7 +266,7 @@ def described(
                 "enhancement_volume": ENHANCEMENT_VOLUME,
             },
             "metrics": {},
-            "data_set": "brain_tumor_mri (Figshare 1512427)",
-            "non_commercial": False,
+            "data_set": source.name,
+            "non_commercial": source.non_commercial,
         },
     }

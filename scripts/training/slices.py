@@ -14,6 +14,7 @@ from XAIReportLib.case import head_mask
 
 CACHE_PIXELS = 256
 CLASSES = ("glioma", "meningioma", "pituitary")
+FOLDS = 5
 # Glioma groups in which a craniotomy or a cavity was seen (slices 1858, 1930, 2014, 2048, 2078, 2107, 2132); others may, too.
 AFTER_SURGERY = ("MR048621", "MR024780", "MR051461", "MR051651", "MR049942", "MR050687", "MR053110")
 
@@ -34,9 +35,11 @@ class Slices:
 
 
 def load_slices(data: Path, cache: Path) -> Slices:
-    """Reads DIR/index.csv, DIR/images/<idx>.jpg and DIR/masks/<idx>.png once; later from ``cache`` (npz)."""
-    table = pd.read_csv(data / "index.csv", dtype={"pid": str, "group": str})
-    if not cache.exists():
+    """Reads DIR/index.csv, DIR/images/<idx>.jpg and DIR/masks/<idx>.png once; later from ``cache`` (npz), as long as that was made
+    of the same index.csv."""
+    table = read_table(data)
+    digest = index_sha256(data)
+    if _cached(cache) != digest:
         shape = (len(table), CACHE_PIXELS, CACHE_PIXELS)
         images, lesions, heads = (np.zeros(shape, np.uint8) for _ in range(3))
         for row, idx in enumerate(tqdm(table["idx"], desc="reading slices", mininterval=5)):
@@ -50,10 +53,28 @@ def load_slices(data: Path, cache: Path) -> Slices:
             heads[row] = head_mask(as_picture(images[row]).astype(np.float32))[:, :, 0].T
         cache.parent.mkdir(parents=True, exist_ok=True)
         partial = cache.with_suffix(".partial.npz")
-        np.savez_compressed(partial, images=images, lesions=lesions, heads=heads)
+        np.savez_compressed(partial, images=images, lesions=lesions, heads=heads, index_sha256=digest)
         partial.replace(cache)
     stored = np.load(cache)
     return Slices(stored["images"], stored["lesions"], stored["heads"], table)
+
+
+def read_table(data: Path) -> pd.DataFrame:
+    """DIR/index.csv, a row for each slice."""
+    return pd.read_csv(data / "index.csv", dtype={"pid": str, "group": str})
+
+
+def index_sha256(data: Path) -> str:
+    """SHA-256 of DIR/index.csv: which data set this is."""
+    return hashlib.sha256((data / "index.csv").read_bytes()).hexdigest()
+
+
+def _cached(cache: Path) -> str | None:
+    """Of what index.csv the cache was made; None where there is none or it does not say."""
+    if not cache.exists():
+        return None
+    with np.load(cache) as stored:
+        return str(stored["index_sha256"]) if "index_sha256" in stored else None
 
 
 def as_picture(image: np.ndarray) -> np.ndarray:
@@ -71,7 +92,7 @@ class Split:
     groups_sha256: dict[str, str]
 
 
-def nested_split(table: pd.DataFrame, fold: int, folds: int = 5, tune_share: int = 7, seed: int = 2026) -> Split:
+def nested_split(table: pd.DataFrame, fold: int, folds: int = FOLDS, tune_share: int = 7, seed: int = 2026) -> Split:
     """Fold ``fold`` is test; of the other groups one in ``tune_share`` of each class is tune; the rest train.
 
     A group (patient) is in one part only. A group's class is its first row's; each class's groups are shuffled and dealt out.
@@ -92,7 +113,7 @@ def nested_split(table: pd.DataFrame, fold: int, folds: int = 5, tune_share: int
     return Split(rows["train"], rows["tune"], rows["test"], digests)
 
 
-def record_split(table: pd.DataFrame, fold: int, folds: int = 5, tune_share: int = 7, seed: int = 2026) -> Split:
+def record_split(table: pd.DataFrame, fold: int, folds: int = FOLDS, tune_share: int = 7, seed: int = 2026) -> Split:
     """The split that leaks: slices are dealt out whatever patient they are of. Only to show what it would claim."""
     alone = table.assign(group=table["idx"].astype(str))
     return nested_split(alone, fold, folds, tune_share, seed)

@@ -21,7 +21,9 @@ class Answered:
         groups: (n,) patient group of each slice; labels: (n,) true class, 0 to classes - 1.
         scores: (n, classes) calibrated scores of the classes, renormalised, whatever the outcome was.
         dice: (n,) overlap of the outline at its fixed threshold with the reference; 0 where nothing was outlined.
-        outcomes: (n,) "class_suggested", "no_lesion_found", "abstained" or "not_applicable".
+        outcomes: (n,) "class_suggested", "no_lesion_found", "abstained" or "not_applicable"; "" where none was kept.
+        dice_shown: (n,) the same overlap of what the product shows, which is nothing where it says that it found no lesion;
+            None where that was not kept.
     """
 
     classes: tuple[str, ...]
@@ -30,6 +32,7 @@ class Answered:
     scores: np.ndarray
     dice: np.ndarray
     outcomes: np.ndarray
+    dice_shown: np.ndarray | None = None
 
     @property
     def right(self) -> np.ndarray:
@@ -38,7 +41,8 @@ class Answered:
 
     def taken(self, rows: np.ndarray, groups: np.ndarray) -> Answered:
         """These rows, belonging to these groups (a patient drawn twice is two)."""
-        return Answered(self.classes, groups, *(a[rows] for a in (self.labels, self.scores, self.dice, self.outcomes)))
+        parts = (self.labels, self.scores, self.dice, self.outcomes, self.dice_shown)
+        return Answered(self.classes, groups, *(None if a is None else a[rows] for a in parts))
 
 
 def expected_calibration_error(scores: np.ndarray, right: np.ndarray, bins: int = BINS) -> float:
@@ -70,24 +74,34 @@ def mean_over_groups(values: np.ndarray, groups: np.ndarray) -> float:
     return float((np.bincount(number, weights=values) / np.bincount(number)).mean())
 
 
+def by_patient(a: Answered) -> tuple[np.ndarray, np.ndarray]:
+    """One answer a patient: (patients, classes) mean log score of the slices, and (patients,) the true class."""
+    groups = np.unique(a.groups)
+    logs = np.log(np.clip(a.scores, 1e-12, 1))
+    return (
+        np.stack([logs[a.groups == g].mean(axis=0) for g in groups]),
+        np.array([a.labels[a.groups == g][0] for g in groups]),
+    )
+
+
 def figures(a: Answered) -> dict[str, float]:
     """Every figure by name; NaN where it does not exist (a class without a slice, no slice answered)."""
     n, right = np.arange(len(a.labels)), a.right
     forced = a.scores.argmax(axis=1)
     covered = a.outcomes == "class_suggested"
-    everyone = len(np.unique(a.labels)) == len(a.classes)
+    present = np.unique(a.labels)  # a draw of patients may lack a class
+    everyone = len(present) == len(a.classes)
+    dices = {"lesion_dice": a.dice} | ({} if a.dice_shown is None else {"lesion_dice_shown": a.dice_shown})
     result = {
         "accuracy": right.mean(),
         "patient_macro_accuracy": mean_over_groups(right, a.groups),
-        "balanced_accuracy": recall_score(
-            a.labels, forced, labels=np.unique(a.labels), average="macro", zero_division=0
-        ),
-        "macro_f1": f1_score(a.labels, forced, labels=np.arange(len(a.classes)), average="macro", zero_division=0),
-        "macro_auroc": roc_auc_score(a.labels, a.scores, multi_class="ovr") if everyone else np.nan,
+        "balanced_accuracy": recall_score(a.labels, forced, labels=present, average="macro", zero_division=0),
+        "macro_f1": f1_score(a.labels, forced, labels=present, average="macro", zero_division=0),
+        "macro_auroc": np.mean([roc_auc_score(a.labels == c, a.scores[:, c]) for c in present]) if everyone else np.nan,
         "ece": expected_calibration_error(a.scores, right),
         "brier": ((a.scores - np.eye(len(a.classes))[a.labels]) ** 2).sum(axis=1).mean(),
         "log_loss": -np.log(np.clip(a.scores[n, a.labels], 1e-12, 1)).mean(),
-        "lesion_dice": mean_over_groups(a.dice, a.groups),
+        **{name: mean_over_groups(dice, a.groups) for name, dice in dices.items()},
         "coverage": covered.mean(),
         "selective_accuracy": right[covered].mean() if covered.any() else np.nan,
         "aurc": risk_coverage(a.scores, right)[1].mean(),
@@ -97,7 +111,7 @@ def figures(a: Answered) -> dict[str, float]:
     for number, name in enumerate(a.classes):
         here = a.labels == number
         result[f"sensitivity_{name}"] = right[here].mean() if here.any() else np.nan
-        result[f"lesion_dice_{name}"] = mean_over_groups(a.dice[here], a.groups[here])
+        result |= {f"{kind}_{name}": mean_over_groups(dice[here], a.groups[here]) for kind, dice in dices.items()}
     return {name: float(value) for name, value in result.items()}
 
 

@@ -1,0 +1,117 @@
+"""docs/results.md says of each target whether it was met, and of what was not measured that it was not."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+pytest.importorskip("pandas", reason="training's packages are not installed")
+pytest.importorskip("statsmodels", reason="the evaluation's packages are not installed")
+
+from evaluation import _forest, _targets, audit, healthy, networks, slices, volumes  # noqa: E402
+from training.card import model_card  # noqa: E402
+from XAIReportLib.models.metrics import Answered  # noqa: E402
+
+SHIPPED = ROOT / "Resources" / "Models" / "brain_tumor_mri"
+KEPT = {path.stem: json.loads(path.read_text()) for path in (ROOT / "docs" / "measurements").glob("*.json")}
+
+
+def figure(value: float, low: float, high: float) -> dict[str, float]:
+    return {"value": value, "low": low, "high": high}
+
+
+def verdict(lines: list[str], start: str) -> str:
+    (row,) = [line for line in lines if line.startswith(f"| {start}")]
+    return row.rsplit("|", 2)[1].strip()
+
+
+def test_a_target_is_met_only_with_its_bound_and_what_is_absent_is_not_measured() -> None:
+    lines = _targets.section(
+        {"slices": {"patient_macro_accuracy": figure(0.96, 0.91, 0.99), "ece": figure(0.02, 0.01, 0.05)}}
+    )
+    assert verdict(lines, "patient-macro accuracy") == "missed"
+    assert verdict(lines, "calibration error") == "met"
+    assert verdict(lines, "macro AUROC") == "not measured"
+    assert verdict(lines, "volumes: recall") == "not measured"
+    assert verdict(lines, "healthy head") == "not measured"
+    assert verdict(lines, "the same on a data-centre GPU") == "not measured"
+    assert verdict(lines, "false positives on level-matched") == "not measured"
+
+
+def test_volumes_meet_a_target_only_if_each_does() -> None:
+    rows = [
+        {"recall_of_enhancing": r, "outside_all_labels": 0.1, "dice": {"1+4": d, "1 to 4": 0.2}}
+        for r, d in ((0.99, 0.9), (0.7, 0.71))
+    ]
+    lines = _targets.section({"volumes": {"volumes": rows}})
+    assert verdict(lines, "volumes: recall") == "missed"
+    assert verdict(lines, "volumes: Dice") == "met"
+
+
+def test_a_split_that_was_not_trained_has_a_row_that_says_so() -> None:
+    runs = {name: run for name, run in KEPT["networks"]["runs"].items() if run["split"] == "patient"}
+    lines = networks.section({"runs": runs})
+    (row,) = [line for line in lines if "| slices dealt out |" in line]
+    assert "not trained" in row
+    header = next(line for line in lines if line.startswith("| architecture | heads | split"))
+    assert row.count("|") == header.count("|")
+    leaking = {**next(iter(runs.values())), "split": "record"}
+    assert not [line for line in networks.section({"runs": {"x": leaking}}) if "dealt out | not trained" in line]
+
+
+def test_accuracies_stand_beside_what_needs_no_pixel_of_a_lesion() -> None:
+    forest = f"accuracy {_forest.forest_kept()['accuracy']:.3f}"
+    for section, part in ((slices.section, "slices"), (networks.section, "networks"), (audit.section, "audit")):
+        assert forest in "\n".join(section(KEPT[part]))
+    assert forest in (SHIPPED / "docs" / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_outline_and_what_is_shown_are_told_apart() -> None:
+    lines = slices.section(KEPT["slices"])
+    both = [line for line in lines if line.startswith("| lesion Dice")]
+    assert any("fixed threshold" in line for line in both) and any("of what is shown" in line for line in both)
+    assert KEPT["slices"]["lesion_dice_shown"]["value"] < KEPT["slices"]["lesion_dice"]["value"]
+    metrics = json.loads((SHIPPED / "configs" / "metadata.json").read_text())["xaireport"]["metrics"]
+    for name in ("lesion_dice", "lesion_dice_shown", "accuracy"):
+        assert metrics[name] == KEPT["slices"][name]
+
+
+def test_the_shipped_card_is_the_one_that_the_script_writes() -> None:
+    metadata = json.loads((SHIPPED / "configs" / "metadata.json").read_text())
+    run = KEPT["networks"]["runs"]["neck-a"]  # the weights that are shipped
+    curve = {"start": metadata["initial_weights"], "best_epoch": run["best_epoch"], "epoch": run["epochs"]}
+    card = model_card(metadata, {"curve": curve}, run["architecture"])
+    assert card == (SHIPPED / "docs" / "README.md").read_text(encoding="utf-8")
+
+
+def test_volumes_say_with_what_and_what_was_chosen_with_them_in_view() -> None:
+    text = "\n".join(volumes.section(KEPT["volumes"]))
+    assert f"Bundle {KEPT['volumes']['version']}." in text
+    assert "`enhancement_volume`" in text
+    assert f"Bundle {KEPT['healthy']['version']}." in "\n".join(healthy.section(KEPT["healthy"]))
+
+
+def test_class_sets_of_slices_and_of_patients() -> None:
+    scores = np.array([[0.9, 0.06, 0.04], [0.05, 0.9, 0.05], [0.5, 0.3, 0.2], [0.02, 0.03, 0.95]])
+    a = Answered(("a", "b", "c"), np.array(list("ppqr")), np.array([0, 0, 1, 1]), scores, np.ones(4), np.full(4, ""))
+    found = slices.class_sets(0.75)(a)
+    assert found["class_set_coverage"] == pytest.approx(2 / 4)  # the first, and the third by its second class
+    assert found["class_set_size"] == pytest.approx(5 / 4)
+    assert found["patient_accuracy"] == 0
+    assert found["patient_class_set_coverage"] == pytest.approx(2 / 3)
+
+
+def test_what_was_not_analysed_is_no_lesion_that_was_not_found() -> None:
+    outcomes = np.array(["no_lesion_found", "not_applicable", "not_applicable", "abstained"])
+    a = Answered(
+        ("a", "b"), np.array(list("pqrs")), np.array([0, 1, 0, 1]), np.eye(2)[[0, 1, 0, 1]], np.ones(4), outcomes
+    )
+    found = audit.figures(a)
+    assert (found["no_lesion_found_rate"], found["not_applicable_rate"]) == (0.25, 0.5)
