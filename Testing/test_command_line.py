@@ -39,6 +39,32 @@ def volume(path: Path, array: np.ndarray | None = None) -> Path:
     return path
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a pipe without a reader is another error there")
+def test_an_output_that_nobody_reads_any_more_ends_quietly():
+    """As behind ``| head``."""
+    run = (
+        "from XAIReportLib import __main__ as line\n"
+        "line.list_models = lambda _: print('x' * 1000000) or 0\n"
+        "sys.exit(line.main(['models']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"import sys\n{run}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.read(1)
+    process.stdout.close()
+    assert process.wait(60) == 141
+    assert process.stderr.read() == b""
+
+
+def test_a_broken_pipe_to_another_is_still_a_failure(monkeypatch, capsys):
+    def run(_):
+        raise BrokenPipeError("a child is gone")
+
+    monkeypatch.setattr(command_line, "list_models", run)
+    assert command_line.main(["models"]) == 1
+    assert "BrokenPipeError: a child is gone" in capsys.readouterr().err
+
+
 KINDS = (
     "absent",
     "empty",
