@@ -320,3 +320,17 @@ def test_real_heads_with_and_without_skull_are_registered() -> None:
 def test_a_head_cut_by_the_field_of_view_is_not_called_good() -> None:
     case = read_case(VOLUMES / "brats_2013_pat0006_1" / "t1c.nii.gz")
     assert register(case, np.zeros(case.image.shape, bool))[0].verdict in ("limited", "failed")
+
+
+@needs_volumes
+@pytest.mark.parametrize("lowest_highest", [(27, 102), (87, 190)], ids=["neck to thalamus", "thalamus to vertex"])
+def test_a_cut_head_that_is_taken_for_a_smaller_whole_one_gets_no_region(lowest_highest: tuple[int, int]) -> None:
+    low, high = lowest_highest
+    case = read_case(VOLUMES / "healthy_t1" / "t1.nii.gz")
+    corner = case.affine @ np.array([0, 0, low, 1.0])
+    affine = case.affine.copy()
+    affine[:, 3] = corner
+    cut = case_from_array(np.ascontiguousarray(case.image[:, :, low:high]), affine)
+    registration, transform = register(cut, np.zeros(cut.image.shape, bool), deformable=None)
+    assert registration.verdict == "failed"
+    assert transform is None

@@ -46,7 +46,7 @@ def shares(count: int, total: float, digits: int) -> st.SearchStrategy[list[floa
 
 @st.composite
 def regions(draw, percent_key: str):
-    chosen = draw(st.lists(st.sampled_from(REGIONS), min_size=1, max_size=6))
+    chosen = draw(st.lists(st.sampled_from(REGIONS), min_size=1, max_size=6, unique=True))  # as of an atlas
     rows = []
     for (name, lobe), share in zip(chosen, draw(shares(len(chosen), 100.0, 1)), strict=True):
         other = lobe == "other"
@@ -190,6 +190,7 @@ largest_regions = st.lists(
         st.sampled_from(["left", "right"]),
     ),
     max_size=3,
+    unique_by=lambda region: (region["name"], region["side"]),
 )
 
 

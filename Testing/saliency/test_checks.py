@@ -88,6 +88,14 @@ def test_a_score_from_elsewhere_fails_the_shortcut_checks() -> None:
     assert "outside_lesion" in found.failed
 
 
+def test_an_area_that_meets_its_mirror_image_is_not_held_against_it() -> None:
+    central = ((np.abs(Y - 24) <= 4) & (np.abs(X - 34) <= 6))[None]
+    found = run(AT_LESION, highlighted=central)
+    assert "score_drop" not in found.figures
+    assert "without_mirrored" not in found.shares
+    assert found.limits.keys() == found.figures.keys()
+
+
 def test_maps_that_disagree_or_lie_in_the_air_fail() -> None:
     opposite = [LESION.astype(float), (HEAD & ~LESION).astype(float)]
     assert "agreement" in run(AT_LESION, maps=opposite).failed

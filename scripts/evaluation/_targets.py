@@ -86,13 +86,17 @@ def _volumes(measured: Measured) -> Iterator[Row]:
 
 
 def _foreign(measured: Measured) -> Iterator[Row]:
-    kinds = measured.get("foreign", {}).get("kinds", {})
+    foreign = measured.get("foreign", {})
+    kinds, volumes = foreign.get("kinds", {}), (foreign.get("volumes") or {}).get("kinds", {})
     accepted = f"{kinds[OWN]['enhanced']:.1%}" if OWN in kinds else NOT_MEASURED
     for kind, most in FOREIGN.items():
         row = kinds.get(kind)
         value = f"{row['enhanced']:.1%} (of the test patients' own slices {accepted})" if row else NOT_MEASURED
         aim = f"at most {most:.0%} at 95 % of its own"
         yield f"taken for a T1 after contrast agent: {kind}", aim, value, row and row["enhanced"] <= most
+        if row := volumes.get(kind):
+            value = f"{row['enhanced']:.1%} of {row['n']}"
+            yield f"the same as volumes: {kind}", f"at most {most:.0%}", value, row["enhanced"] <= most
 
 
 def _cost(measured: Measured) -> Iterator[Row]:

@@ -126,7 +126,7 @@ def measured(
 
 def _meant(said: str, findings: Findings, code: str) -> str:
     """What a sentence means in English; of several meanings one that the findings hold."""
-    meanings = language(code).reading(named(findings)).meant(said)
+    meanings = language(code).of(named(findings)).meant(said)
     held = [meant for meant in meanings if check_sentence(meant, findings).verdict == "supported"]
     return (held or meanings or [""])[0]
 

@@ -16,7 +16,7 @@ from word_lists import NEVER
 from word_mutations import KINDS, LANGUAGES, mutated, template
 from XAIReportLib.report import narrative
 from XAIReportLib.report.findings import Findings
-from XAIReportLib.report.grounding.translated import checker_of
+from XAIReportLib.report.grounding.translated import checker_of, named
 from XAIReportLib.report.languages import catalogue, language
 from XAIReportLib.report.languages.grammar import Slot, parts
 from XAIReportLib.report.languages.never import never_said
@@ -35,11 +35,12 @@ slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 def missing_sentences(findings: Findings) -> list[str]:
     """Sentences of the English template that some language lacks; a quoted reason or warning may be lacking."""
+    words = [language(code).of(named(findings)) for code in LANGUAGES]
     return [
         f"report/languages/sentences/ has no pattern for: {sentence.text}"
         for sentence in narrative.write(findings).sentences
         if not all(QUOTED.fullmatch(place) for place in sentence.evidence)
-        and any(language(code).said(sentence.text) is None for code in LANGUAGES)
+        and any(one.said(sentence.text) is None for one in words)
     ]
 
 
@@ -182,8 +183,21 @@ def test_left_and_right_agree_with_the_gender_of_the_region():
 def test_a_region_of_an_unknown_atlas_keeps_its_name_and_gets_its_side():
     said = "Segmented abnormality 1 projects onto the atlas position of left Area 4p (41.6 % of it)."
     assert "Area 4p, à gauche (41,6 %" in language("fr").said(said)
-    assert language("fr").reading({"region": ["left Area 4p"]}).meant(language("fr").said(said)) == [said]
+    assert language("fr").of({"region": ["left Area 4p"]}).meant(language("fr").said(said)) == [said]
     assert language("fr").meant(language("fr").said(said)) == []  # no case names it
+    assert language("fr").of({"region": ["left Area 4"]}).said(said) is None
+
+
+def test_a_comma_or_an_and_in_the_name_of_a_region_parts_no_list():
+    start = "Which of these regions holds the largest share of segmented abnormality 1 cannot be told: "
+    told = language("es").said(f"{start}left Lateral Occipital Cortex, superior division and left Angular Gyrus.")
+    assert told.endswith(": corteza occipital lateral izquierda (porción superior) y giro angular izquierdo.")
+    spanish = language("es").of({"region": ["left G and S cingul", "right G and S frontal", "right G"]})
+    said = f"{start}left G and S cingul, right G and S frontal and left Putamen."
+    assert spanish.said(said).endswith(
+        ": G and S cingul, a la izquierda, G and S frontal, a la derecha y putamen izquierdo."
+    )
+    assert spanish.meant(spanish.said(said)) == [said]
 
 
 # --- the check ------------------------------------------------------------------------------------------------------------

@@ -100,7 +100,9 @@ def judge(patient: Patient, template: Template, transform: Transform, reach: np.
     }
     # Something as large as a head without the bone of one may be any round object: there the inside must agree, too.
     large = not patient.with_skull and patient.brain.sum() * grid.spacing_mm**3 / 1000 >= LARGEST_BRAIN_ML
-    verdict, reason = _verdict(checks, large and checks["local_correlation_gain"] < LOCAL_GAIN)
+    # A head that is cut by the field of view can be taken for a smaller whole one: there, too.
+    cut = checks["coverage"] < COVERAGE and checks["local_correlation_gain"] < 0
+    verdict, reason = _verdict(checks, cut or (large and checks["local_correlation_gain"] < LOCAL_GAIN))
     return Registration(verdict, reason, None if verdict == "failed" else matrix, checks)
 
 

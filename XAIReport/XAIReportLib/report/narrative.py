@@ -13,7 +13,7 @@ from typing import Literal
 
 from . import checklist, wording
 from .changes import changes
-from .grounding.translated import Checker, TranslatedChecker, checker_of
+from .grounding.translated import Checker, TranslatedChecker, checker_of, named
 from .languages import Language
 from .languages import language as language_of
 from .passages import LEFT_OUT, Passage, confidence, impression, limits, status, technique
@@ -113,7 +113,7 @@ def write(findings: Findings, language: str = "en") -> Narrative:
 
     Raises InputError for a language other than en, fr, de and es.
     """
-    sentences = tuple(_sentences(findings, language_of(language)))
+    sentences = tuple(_sentences(findings, language_of(language).of(named(findings))))
     return Narrative(findings_sha256=findings.sha256(), language=language, sentences=sentences)
 
 

@@ -27,7 +27,7 @@ class TranslatedChecker:
     """Checks texts of one language against the same findings."""
 
     def __init__(self, findings: Findings, code: str) -> None:
-        self._language, self._english = language(code).reading(named(findings)), Checker(findings)
+        self._language, self._english = language(code).of(named(findings)), Checker(findings)
         self._names = (findings.model.name, findings.model.data_set, findings.anatomy.atlas)
         self._findings = findings
 

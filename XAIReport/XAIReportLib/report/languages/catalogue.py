@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,15 +24,19 @@ _FRENCH_MARK = re.compile(r" ([:;!?»%])")
 class Language:
     """One language of the report. English says everything as it is."""
 
-    def __init__(self, code: str, case: CaseNames | None = None) -> None:
+    def __init__(self, code: str) -> None:
         self.code = code
-        self._case = _sentences() if case is None else _sentences().of(case)
+        self._case: Grammar | None = None
         self._said: dict[str, str | None] = {}
         self._labelled: dict[str, str] = {}
 
-    def reading(self, case: CaseNames) -> Language:
-        """The same, which reads what one case names, too; a text of a case is read by this one."""
-        return Language(self.code, case)
+    def of(self, case: CaseNames) -> Language:
+        """The same with the names of one case: no other is said or read."""
+        if self.code == "en":
+            return self
+        one = copy(self)
+        one._case = _sentences().of(case)
+        return one
 
     def said(self, english: str) -> str | None:
         """A sentence of the template in this language; None where the catalogue does not hold it."""
@@ -41,15 +46,19 @@ class Language:
             if len(self._said) > 10_000:
                 self._said.clear()
             self._said[english] = next(iter(_sentences().whole(english, "en", self.code)), None)
-        return self._said[english]
+        said = self._said[english]  # by the tables alone, so that it is the same for every case
+        if said is None:
+            said = next(iter((self._case or _sentences().lenient()).whole(english, "en", self.code)), None)
+        return said
 
     def meant(self, text: str) -> list[str]:
         """What a sentence of this language can mean in English; nothing where the catalogue cannot read it. Names are those of
-        the tables and of the case alone."""
+        the tables and of the case."""
         text = one_way(text)
         if self.code == "en":
             return [text]
-        return next(filter(None, (self._case.whole(form, self.code, "en") for form in _forms(text))), [])
+        grammar = self._case or _sentences()
+        return next(filter(None, (grammar.whole(form, self.code, "en") for form in _forms(text))), [])
 
     def label(self, english: str) -> str:
         """A title, a caption, a note or a cell in this language; a sentence that is not in the catalogue stays as it is."""
@@ -106,7 +115,7 @@ def _sentences() -> Grammar:
 def _labels() -> Grammar:
     content = _read("sentences/*.toml", "engine.toml", "labels/*.toml")
     messages = (*_read("labels/*.toml")["message"], *_read("engine.toml")["message"])
-    return Grammar(_checked(messages), _rules(content), _names(), strict=True)
+    return Grammar(_checked(messages), _rules(content), _names())
 
 
 def _read(*patterns: str) -> dict[str, Any]:

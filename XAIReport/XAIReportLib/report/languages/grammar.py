@@ -33,6 +33,7 @@ _POINT = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[-+]?\d+)?"
 _NUMBER = {"en": _POINT, **dict.fromkeys(ALL[1:], _POINT.replace(r"\.", ","))}
 _OTHER_MARK = str.maketrans(".,", ",.")
 _E_BEFORE = re.compile(r"h?i(?!e)|í", re.IGNORECASE)  # Spanish "y" is "e" before the sound i
+_MOST_JOINTS = 200  # more is no list of a report
 _FIRST = 5  # letters by which messages are found
 
 
@@ -73,19 +74,24 @@ class Mark:
 class Grammar:
     """``messages``: whole sentences; ``rules``: alternatives by kind; ``names``: by kind, None where a name is not known.
 
-    ``strict``: a name that is not in the tables makes a pattern fail on the way from English, too; otherwise it stays as it is.
+    ``strict``: a name that neither the tables nor the case hold makes a pattern fail on the way from English, too; otherwise it
+    stays as it is.
     """
 
     messages: tuple[Message, ...]
     rules: Mapping[str, tuple[Message, ...]]
     names: Names
-    strict: bool = False
+    strict: bool = True
     _compiled: dict[tuple[str, str], re.Pattern[str]] = field(default_factory=dict)
     _marked: dict[str, dict[str, list[Mark]]] = field(default_factory=dict)
 
     def of(self, case: CaseNames) -> Grammar:
-        """The same, reading the names and sentences of one case."""
+        """The same with the names and sentences of one case."""
         return replace(self, names=self.names.of(case))
+
+    def lenient(self) -> Grammar:
+        """The same, which lets a name that it does not know stay as it is."""
+        return replace(self, strict=False)
 
     def said(self, text: str, source: str, target: str) -> list[str]:
         """Everything that ``text`` can mean in the other language, most often one; nothing where no pattern holds it. First
@@ -167,25 +173,30 @@ class Grammar:
         return [" ".join(one[0] for one in said)] if said and all(said) else []
 
     def _list(self, slot: Slot, text: str, source: str, target: str) -> str | None:
-        """Item by item; a comma that stands in a name parts none, if without it there is a name."""
-        joint = _joint(slot.many, source)
-        whole, seen, start, last = "", set(), 0, False
-        while True:
-            ways = () if last else joint.finditer(text, start)
-            items = ((self._one(slot, text[start : way.start()], source, target), way) for way in ways)
-            one, way = next((item for item in items if item[0] is not None), (None, None))
-            if way is None:
-                one = self._one(slot, text[start:], source, target)
-            if one is None or (target == "en" and one in seen):
-                return None
-            if whole:
-                conjunction = " e " if target == "es" and _E_BEFORE.match(one) else _AND[target]
-                whole += conjunction if last else _commas(slot.many)[target]
-            whole += one
-            if way is None:
-                return whole
-            seen.add(one)
-            start, last = way.end(), way[1] is None
+        """Item by item; a comma or an "and" that stands in a name parts none."""
+        joints = [*_joint(slot.many, source).finditer(text)]
+        if len(joints) > _MOST_JOINTS:
+            return None
+
+        @cache
+        def items(first: int) -> tuple[tuple[bool, str], ...] | None:
+            """Those behind the joint before ``first``, and whether "and" stands before them."""
+            start, last = (joints[first - 1].end(), joints[first - 1][1] is None) if first else (0, False)
+            for n in range(first, 0 if last else len(joints)):
+                one = self._one(slot, text[start : joints[n].start()], source, target)
+                if one is not None and (following := items(n + 1)):
+                    return ((last, one), *following)
+            one = self._one(slot, text[start:], source, target)
+            return None if one is None else ((last, one),)
+
+        found = items(0)
+        if found is None or (target == "en" and len({one for _, one in found}) < len(found)):
+            return None
+        whole = found[0][1]
+        for last, one in found[1:]:
+            conjunction = " e " if target == "es" and _E_BEFORE.match(one) else _AND[target]
+            whole += (conjunction if last else _commas(slot.many)[target]) + one
+        return whole
 
     def _regex(self, pattern: str, language: str) -> re.Pattern[str]:
         key = (pattern, language)

@@ -44,11 +44,12 @@ class Names:
         return replace(self, case=case, _of_case={})
 
     def said(self, kind: str, name: str, target: str, strict: bool) -> str | None:
-        """An English name in the other language; one that is in no table stays as it is, or is None where ``strict``."""
+        """An English name in the other language; one that is in no table stays as it is, or is None where ``strict`` and no name
+        of the case."""
         if kind in KEPT:
             return name
         found = self._table(kind, target).get(_plain_region(name) if kind == "region" else name)
-        if found is not None or strict:
+        if found is not None or (strict and name not in self.case.get(kind, ())):
             return found
         return _side_behind(name, target) if kind == "region" else name
 
