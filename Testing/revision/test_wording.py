@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from engine_results import write_engine_result
 from XAIReportLib.case import InputError
-from XAIReportLib.report.findings import FindingsError
 from XAIReportLib.reviews import Edit, read_review, remove_edit, write_edit, write_review
 from XAIReportLib.revision import REVIEWED, write_reworded
 
@@ -61,7 +60,7 @@ def test_the_result_stays_as_the_model_left_it(a_case):
 
 
 def test_without_a_correction_there_is_no_corrected_report_to_reword(a_case):
-    with pytest.raises(FindingsError, match=r"findings\.json cannot be read"):
+    with pytest.raises(InputError, match=r"findings\.json cannot be read"):
         write_reworded(a_case, text_of(a_case, "narrative.json"), [], corrected=True)
     assert not (a_case / REVIEWED).exists()
 

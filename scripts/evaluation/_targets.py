@@ -1,4 +1,4 @@
-"""What was aimed at with the classifier (issue 3) beside what was measured, for docs/results.md."""
+"""What was aimed at with the classifier beside what was measured, for docs/results.md."""
 
 from __future__ import annotations
 

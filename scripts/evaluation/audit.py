@@ -185,21 +185,25 @@ def section(measured: dict[str, Any]) -> list[str]:
     """Markdown lines for docs/results.md."""
     shown: Callable[[dict[str, float]], str] = lambda f: f"{f['value']:.3f} ({f['low']:.3f} to {f['high']:.3f})"  # noqa: E731
     forest = measured["without_lesion_pixels"]
+    columns, told = {"no_lesion_found_rate": "no lesion found, or not analysed"}, []
+    if all("not_applicable_rate" in row for row in measured["changes"].values()):
+        columns = {"no_lesion_found_rate": "no lesion found", "not_applicable_rate": "not analysed"}
+        told = [
+            "Not analysed: taken for no head MRI, so that nothing was looked for; the forced class is what the network would say.",
+            "",
+        ]
     lines = [
         f"## Shortcut audit: {measured['n_images']} slices of {measured['n_groups']} test patients",
         "",
         f"A random forest that sees no pixel of the lesion (plane, head outline, air, tissue far from it) reaches accuracy "
         f"{forest['accuracy']:.3f} (balanced {forest['balanced_accuracy']:.3f}) in grouped 5-fold over the whole set.",
         "",
-        "Not analysed: taken for no head MRI, so that nothing was looked for; the forced class is what the network would say.",
-        "",
-        "| slices | accuracy, class forced | balanced accuracy | no lesion found | not analysed |",
-        "| --- | --- | --- | --- | --- |",
+        *told,
+        f"| slices | accuracy, class forced | balanced accuracy | {' | '.join(columns.values())} |",
+        "| --- " * (3 + len(columns)) + "|",
     ]
     for name, (words, _) in changes().items():
         row = measured["changes"][name]
-        cells = [
-            shown(row[k]) for k in ("accuracy", "balanced_accuracy", "no_lesion_found_rate", "not_applicable_rate")
-        ]
+        cells = [shown(row[k]) for k in ("accuracy", "balanced_accuracy", *columns)]
         lines.append(f"| {words} | {' | '.join(cells)} |")
     return lines

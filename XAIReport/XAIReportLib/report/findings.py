@@ -174,7 +174,7 @@ def of_result(folder: Path) -> Findings:
     try:
         found = load(folder / "findings.json")
     except FindingsError as error:
-        raise InputError(f"{error} (result folder {folder.name})") from error
+        raise InputError(f"{str(error).rstrip('.')} (result folder {folder.name}).") from error
     try:
         told = json.loads((folder / "narrative.json").read_bytes())
         written_from = told.get("findings_sha256") if isinstance(told, dict) else None

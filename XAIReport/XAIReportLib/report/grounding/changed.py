@@ -135,7 +135,7 @@ def _predicate(part: list[Mention]) -> bool:
     return any(m.kind in _PREDICATES or (m.kind == "change" and m.value in _ACTS) for m in part)
 
 
-_ACTS = ("up", "down", "changes", "same", "still", "no longer")
+_ACTS = ("up", "down", "changes", "first", "same", "still", "no longer")
 
 
 def _findings_after(findings: Findings, answer: Answer) -> Findings:
