@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ import XAIReportLib
 from PIL import Image
 from XAIReportLib import __main__ as command_line
 from XAIReportLib.case import InputError
-from XAIReportLib.folder import complete_or_absent
+from XAIReportLib.folder import ResultFolder, complete_or_absent
 from XAIReportLib.results import ENHANCEMENT_NOT_DETECTED
 from XAIReportLib.scene import SceneUnavailable
 
@@ -407,7 +408,11 @@ def test_a_scene_is_made_wherever_the_command_is_run(
     folder = tmp_path / "case-1"
     (folder / "masks").mkdir(parents=True)
     _finish(folder, "case-1")
-    for name in ("report.html", "report.pdf", "report.txt", "regions.csv", "image.nii.gz", "masks/lesion.nii.gz"):
+    findings = (Path(__file__).parent / "report" / "findings-1.1.0.json").read_bytes()
+    (folder / "findings.json").write_bytes(findings)
+    (folder / "narrative.json").write_text(json.dumps({"findings_sha256": hashlib.sha256(findings).hexdigest()}))
+    for name in ResultFolder(folder).missing():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
     monkeypatch.chdir(tmp_path)
     assert command_line.main(["scene", "case-1"]) == 0

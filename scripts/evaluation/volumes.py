@@ -80,7 +80,7 @@ def section(measured: dict[str, Any]) -> list[str]:
     lines = [
         f"## Whole volumes ({measured['machine']}, CPU)",
         "",
-        f"Bundle {measured['version']}.",
+        f"Bundle {measured.get('version') or measured['bundle'][:12]}.",
         "Four skull-stripped gliomas (BRATS 2013) and one healthy head with skull and neck; none was trained on.",
         "The rule that a lesion needs the class path's support in every plane was written after seeing false findings on two",
         "brain templates and on the healthy volume, that a volume needs more evidence than a slice after seeing them in simulated",

@@ -47,8 +47,10 @@ def test_what_they_hold_is(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["fr", "de", "es"])
-def test_a_long_list_is_refused_at_once(code: str) -> None:
+def test_a_long_list_and_a_deep_quotation_are_refused_at_once(code: str) -> None:
     named = ", ".join(["glioma, gliome, Gliom"] * 2000)
     starts = {"fr": "Le modèle ne connaît que ces classes : ", "de": "Das Modell kennt nur diese Klassen: ",
               "es": "El modelo solo conoce estas clases: "}  # fmt: skip
     assert checker("left glioma", code).sentence(starts[code] + named).verdict == "unsupported"
+    deep = {"fr": "Motif : Avertissement : ", "de": "Grund: Warnhinweis: ", "es": "Motivo: Advertencia: "}[code] * 2000
+    assert checker("left glioma", code).sentence(f"{deep}x.").verdict == "unsupported"

@@ -22,7 +22,8 @@ from .names import CaseNames, Names
 from .typography import plain
 
 ALL = ("en", "fr", "de", "es")
-QUOTED = ("reason", "warning", "objection", "no_shift")  # sentences that stand in the findings
+# Sentences that stand in the findings, and which of these they may hold themselves.
+QUOTED: Mapping[str, tuple[str, ...]] = {"reason": (), "warning": ("objection",), "objection": (), "no_shift": ()}
 _AND = {"en": " and ", "fr": " et ", "de": " und ", "es": " y "}
 _AND_READ = {"en": " and ", "fr": " et ", "de": " und ", "es": " (?:y|e) "}
 _SLOT = re.compile(r"\{(\^?)([a-z_]+)(\d*)([+*]?)\}")
@@ -33,7 +34,7 @@ _POINT = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[-+]?\d+)?"
 _NUMBER = {"en": _POINT, **dict.fromkeys(ALL[1:], _POINT.replace(r"\.", ","))}
 _OTHER_MARK = str.maketrans(".,", ",.")
 _E_BEFORE = re.compile(r"h?i(?!e)|í", re.IGNORECASE)  # Spanish "y" is "e" before the sound i
-_MOST_JOINTS = 200  # more is no list of a report
+_MOST_JOINTS = 60  # more is no list of a report
 _FIRST = 5  # letters by which messages are found
 
 
@@ -83,7 +84,7 @@ class Grammar:
     names: Names
     strict: bool = True
     _compiled: dict[tuple[str, str], re.Pattern[str]] = field(default_factory=dict)
-    _marked: dict[str, dict[str, list[Mark]]] = field(default_factory=dict)
+    _marked: dict[tuple[str, str], dict[str, list[Mark]]] = field(default_factory=dict)
 
     def of(self, case: CaseNames) -> Grammar:
         """The same with the names and sentences of one case."""
@@ -93,29 +94,33 @@ class Grammar:
         """The same, which lets a name that it does not know stay as it is."""
         return replace(self, strict=False)
 
-    def said(self, text: str, source: str, target: str) -> list[str]:
+    def said(self, text: str, source: str, target: str, within: str = "") -> list[str]:
         """Everything that ``text`` can mean in the other language, most often one; nothing where no pattern holds it. First
-        what the message with the most words of its own says: "{region} approximately holds" before "{region} holds"."""
+        what the message with the most words of its own says: "{region} approximately holds" before "{region} holds".
+        ``within``: the kind that the text is quoted as."""
         found: dict[str, None] = {}
-        for mark in self._marks(text, source):
+        for mark in self._marks(text, source, within):
             if mark.longest in text and text.startswith(mark.start):
                 said = self._through(mark.message, text, source, target)
                 if said is not None:
                     found[said] = None
         return list(found)
 
-    def _marks(self, text: str, source: str) -> Iterator[Mark]:
+    def _marks(self, text: str, source: str, within: str) -> Iterator[Mark]:
         """Those that the first letters of a text allow; the longest first, of those that begin alike."""
-        if source not in self._marked:
-            self._marked[source] = self._by_first(source)
-        known = self._marked[source]
+        if (source, within) not in self._marked:
+            self._marked[source, within] = self._by_first(source, within)
+        known = self._marked[source, within]
         for length in range(_FIRST, -1, -1):
             yield from known.get(text[:length], ()) if length <= len(text) else ()
 
-    def _by_first(self, source: str) -> dict[str, list[Mark]]:
+    def _by_first(self, source: str, within: str) -> dict[str, list[Mark]]:
+        allowed = QUOTED.get(within, QUOTED)
         marks = []
         for message in self.messages:
             pieces = parts(message[source])
+            if any(isinstance(piece, Slot) and piece.kind in QUOTED and piece.kind not in allowed for piece in pieces):
+                continue
             literal = [_written(piece, source) for piece in pieces if isinstance(piece, str)]
             start = literal[0] if isinstance(pieces[0], str) else ""
             marks.append((sum(map(len, literal)), Mark(start, max(literal, key=len, default=""), message)))
@@ -154,7 +159,7 @@ class Grammar:
         if slot.kind == "text":
             return text if source == "en" else None
         if slot.kind in QUOTED:
-            said = self.whole(text, source, target)
+            said = self.whole(text, source, target, slot.kind)
             return next((one for one in said if source == "en" or one in self.names.case.get(slot.kind, ())), None)
         if slot.kind in self.rules:
             said = (self._through(rule, text, source, target) for rule in self.rules[slot.kind])
@@ -163,13 +168,13 @@ class Grammar:
             return self.names.said(slot.kind, text, target, self.strict)
         return self.names.meant(slot.kind, text, source)
 
-    def whole(self, text: str, source: str, target: str) -> list[str]:
+    def whole(self, text: str, source: str, target: str, within: str = "") -> list[str]:
         """What a text of one sentence or of several can mean: of several, all of them or nothing."""
-        whole = self.said(text, source, target)
+        whole = self.said(text, source, target, within)
         if whole:
             return whole
         pieces = re.split(r"(?<=[.!?])\s+", text)
-        said = [self.said(piece, source, target) for piece in pieces] if len(pieces) > 1 else []
+        said = [self.said(piece, source, target, within) for piece in pieces] if len(pieces) > 1 else []
         return [" ".join(one[0] for one in said)] if said and all(said) else []
 
     def _list(self, slot: Slot, text: str, source: str, target: str) -> str | None:
