@@ -47,7 +47,7 @@ def test_a_target_is_met_only_with_its_bound_and_what_is_absent_is_not_measured(
 
 def test_volumes_meet_a_target_only_if_each_does() -> None:
     rows = [
-        {"recall_of_enhancing": r, "outside_all_labels": 0.1, "dice": {"1+4": d, "1 to 4": 0.2}}
+        {"recall_of_enhancing": r, "outside_all_labels": 0.1, "seconds": 12.0, "dice": {"1+4": d, "1 to 4": 0.2}}
         for r, d in ((0.99, 0.9), (0.7, 0.71))
     ]
     lines = _targets.section({"volumes": {"volumes": rows}})

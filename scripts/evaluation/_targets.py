@@ -88,22 +88,26 @@ def _volumes(measured: Measured) -> Iterator[Row]:
 def _foreign(measured: Measured) -> Iterator[Row]:
     foreign = measured.get("foreign", {})
     kinds, volumes = foreign.get("kinds", {}), (foreign.get("volumes") or {}).get("kinds", {})
-    accepted = f"{kinds[OWN]['enhanced']:.1%}" if OWN in kinds else NOT_MEASURED
+    accepted = f"{_percent(kinds[OWN]['enhanced'])}" if OWN in kinds else NOT_MEASURED
     for kind, most in FOREIGN.items():
         row = kinds.get(kind)
-        value = f"{row['enhanced']:.1%} (of the test patients' own slices {accepted})" if row else NOT_MEASURED
-        aim = f"at most {most:.0%} at 95 % of its own"
+        value = f"{_percent(row['enhanced'])} (of the test patients' own slices {accepted})" if row else NOT_MEASURED
+        aim = f"at most {100 * most:.0f} % at 95 % of its own"
         yield f"taken for a T1 after contrast agent: {kind}", aim, value, row and row["enhanced"] <= most
         if row := volumes.get(kind):
-            value = f"{row['enhanced']:.1%} of {row['n']}"
-            yield f"the same as volumes: {kind}", f"at most {most:.0%}", value, row["enhanced"] <= most
+            value = f"{_percent(row['enhanced'])} of {row['n']}"
+            yield f"the same as volumes: {kind}", f"at most {100 * most:.0f} %", value, row["enhanced"] <= most
 
 
 def _cost(measured: Measured) -> Iterator[Row]:
     explain = measured.get("benchmark-explain")
     seconds = sum(explain["seconds"][stage]["median"] for stage in PREDICTION) if explain else 0
     value = f"{seconds:.1f} s of one thread" if explain else NOT_MEASURED
-    yield "240 x 240 x 155 in three planes on 2 CPU cores", "at most 20 s", value, explain and seconds <= 20
+    slowest = max((v["seconds"] for v in measured.get("volumes", {}).get("volumes", []) if "dice" in v), default=0)
+    if slowest:
+        value += f"; slowest of the volumes below {slowest:.1f} s"
+    met = max(seconds, slowest) <= 20 if explain or slowest else None
+    yield "240 x 240 x 155 in three planes on 2 CPU cores", "at most 20 s", value, met
     yield "the same on a data-centre GPU", "at most 1.5 s", NOT_MEASURED, None
     yield "the same, memory", "under 3 GB", NOT_MEASURED, None
 
@@ -123,6 +127,10 @@ def _networks(measured: Measured) -> Iterator[Row]:
     yield "single-head ablation", "one at least", "yes" if "single" in heads else "not trained", "single" in heads
     dealt = any(run["split"] == "record" for run in runs.values())
     yield "slices dealt out, beside patients apart", "one at least", "yes" if dealt else "not trained", dealt or None
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _shown(figure: dict[str, float] | None) -> str:

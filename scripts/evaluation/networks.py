@@ -186,7 +186,7 @@ def section(measured: dict[str, Any]) -> list[str]:
 def _compared(comparison: dict[str, Any], runs: dict[str, Any]) -> list[str]:
     """Pairs of runs on the same slices (scripts/compare_bundles.py)."""
     lines = []
-    for pair in comparison["pairs"]:
+    for pair in (p for p in comparison["pairs"] if {p["first"], p["second"]} <= set(runs)):
         first, second = (_named(runs[name]) for name in (pair["first"], pair["second"]))
         lines += [
             "",

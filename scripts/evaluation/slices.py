@@ -125,7 +125,7 @@ def section(measured: dict[str, Any]) -> list[str]:
         "highest score taken, also where the product says that it found no lesion or abstains. The Dice at the fixed threshold is",
         "of the outline before the class path is asked whether there is a lesion; the Dice of what is shown is of what a reader",
         "sees, which is nothing where no lesion was found. Class sets are to hold the true class in",
-        f"{measured['class_set_level']:.0%} of the patients.",
+        f"{100 * measured['class_set_level']:.0f} % of the patients.",
         *forest_line(),
         "",
         "| figure | value | 95 % interval (bootstrap over patients) |",

@@ -64,6 +64,18 @@ STEPS = "in steps (1.0 %, 2.0 %, 4.0 % and 8.0 % of the head in these slices)"
             "With the mask of ScoreCAM removed, the score of glioma is unchanged at 0.87.",
         ),
         (
+            "After removing the lesion, the model changes from glioma (0.87) to meningioma (0.55).",
+            "After removing the lesion, the model changes from glioma (0.31) to meningioma (0.55).",
+        ),
+        (
+            "Everything but the segmented abnormality zeroed: no class suggested, highest score 0.47 for glioma.",
+            "Everything but the segmented abnormality zeroed: no class suggested, highest score 0.43 for meningioma.",
+        ),
+        (
+            "Replacing the background by noise left the suggestion at glioma, with a score of 0.85 compared with 0.87 unchanged.",
+            "Replacing the background by noise left the suggestion at glioma, with a score of 0.87 compared with 0.85 unchanged.",
+        ),
+        (
             "With the background set to zero, the suggestion is unchanged with a score of 0.87.",
             "With noise outside the head, the suggestion is unchanged with a score of 0.87.",
         ),

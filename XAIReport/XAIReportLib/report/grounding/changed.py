@@ -118,7 +118,8 @@ def _parts(mentions: list[Mention]) -> Iterator[list[Mention]]:
     part: list[Mention] = []
     for i, m in enumerate(mentions):
         joins = m.kind in ("sep", "boundary") or m.text in (",", ";", ":")
-        if joins and m.value != "cause" and _predicate(part) and _predicate(_until_join(mentions[i + 1 :])):
+        ahead = _until_join(mentions[i + 1 :])
+        if joins and m.value != "cause" and _predicate(part) and (_predicate(ahead) or _highest(ahead)):
             yield part
             part = []
             continue
@@ -129,6 +130,11 @@ def _parts(mentions: list[Mention]) -> Iterator[list[Mention]]:
 def _until_join(mentions: list[Mention]) -> list[Mention]:
     end = next((i for i, m in enumerate(mentions) if m.kind == "boundary" or m.text in (",", ";", ":")), len(mentions))
     return mentions[:end]
+
+
+def _highest(part: list[Mention]) -> bool:
+    """ "no class suggested, highest score 0.47 for glioma": that it is the highest is not denied."""
+    return {"rank", "score", "number"} <= {m.kind for m in part}
 
 
 def _predicate(part: list[Mention]) -> bool:

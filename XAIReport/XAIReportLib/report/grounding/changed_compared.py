@@ -26,6 +26,7 @@ def compared(
         _up_to(clause, chosen)
     _shares(clause, chosen)
     _unmoved(clause, before, after)
+    _changed_from(clause, before)
     _earlier(clause, before)
     _moved(clause, before, after)
     _hardly(clause, before, after)
@@ -144,12 +145,28 @@ def _unmoved(clause: Clause, before: Answer, after: Answer) -> None:
 _AT = ("at", "from", "with", "at a", "with a")
 
 
+def _changed_from(clause: Clause, before: Answer) -> None:
+    """ "changes from glioma (0.87) to meningioma": the score on the unchanged images."""
+    for i in clause.of("number", unread=True) if clause.of("change") else ():
+        words, number = clause.mentions[max(0, i - 3) : i], clause.mentions[i].number
+        told = [m.text.lower() if m.kind != "class" else "class" for m in words] == ["from", "class", "("]
+        if not told or number.unit not in ("", "%"):
+            continue
+        fact = before.scores.get(words[1].value)
+        holds = None if fact is None else agrees(_scaled(number), fact)
+        clause.claims.append(Claim("unchanged score", number.text, holds))
+        clause.read(i)
+
+
 def _earlier(clause: Clause, before: Answer) -> None:
     """ "unchanged it is 0.87", "compared with 0.87 before", "instead of 0.87": of the unchanged images."""
     marks = [i for i in clause.of("change") if clause.mentions[i].value in ("unchanged", "earlier")]
     numbers = [i for i in clause.of("number", unread=True) if clause.mentions[i].number.unit in ("", "%")]
     for mark in marks:
-        near = [i for i in numbers if mark < i <= mark + 6] or [i for i in numbers if mark - 3 <= i < mark]
+        near = [i for i in numbers if mark < i <= mark + 6] or [i for i in numbers if mark - 3 <= i < mark][-1:]
+        if near and clause.mentions[near[0]].read:
+            clause.read(mark)  # "compared with 0.87 unchanged"
+            continue
         behind = clause.mentions[mark + 1 : near[0]] if near else []
         if not near or clause.mentions[near[0]].number.parts:
             continue
