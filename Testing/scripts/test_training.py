@@ -87,10 +87,21 @@ def test_runs_of_another_split_other_heads_or_another_start_have_names_of_their_
     assert named("--split", "record", "--run", "mine") == "mine"
 
 
+@pytest.mark.parametrize(
+    "told", [{}, {"avx512_f": True, "avx512_bf16": False}, {"avx512_f": True, "avx512_bf16": True}]
+)
+def test_a_processor_trains_in_bfloat16_only_if_it_has_instructions_for_it(
+    told: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train.torch.cpu, "get_capabilities", lambda: told, raising=False)
+    with train.mixed_precision(train.torch.device("cpu")):
+        assert train.torch.is_autocast_enabled("cpu") == told.get("avx512_bf16", False)
+
+
 def test_a_resumed_run_is_the_seeded_one_and_another_training_is_not_continued(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(train.torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")  # float32
+    monkeypatch.setattr(train.torch.cpu, "get_capabilities", dict, raising=False)  # float32
     arguments = [*TINY, "--data", str(data)]
     assert train.main([*arguments, "--run", "whole"]) == 0
 

@@ -81,8 +81,23 @@ def _volumes(measured: Measured) -> Iterator[Row]:
     value = f"{healthy['clean']} of {healthy['of']}" if healthy else NOT_MEASURED
     clean = healthy and healthy["clean"] / healthy["of"] >= 0.95
     yield "healthy head, acquisitions without a lesion of 0.5 ml", "at least 95 % of 20", value, clean
-    yield "false positives on level-matched tumour-free slices", "at most 5 %", NOT_MEASURED, None
-    yield "the same answer for a volume with noise as background", "the same", NOT_MEASURED, None
+    free = measured.get("tumour_free")
+    value = f"{_percent(free['share'])} ({_percent(free['low'])} to {_percent(free['high'])})" if free else NOT_MEASURED
+    yield "false positives on level-matched tumour-free slices", "at most 5 %", value, free and free["share"] <= 0.05
+    yield from _noise_around(measured)
+
+
+def _noise_around(measured: Measured) -> Iterator[Row]:
+    what, aim = "the same answer for a volume with noise as background", "the same"
+    rows = [v for v in measured.get("volumes", {}).get("volumes", []) if "noise_around" in v]
+    if not rows:
+        yield what, aim, NOT_MEASURED, None
+        return
+    same = [all(v["noise_around"][name] == v[name] for name in ("outcome", "label")) for v in rows]
+    dice = min(v["noise_around"]["dice"] for v in rows)
+    change = max(v["noise_around"]["score_change"] for v in rows)
+    value = f"{sum(same)} of {len(rows)} (outlines at Dice {dice:.3f} and more, scores {change:.3f} apart at most)"
+    yield what, aim, value, all(same)
 
 
 def _foreign(measured: Measured) -> Iterator[Row]:
@@ -109,7 +124,9 @@ def _cost(measured: Measured) -> Iterator[Row]:
     met = max(seconds, slowest) <= 20 if explain or slowest else None
     yield "240 x 240 x 155 in three planes on 2 CPU cores", "at most 20 s", value, met
     yield "the same on a data-centre GPU", "at most 1.5 s", NOT_MEASURED, None
-    yield "the same, memory", "under 3 GB", NOT_MEASURED, None
+    peaks = [v["peak_gb"] for v in measured.get("volumes", {}).get("volumes", []) if "peak_gb" in v]
+    value = f"{max(peaks):.1f} GB at most, libraries included" if peaks else NOT_MEASURED
+    yield "the same, memory", "under 3 GB", value, max(peaks) < 3 if peaks else None
 
 
 def _networks(measured: Measured) -> Iterator[Row]:
