@@ -111,7 +111,6 @@ class Handler(BaseHTTPRequestHandler):
                 "thought": {"text": THOUGHT.removeprefix("<think>") + json.dumps(GOOD)},
                 "loose": {"text": json.dumps(LOOSE)},
                 "deaf": {"text": json.dumps(GOOD) if form.get("type") == "json_object" else "As you wish: the lesion."},
-                "unheld": {"text": json.dumps(GOOD if form.get("type") == "json_object" else NONSENSE)},
                 "swapped": {"text": json.dumps(GOOD), "model": "another"},
                 "echo": {"text": json.dumps(GOOD).replace("glioma", key), "model": key},
             }

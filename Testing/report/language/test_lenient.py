@@ -49,13 +49,20 @@ def test_a_message_in_parts_is_joined_without_what_is_no_text(scripted):
 
 
 @pytest.mark.parametrize("interface", ["chat", "responses"])
-@pytest.mark.parametrize("fault", ["deaf", "unheld"])
-def test_after_an_answer_that_cannot_be_used_the_next_dialect_is_tried(scripted, fault, interface):
-    before = len(scripted.all_sent(fault))
-    story = written(scripted.at(fault, interface))
-    assert dialects(scripted.all_sent(fault)[before:]) == ["json_schema", "json_object"]
+def test_after_an_answer_that_cannot_be_read_the_next_dialect_is_tried(scripted, interface):
+    before = len(scripted.all_sent("deaf"))
+    story = written(scripted.at("deaf", interface))
+    assert dialects(scripted.all_sent("deaf")[before:]) == ["json_schema", "json_object"]
     assert own(story) == set(SAID)
     assert len(story.notes) == 1
+
+
+def test_after_an_answer_whose_form_is_right_no_looser_one_is_asked_for(scripted):
+    """Without a schema a small model may not come to an end."""
+    before = len(scripted.all_sent("nonsense"))
+    story = written(scripted.at("nonsense"))
+    assert dialects(scripted.all_sent("nonsense")[before:]) == ["json_schema"] * 2
+    assert story.sentences == narrative.told(FOUND).sentences
 
 
 def test_a_question_is_asked_in_the_next_dialect_too(scripted):

@@ -1,7 +1,7 @@
 """One question to a server of language models: xAI, Mistral, Ollama, llama.cpp, vLLM or a kin (wire.py: the interfaces).
 
 The answer is streamed, asked again on 429 and 5xx, and can be cancelled at any moment. The way to ask for a schema is found by
-trying: json_schema, then json_object with the schema, then nothing, when a server refuses one or its answer could not be used;
+trying: json_schema, then json_object with the schema, then nothing, when a server refuses one or its answer is of another form;
 whatever comes is checked here all the same.
 """
 
@@ -30,7 +30,7 @@ class Listener(Protocol):
 class Question:
     """What a server is asked: rules for the model, the facts that it writes from, pictures (data URLs), the answer's schema.
 
-    ``after``: the dialect of an earlier answer that could not be used; the next one is tried.
+    ``after``: the dialect of an earlier answer that could not be read; the next one is tried.
     """
 
     rules: str

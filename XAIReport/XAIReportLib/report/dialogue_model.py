@@ -73,6 +73,7 @@ def _asked(
             answers.append(given)
             put = replace(put, after=given.dialect)
             read = reading.read(given.text)
+            put = replace(put, after="")  # its form is the one that was asked for
         except ChatError as error:
             notes.append(str(error))
             continue

@@ -192,6 +192,7 @@ def write(
             answers.append(answer)
             put = replace(put, after=answer.dialect)
             read = reading.read(answer.text)
+            put = replace(put, after="")  # its form is the one that was asked for
         except ChatError as error:
             notes.append(str(error))
             continue
