@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -38,6 +39,17 @@ def test_a_slider_that_moves_back_shows_the_first_mask_again() -> None:
     assert cut.mask(80).sum() > first.sum()
     np.testing.assert_array_equal(cut.mask(95), first)
     assert cut.percentile_of(cut.threshold(95)) == np.clip(cut.percentile_of(cut.threshold(95)), 94.9, 95.1)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_map_with_a_value_that_is_no_number_is_refused_and_not_cut_to_nothing(value: float) -> None:
+    values = np.random.default_rng(0).random((5, 4, 3), np.float32)
+    head = np.ones(values.shape, bool)
+    values[2, 1, 1] = value
+    with pytest.raises(ValueError, match=r"within the head that are NaN or infinite.*; make the map again"):
+        PercentileCut(values, head)
+    head[2, 1, 1] = False  # outside the head it does not count
+    assert PercentileCut(values, head).mask(90).any()
 
 
 def test_it_runs_where_torch_is_not() -> None:

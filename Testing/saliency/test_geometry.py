@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from XAIReportLib.case import InputError
 from XAIReportLib.evaluate import read_index
 from XAIReportLib.models.bundle import load_bundle, load_network
 from XAIReportLib.models.inference import ClassPath
@@ -121,6 +123,20 @@ def test_an_unknown_method_is_refused_with_the_known_ones() -> None:
     model = Spotter().eval()
     with pytest.raises(ValueError, match="tarot is unknown; choose among gradcam"):
         explain(["tarot"], ("glioma", 1), model, ("layer", model.layer), None, None, None, None)
+
+
+@pytest.mark.parametrize("method", ["gradcam++", "scorecam", "saliency"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_map_of_values_that_are_no_numbers_is_refused_with_what_to_do(method: str, value: float) -> None:
+    model = Spotter().eval()
+    with torch.no_grad():
+        model.layer[0].bias[2] = value
+    views = PictureViews(np.zeros(2), 1.0, (SIZE, SIZE, 1))
+    image = spot(90, 90)[None]
+    with pytest.raises(
+        InputError, match=f"The heat map {re.escape(method)} for glioma cannot be made.* NaN or infinite. "
+    ):
+        explain([method], ("glioma", 1), model, ("layer", model.layer), views, image, np.array([5.0]), np.array([1.0]))
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,18 @@ class PercentileCut:
 
     Args:
         values: heat map, float, any shape; head: bool of the same shape, or an empty one for a map without a head.
+
+    Raises:
+        ValueError: a value within the head is NaN or infinite; every cut would be an empty mask.
     """
 
     def __init__(self, values: np.ndarray, head: np.ndarray) -> None:
         self.sorted = np.sort(values[head].astype(np.float32))
+        if not np.isfinite(self.sorted[[0, -1]] if len(self.sorted) else 0).all():  # NaN is sorted to the end
+            raise ValueError(
+                "the heat map holds values within the head that are NaN or infinite, so no percentile of it is known; "
+                "make the map again"
+            )
         positive = self.sorted[np.searchsorted(self.sorted, 0.0, side="right") :]
         self.lowest = float(positive[0]) if len(positive) else np.inf
         self._box = tuple(slice(int(i.min()), int(i.max()) + 1) for i in np.nonzero(head)) if head.any() else None

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from XAIReportLib.case import InputError
 from XAIReportLib.cells import cell_grid
 from XAIReportLib.results import SALIENCY_METHODS as METHODS
 from XAIReportLib.results import Heatmap, SaliencyCheck, SaliencyMask
@@ -73,6 +74,7 @@ def explain(
 
     Raises:
         ValueError: unknown method.
+        InputError: a method's map holds NaN or infinite values.
         Cancelled: between two batches.
     """
     unknown = [m for m in methods if m not in METHODS]
@@ -117,6 +119,11 @@ def explain(
         sections.append(maps[keys])
         values = np.maximum(views.onto_case(maps * share[:, None, None]), 0)
         highest = float(values.max())
+        if not np.isfinite(highest):
+            raise InputError(
+                f"The heat map {method} for {name} cannot be made of this image: the network gives values that are NaN or "
+                "infinite. Analyse it on the CPU, and look at the image's values."
+            )
         values = (values / highest if highest > 0 else values).astype(np.float32)
         where = "input" if method in INPUT_METHODS else layer[0]
         heatmaps.append(Heatmap(method, name, values, where, 0, parameters))
