@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import segmentation_models_pytorch as smp
 import torch
 from XAIReportLib.cells import cell_grid
 from XAIReportLib.models.encoders import ARCHITECTURES, make_encoder
@@ -49,6 +50,26 @@ def test_a_cell_depends_on_the_pixels_around_its_place(architecture: str) -> Non
         seen = [np.average(axis, weights=strength) for axis in np.indices(strength.shape)]
         place = np.array(grid.origin) + np.array(grid.stride) * (row, column)
         np.testing.assert_allclose(seen, place, atol=4.0)
+
+
+@pytest.mark.parametrize("stride", [8, 16])
+def test_a_dilated_encoders_cells_lie_where_those_of_the_strided_one_begin(stride: int) -> None:
+    """Each dilated stage keeps the grid of the stage before, with windows of the same middle."""
+    torch.manual_seed(0)
+    encoder = symmetric(
+        smp.encoders.get_encoder("resnet18", in_channels=1, depth=5, weights=None, output_stride=stride)
+    )
+    features = encoder(torch.zeros(1, 1, PIXELS, PIXELS))
+    assert features[-1].shape[-1] == PIXELS // stride
+    layer = encoder.layer4
+    grid = cell_grid(encoder, layer, PIXELS)
+    row = column = PIXELS // stride // 2
+    x = torch.rand(1, 1, PIXELS, PIXELS, requires_grad=True)
+    (encoder(x)[-1][0, :, row, column] ** 2).sum().backward()
+    strength = x.grad[0, 0].numpy() ** 2
+    strength[strength < strength.max() / 20] = 0
+    seen = [np.average(axis, weights=strength) for axis in np.indices(strength.shape)]
+    np.testing.assert_allclose(seen, np.array(grid.origin) + np.array(grid.stride) * (row, column), atol=stride / 2)
 
 
 def test_an_encoder_that_pads_unevenly_is_refused_with_the_one_to_use() -> None:

@@ -14,18 +14,18 @@ from torch import nn
 from XAIReportLib.cells import CellGrid, cell_grid
 from XAIReportLib.results import Cancelled, Heatmap
 from XAIReportLib.saliency import adaptive_mask, key_slices, with_neighbours
-from XAIReportLib.saliency.cam import gradient_maps, record_layer
+from XAIReportLib.saliency.cam import METHODS, gradient_maps, record_layer
 
 
 class Small(nn.Module):
-    """Bright things raise the score of class 1; strides 2 and 2, with the paddings asked for."""
+    """Bright things raise the score of class 1; strides 2 and 2, with the paddings and the dilation asked for."""
 
-    def __init__(self, padding: int = 1, pool: bool = False) -> None:
+    def __init__(self, padding: int = 1, pool: bool = False, dilation: int = 1) -> None:
         super().__init__()
         torch.manual_seed(3)
-        second = nn.MaxPool2d(2) if pool else nn.Conv2d(6, 6, 3, 2, padding)
+        second = nn.MaxPool2d(2) if pool else nn.Conv2d(6, 6, 3, 2, padding, dilation)
         self.layer = nn.Sequential(
-            nn.Conv2d(1, 6, 3, 2, padding), nn.ReLU(), second, nn.Conv2d(6, 6, 3, 1, 1), nn.ReLU()
+            nn.Conv2d(1, 6, 3, 2, padding, dilation), nn.ReLU(), second, nn.Conv2d(6, 6, 3, 1, 1), nn.ReLU()
         )
         self.head = nn.Linear(6, 3)
         with torch.no_grad():
@@ -37,7 +37,23 @@ class Small(nn.Module):
         return self.head(self.layer(x).mean(dim=(2, 3)))
 
 
-MODELS = {"padded": (1, False), "valid padding": (0, False), "pooled": (1, True)}
+MODELS = {
+    "padded": (1, False), "valid padding": (0, False), "pooled": (1, True), "dilated": (3, False, 3),
+    "dilated, valid padding": (0, False, 3), "dilated and pooled": (1, True, 2),
+}  # fmt: skip
+
+
+class Cubes(nn.Module):
+    """A network on volumes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(5)
+        self.layer = nn.Sequential(nn.Conv3d(1, 7, 3, 2, 1), nn.Tanh(), nn.AvgPool3d(2), nn.Conv3d(7, 7, 3, 1, 1))
+        self.head = nn.Linear(7, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head((self.layer(x) ** 3).mean(dim=(2, 3, 4)) * 20)
 
 
 def discs(*centres: tuple[int, int], pixels: int = 96) -> np.ndarray:
@@ -103,6 +119,37 @@ def test_gradient_maps_are_those_of_the_library_up_to_its_scaling(method: str, l
         theirs = cam(torch.from_numpy(x[:, None]), [ClassifierOutputTarget(1)])[0]
     ours = CellGrid((1.5, 1.5), (4.0, 4.0)).onto_input(own[None], 96)[0]
     assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_maps_of_a_network_on_volumes_are_those_of_the_formula(method: str) -> None:
+    model = Cubes().eval()
+    volumes = np.random.default_rng(0).random((2, 24, 20, 16)).astype(np.float32)
+    record = record_layer(model, model.layer, volumes, 1, batch=1)
+    found = gradient_maps(method, model, model.layer, record)
+    assert found.shape == (2, 6, 5, 4)
+    for volume, map_of_it in zip(volumes, found, strict=True):
+        activations = model.layer(torch.from_numpy(volume)[None, None])
+        (gradients,) = torch.autograd.grad(model.head((activations**3).mean(dim=(2, 3, 4)) * 20)[0, 1], activations)
+        expected = by_the_formula(method, activations[0].detach().double().numpy(), gradients[0].double().numpy())
+        assert expected.max() > 0
+        np.testing.assert_allclose(map_of_it, expected, rtol=1e-3, atol=1e-4 * expected.max())
+
+
+def by_the_formula(method: str, activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """One cell after the other; both arrays (channels, i, j, k). a of Grad-CAM++ by its eq. 19, with the derivatives of exp(y)."""
+    result = np.zeros(activations.shape[1:])
+    for a, g in zip(activations, gradients, strict=True):
+        cells = list(np.ndindex(a.shape))
+        alpha = {c: g[c] ** 2 / (2 * g[c] ** 2 + a.sum() * g[c] ** 3 + 1e-6) for c in cells}
+        whole = {
+            "gradcam": sum(g[c] for c in cells) / len(cells),
+            "gradcam++": sum(alpha[c] * max(g[c], 0) for c in cells),
+        }
+        each = {"layercam": lambda c, g=g: max(g[c], 0), "hirescam": lambda c, g=g: g[c]}
+        for c in cells:
+            result[c] += a[c] * (whole[method] if method in whole else each[method](c))
+    return np.maximum(result, 0)
 
 
 def test_recording_can_be_cancelled_and_leaves_no_hook() -> None:

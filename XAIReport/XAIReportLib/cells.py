@@ -87,8 +87,8 @@ def grids(model: nn.Module, pixels: int | tuple[int, ...], input_channels: int =
     """The grid of each size of features that a network in evaluation mode makes of an input of ``pixels``.
 
     The strided and the unpadded operations of one forward pass are followed. Each change of size is read from the first operation
-    that makes it (parallel branches share its grid): with kernel k, stride s and padding p, cell i is centred on cell
-    s i - p + (k - 1) / 2 of the grid before (Araujo et al. 2019, doi 10.23915/distill.00021, eq. 5).
+    that makes it (parallel branches share its grid): with kernel k, dilation d, stride s and padding p, cell i is centred on cell
+    s i - p + d (k - 1) / 2 of the grid before (Araujo et al. 2019, doi 10.23915/distill.00021, eq. 5).
     """
     whole = (pixels, pixels) if isinstance(pixels, int) else tuple(pixels)
     changes: dict[tuple[int, ...], tuple[tuple[int, ...], nn.Module]] = {}
@@ -111,7 +111,8 @@ def grids(model: nn.Module, pixels: int | tuple[int, ...], input_channels: int =
         finer = found[before]
         centre, stride = np.array(finer.origin), np.array(finer.stride)
         k, s, p = (_per_axis(getattr(module, name), len(whole)) for name in ("kernel_size", "stride", "padding"))
-        centre = centre + stride * ((k - 1) / 2 - p)
+        d = _per_axis(getattr(module, "dilation", 1), len(whole))  # averages have none
+        centre = centre + stride * (d * (k - 1) / 2 - p)
         found[after] = CellGrid(tuple(map(float, centre)), tuple(map(float, stride * s)))
     return found
 

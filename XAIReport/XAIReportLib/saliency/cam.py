@@ -1,4 +1,4 @@
-"""Gradient-weighted class activation maps, by pytorch-grad-cam, on every slice of a case.
+"""Gradient-weighted class activation maps, by pytorch-grad-cam, on every slice of a case, or on volumes of a network on volumes.
 
 The score that is explained is the network's log-odds of the target class against "no lesion".
 """
@@ -27,7 +27,7 @@ SAME = 0.01  # log-odds: two passes of the same slice differ by rounding only
 
 @dataclass(frozen=True)
 class LayerRecord:
-    """A layer's output on every slice and the gradient of the target's score there: float32 (n, channels, rows, columns)."""
+    """A layer's output on every slice and the gradient of the target's score there: float32 (n, channels, *cells)."""
 
     activations: np.ndarray
     gradients: np.ndarray
@@ -47,14 +47,15 @@ def record_layer(
     activations come.
 
     Args:
-        pixels: float32 (n, 224, 224); target: column of the model's output.
-        known: the layer's output (n, channels, rows, columns) and the target's score (n,) of an earlier pass. Then only what
+        pixels: float32 (n, *size), slices or volumes; target: column of the model's output.
+        known: the layer's output (n, channels, *cells) and the target's score (n,) of an earlier pass. Then only what
             lies behind the layer runs, as long as it gives the same scores; otherwise the whole network runs again.
 
     Raises:
         Cancelled: between two batches.
     """
     device = next(model.parameters()).device
+    layout = torch.channels_last if pixels.ndim == 3 else torch.channels_last_3d
     activations, gradients, here = [], [], []
     start = 0
 
@@ -73,7 +74,7 @@ def record_layer(
             seen = pixels[
                 start : start + (batch if known is None else 1), None
             ]  # one slice is enough to reach the layer
-            x = torch.from_numpy(seen).to(device, memory_format=torch.channels_last)
+            x = torch.from_numpy(seen).to(device, memory_format=layout)
             scores = model(x)[:, target]
             if known is not None and not _alike(scores, known[1][start : start + batch]):
                 known = None  # the score does not depend on the layer's output alone
@@ -95,9 +96,10 @@ def _alike(scores: torch.Tensor, expected: np.ndarray) -> bool:
 
 
 def gradient_maps(method: str, model: nn.Module, layer: nn.Module, record: LayerRecord) -> np.ndarray:
-    """L = ReLU(sum_k w_k A_k) of every slice, not normalised, so that slices can be compared: float32 (n, rows, columns).
+    """L = ReLU(sum_k w_k A_k) of every slice, not normalised, so that slices can be compared: float32 (n, *cells).
 
-    With y the target's score and A the layer's activations (LayerCAM and HiResCAM weight every cell ij by itself):
+    With y the target's score and A the layer's activations (LayerCAM and HiResCAM weight every cell ij by itself; in a volume ij
+    stands for three indices):
 
         gradcam    w_k = mean_ij dy/dA_kij                                       (Selvaraju et al. 2017, arXiv 1610.02391)
         gradcam++  w_k = sum_ij a_kij ReLU(dy/dA_kij), a_kij of its eq. 19       (Chattopadhyay et al. 2018, arXiv 1710.11063)
