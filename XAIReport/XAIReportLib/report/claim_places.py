@@ -78,6 +78,7 @@ _OF_KINDS: dict[str, tuple[str, ...]] = {
     "checks": (f"{_CHECK}/relied_on",),
     "relied": (f"{_CHECK}/relied_on", "/image/forced"),
     "check figure": (f"{_CHECK}/figures/*",),
+    "code": ("/prediction/codes", *(f"{row}/codes" for row in _ROWS)),
     "level": ("/model/score_level",),
     "name": ("/model/name", "/model/data_set", "/model/calibration", "/model/saliency_layer", "/anatomy/atlas"),
     "version": ("/model/version",),

@@ -83,7 +83,7 @@ def build(
         FindingsError: the results contradict each other.
     """
     lesion_labels = _on_grid(prediction.lesion_labels, case)
-    layers = {(heatmap.method, heatmap.target): (heatmap.layer, heatmap.seed) for heatmap in heatmaps}
+    made = {(heatmap.method, heatmap.target): heatmap for heatmap in heatmaps}
     overlaps = anatomy.overlaps if anatomy is not None else ()
     names = [f"lesion-{label}" for label in range(1, int(lesion_labels.max(initial=0)) + 1)]
     largest = anatomy.largest if anatomy is not None else {}
@@ -110,7 +110,7 @@ def build(
             _saliency(
                 case,
                 mask,
-                layers.get((mask.method, mask.target), ("", 0)),
+                made.get((mask.method, mask.target)),
                 lesion_labels > 0,
                 name,
                 geometry=geometry,
@@ -303,7 +303,7 @@ def _lesion(
 def _saliency(
     case: Case,
     mask: SaliencyMask,
-    layer_and_seed: tuple[str, int],
+    heatmap: Heatmap | None,
     lesion: np.ndarray,
     name: str,
     *,
@@ -312,21 +312,27 @@ def _saliency(
 ) -> dict[str, Any]:
     values = _on_grid(mask.values, case) > 0
     voxels = int(values.sum())
-    layer, seed = layer_and_seed
     dice = 2 * int((values & lesion).sum()) / (voxels + int(lesion.sum())) if voxels and lesion.any() else None
     return {
         "method": mask.method,
         "target": mask.target,
-        "layer": layer,
-        "seed": seed,
+        "layer": "" if heatmap is None else heatmap.layer,
+        "seed": 0 if heatmap is None else heatmap.seed,
         "percentile": _number(mask.percentile, PERCENT_DIGITS),
         "rule": mask.rule,
         "mask_voxels": voxels,
         "mask_volume_ml": _volume(case, voxels),
         "dice_with_lesion": _number(dice, SCORE_DIGITS),
+        "parameters": _parameters(mask, heatmap),
         **_extent(case, name, values, geometry),
         "regions": _regions(name, overlaps, "percent_of_mask"),
     }
+
+
+def _parameters(mask: SaliencyMask, heatmap: Heatmap | None) -> dict[str, Any] | None:
+    """Of the heat map and of its mask; None where the results do not say."""
+    given = {**({} if heatmap is None else heatmap.parameters), **mask.parameters}
+    return {k: _number(v, SCORE_DIGITS) if isinstance(v, float) else v for k, v in given.items()} or None
 
 
 def _check(check: SaliencyCheck) -> dict[str, Any]:

@@ -39,12 +39,16 @@ from .schema_places import (
 __all__ = [
     "OLDER_VERSIONS", "SCHEMA_VERSION", "AnatomyPart", "Answer", "AppearancePart", "Code", "Counterfactual",
     "DistancePart", "Extent", "Findings", "Image", "ImageSide", "Lesion", "LesionRegion", "LesionTotal", "LobePart",
-    "MaskRegion", "Measures", "MidlineShiftPart", "Model", "NamedRegion", "Part", "PictureMatchPart", "PredictionPart",
+    "MapParameters", "MaskRegion", "Measures", "MidlineShiftPart", "Model", "NamedRegion", "Part", "PictureMatchPart", "PredictionPart",
     "ReaderEdit", "Region", "RegistrationPart", "Saliency", "SaliencyCheckPart", "Side",
 ]  # fmt: skip
 
-SCHEMA_VERSION = "1.2.0"
-OLDER_VERSIONS = ("1.0.0", "1.1.0")  # what they lack has a default: a later version adds fields and renames none
+SCHEMA_VERSION = "1.3.0"
+OLDER_VERSIONS = (
+    "1.0.0",
+    "1.1.0",
+    "1.2.0",
+)  # what they lack has a default: a later version adds fields and renames none
 
 Row = tuple[float, float, float, float]
 Outcome = Literal["class_suggested", "no_lesion_found", "abstained", "not_applicable"]
@@ -130,11 +134,48 @@ class ReaderEdit(Part):
     model_total: LesionTotal
 
 
+class MapParameters(Part):
+    """How one heat map was made and its mask cut; what a method does not have is null.
+
+    ``slices``: network slices that were looked at; ``cell_pixels``: size of a cell of the layer, in network pixels (1 mm).
+
+    Of ScoreCAM: ``mode`` (``exact``: every channel that varies was scored; ``fast``: some were, and the scores of the others
+    predicted), ``key_slices`` that its weights are the mean of, ``channels_scored`` and ``channels_predicted`` on each of them
+    (mean), ``effective_channels`` that the map rests on, and ``precision`` of the passes. Of SmoothGrad ``samples`` and their
+    ``noise`` (standard deviation, share of the image's range); of Integrated Gradients ``steps``; of Occlusion
+    ``window_pixels`` and ``stride_pixels``.
+
+    Of the mask: ``share_of_maximum`` by the rule and ``share_percentile``, the percentile where it falls before it is kept within
+    the rule's limits; ``cut``, the map's value at the percentile that was used. Then the only clean-up: components of less than
+    ``smallest_component``, a share of the largest one, were dropped, ``components_dropped`` of them.
+    """
+
+    slices: Annotated[int, Field(ge=0)] | None = None
+    cell_pixels: NotNegative | None = None
+    mode: Literal["exact", "fast"] | None = None
+    key_slices: Annotated[int, Field(ge=1)] | None = None
+    channels_scored: NotNegative | None = None
+    channels_predicted: NotNegative | None = None
+    effective_channels: NotNegative | None = None
+    precision: Literal["float32", "bfloat16", "bfloat16 and float32"] | None = None
+    samples: Annotated[int, Field(ge=1)] | None = None
+    noise: NotNegative | None = None
+    steps: Annotated[int, Field(ge=1)] | None = None
+    window_pixels: Annotated[int, Field(ge=1)] | None = None
+    stride_pixels: Annotated[int, Field(ge=1)] | None = None
+    share_of_maximum: Fraction | None = None
+    share_percentile: Percent | None = None
+    cut: Fraction | None = None
+    smallest_component: Fraction | None = None
+    components_dropped: Annotated[int, Field(ge=0)] | None = None
+
+
 class Saliency(Extent):
     """One heat map's mask: one entry for each method and class, those of the class with the highest score first.
 
     ``dice_with_lesion``: with all segmented abnormalities; null where either is empty. ``independent``: false where the
-    class path reads features under the lesion attention, so that the overlap is no evidence of its own.
+    class path reads features under the lesion attention, so that the overlap is no evidence of its own. ``parameters``: null in
+    files of older versions.
     """
 
     method: str
@@ -147,6 +188,7 @@ class Saliency(Extent):
     mask_volume_ml: NotNegative | None
     dice_with_lesion: Fraction | None
     independent: bool | None = None
+    parameters: MapParameters | None = None
     regions: tuple[MaskRegion, ...]
 
 
@@ -251,7 +293,7 @@ class AnatomyPart(Part):
 class Findings(Part):
     """Everything that may be said of a case. Text is written from this and from nothing else."""
 
-    schema_version: Literal["1.2.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.3.0"] = SCHEMA_VERSION
     case_id: CaseId
     image: Image
     model: Model

@@ -17,6 +17,7 @@ bright.py       reader of brightness
 shape.py        readers of diameters and the midline, near.py of distances, checked.py of the heat maps' checks
 edited.py       readers of a reader's edit, changed.py of changed images
 places.py       readers of sides and regions, classes.py and ranks.py of classes, existence.py of what was found
+codes.py        sentences that give codes of terminologies
 statements.py   reader of everything else; along.py: words that only say again what was said
 cutting.py      a text cut into sentences; quotes.py: those that may be quoted
 """

@@ -13,6 +13,7 @@ import re
 from dataclasses import replace
 
 from ..schema import Findings
+from . import codes
 from .claims import Context
 from .misread import misread
 from .never import never_said
@@ -58,12 +59,8 @@ def check_sentence(text: str, findings: Findings) -> CheckedSentence:
 
 
 def _checked(sentence: str, case: Case, context: Context) -> CheckedSentence:
-    if (opening := OPENING.match(sentence)) and not _introduced(opening, case):
-        return unsupported(sentence, f"The findings have no such {opening[1].lower()}.")
-    if plain(sentence) in case.quotes or plain(OPENING.sub("", sentence)) in case.quotes:
-        return quoted(sentence)
-    if sentence.rstrip("\"') ").endswith("?"):
-        return unsupported(sentence, "A question states nothing that can be checked.")
+    if known := _known(sentence, case):
+        return known
     if parts := of_each_class(sentence, case.findings, context.mapped):
         found = [_checked(part, case, replace(context, mapped=label)) for part, label in parts]
         vars(context).update(vars(Context(subject="map")))  # what "they" are would be of several classes again
@@ -84,6 +81,17 @@ def _checked(sentence: str, case: Case, context: Context) -> CheckedSentence:
     vars(context).update(vars(seen))
     context.before = frozenset(claim.kind for claim in outcome.claims)
     return outcome
+
+
+def _known(sentence: str, case: Case) -> CheckedSentence | None:
+    """What is told without reading claims: quotations, what none may be, questions, codes."""
+    if (opening := OPENING.match(sentence)) and not _introduced(opening, case):
+        return unsupported(sentence, f"The findings have no such {opening[1].lower()}.")
+    if plain(sentence) in case.quotes or plain(OPENING.sub("", sentence)) in case.quotes:
+        return quoted(sentence)
+    if sentence.rstrip("\"') ").endswith("?"):
+        return unsupported(sentence, "A question states nothing that can be checked.")
+    return codes.read(sentence, case.findings)
 
 
 def _introduced(opening: re.Match[str], case: Case) -> bool:
