@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from measured import findings_of
-from XAIReportLib.report.grounding import Checker
+from XAIReportLib.report.grounding import Checker, misread
 from XAIReportLib.report.grounding.apart import apart
 from XAIReportLib.report.grounding.frames import read
 from XAIReportLib.report.grounding.meant import named
+from XAIReportLib.report.grounding.rewording import one_of
 from XAIReportLib.report.grounding.synonyms import plainest
 
 CLASSES = ("glioma", "meningioma", "pituitary tumour")
@@ -130,3 +133,32 @@ def test_therefore_needs_a_ground_in_the_sentence_before():
         checker.text("The lesion measures 4.45 ml. The class set therefore contains only glioma.")[1].verdict
         != "supported"
     )
+
+
+def test_letters_by_which_patterns_are_passed_over_stand_wherever_one_fits():
+    patterns, _ = misread._tables(**misread._words(findings_of("two lesions")))
+    lines = (Path(__file__).parent / "falsehoods.txt").read_text(encoding="utf-8").splitlines()
+    fits = 0
+    for text in map(misread.plain, lines):
+        letters = text.lower()
+        for pattern in patterns:
+            if pattern.found.search(text):
+                fits += 1
+                assert pattern.needs in letters, pattern
+                assert not pattern.one_of or any(run in letters for run in pattern.one_of), pattern
+    assert fits > 500
+
+
+@pytest.mark.parametrize(
+    ("pattern", "runs"),
+    [
+        ("x(?:ab(?:cd|ef)|gh)", ("ab", "gh")),
+        ("is (?:larger|bigger)", ("larger", "bigger")),
+        ("(?:large|big)? ml", (" ml",)),
+        (r"\b(?!not)(of)\b", ("of",)),
+        ("a|b", ("a", "b")),
+        (r"a|\d", ()),
+    ],
+)
+def test_of_the_choices_of_a_group_one_stands_in_the_text(pattern, runs):
+    assert one_of(pattern) == runs

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .. import wording
 from ..schema import Findings
-from .rewording import alternatives, needed
+from .rewording import alternatives, needed, one_of
 from .vocabulary import plain, subject_of
 
 _FILE = Path(__file__).with_name("misread.en.txt")
@@ -51,12 +51,14 @@ _RESTING = {"suggestion", "score", "scores", "classes", "separation", "rank", "o
 @dataclass(frozen=True)
 class _Pattern:
     """``where``: of _WHERE, or empty for everywhere; ``unless``: what takes the pattern back in the same sentence; ``needs``:
-    letters that stand in every sentence that it fits, so that most are told quickly that it does not."""
+    letters that stand in every sentence that it fits, and ``one_of``, of which some do, so that most are told quickly that it
+    does not."""
 
     where: str
     found: re.Pattern[str]
     unless: re.Pattern[str] | None
     needs: str
+    one_of: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,9 @@ def _tables(**words: tuple[str, ...]) -> tuple[tuple[_Pattern, ...], tuple[_Grou
         where, rest = found.groups() if (found := re.match(rf"({'|'.join(_WHERE)}): (.*)$", text)) else ("", text)
         pattern, _, unless = rest.partition(" UNLESS ")
         back = re.compile(unless, re.IGNORECASE) if unless else None
-        result += [_Pattern(where, re.compile(p, re.IGNORECASE), back, needed(p)) for p in alternatives(pattern)]
+        for choice in alternatives(pattern):
+            runs = one_of(choice)
+            result.append(_Pattern(where, re.compile(choice, re.IGNORECASE), back, needed(choice), runs))
     return tuple(result), tuple(grounds)
 
 
@@ -127,7 +131,7 @@ def misread(sentence: str, findings: Findings, before: frozenset[str] | None = N
     patterns, grounds = _tables(**_words(findings))
     letters = text.lower()
     for pattern in patterns:
-        if pattern.needs not in letters:
+        if pattern.needs not in letters or (pattern.one_of and not any(run in letters for run in pattern.one_of)):
             continue
         if pattern.where and not _WHERE[pattern.where](findings, text):
             continue

@@ -85,6 +85,28 @@ def needed(pattern: str) -> str:
     return max(runs, key=len).lower()
 
 
+_PREFIX = re.compile(r"\?(?::|P<\w+>)")
+
+
+def one_of(pattern: str) -> tuple[str, ...]:
+    """Letters of which some stand in every text that a pattern fits, by the choices of a group; nothing where it has none."""
+    if len(choices := alternatives(pattern)) > 1:
+        each = [one_of(choice) for choice in choices]
+        return tuple(dict.fromkeys(run for runs in each for run in runs)) if all(each) else ()
+    found, group, depth = [(needed(pattern),)], "", 0
+    for piece, following in itertools.pairwise([*_PIECE.findall(pattern), ""]):
+        depth -= piece == ")"
+        if depth:
+            group += piece
+        elif piece == ")" and following not in ("?", "*", "{"):
+            kind = _PREFIX.match(group)
+            found.append(one_of(group[kind.end() :] if kind else group) if kind or group[:1] != "?" else ())
+        if piece == "(":
+            group = "" if not depth else group
+            depth += 1
+    return max(filter(all, found), key=lambda runs: min(map(len, runs), default=0), default=())
+
+
 @lru_cache(maxsize=1024)
 def plainer(sentence: str, classes: tuple[str, ...]) -> str:
     """The same claims in the words that are read; ``classes``: what the model's classes are called."""
