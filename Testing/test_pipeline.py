@@ -102,6 +102,9 @@ def test_the_findings_say_whether_the_heat_maps_may_be_relied_on(analysis: Analy
     assert found.saliency_check is not None
     assert set(found.saliency_check.figures) >= {"agreement", "stability", "score_drop", "outside_lesion"}
     assert {s.independent for s in found.saliency} == {False}  # the class path reads under the lesion attention
+    made = {s.method: s.parameters for s in found.saliency}
+    assert all(p.slices and p.cut and p.share_of_maximum and p.components_dropped is not None for p in made.values())
+    assert made["scorecam"].mode == "fast" and made["scorecam"].channels_predicted > 0
     said = (
         found.saliency_check.relied_on,
         "should not be relied on" in (analysis.folder / "report.txt").read_text("utf-8"),

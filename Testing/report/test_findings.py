@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from XAIReportLib.report import documents, narrative
-from XAIReportLib.report.findings import FindingsError, load, of_result, rounded_to_sum
+from XAIReportLib.report.findings import FindingsError, load, of_result, parsed, rounded_to_sum
 from XAIReportLib.report.schema import OLDER_VERSIONS, SCHEMA_VERSION, Findings
 from XAIReportLib.results import Anatomy, Registration
+from XAIReportLib.saliency import adaptive_mask
 
 
 def _changed(findings, **changes):
@@ -122,7 +123,7 @@ def test_geometry_of_another_mask_is_refused(analysed):
         ({"lesion_total__count": 1}, "differs from the number"),
         ({"model__metrics": {"accuracy": [0.9, float("nan")]}}, "finite"),
         ({"patient_name": "Doe"}, "Extra inputs"),
-        ({"schema_version": "9.0.0"}, "1.2.0"),
+        ({"schema_version": "9.0.0"}, SCHEMA_VERSION),
         ({"lesions__0__regions__0__codes": [{"scheme": "SCT", "value": "J18.1", "meaning": "x"}]}, "SNOMED"),
     ],
 )
@@ -173,7 +174,7 @@ def test_findings_do_not_change_after_building(analysed):
         ("[]", "schema version None"),
         ('{"schema_version": "0.1"}', "schema version '0.1'"),
         ('{"schema_version": "1.0.0"}', "breaks the findings schema"),
-        ('{"schema_version": "1.2.0"}', "breaks the findings schema"),
+        ('{"schema_version": "1.3.0"}', "breaks the findings schema"),
     ],
 )
 def test_a_broken_file_is_refused_in_one_sentence(tmp_path, text, reason):
@@ -207,10 +208,32 @@ def test_the_names_that_other_programs_rely_on(analysed):
     assert content.keys() >= {"schema_version", "case_id", "image", "model", "warnings", "disclaimers"}
 
 
+def test_how_each_heat_map_was_made_and_cut_is_in_the_findings(analysed):
+    head = analysed.case.head
+    made = {"mode": "fast", "channels_scored": 10.0, "channels_predicted": 86.0, "precision": "bfloat16", "slices": 60}
+    heatmaps = [replace(h, parameters=made if h.method == "scorecam" else {"slices": 61}) for h in analysed.heatmaps]
+    masks = [adaptive_mask(h, head) for h in heatmaps]
+    found = replace(analysed, heatmaps=tuple(heatmaps), masks=tuple(masks), geometry={}).findings()
+    plain, score = (entry.parameters for entry in found.saliency)
+    assert {name: getattr(score, name) for name in made} == made
+    assert (plain.slices, plain.mode, plain.channels_scored, plain.precision) == (61, None, None, None)
+    for entry, mask in zip(found.saliency, masks, strict=True):
+        assert entry.parameters.cut == pytest.approx(mask.parameters["cut"], abs=1e-4)
+        assert entry.parameters.share_of_maximum == mask.parameters["share_of_maximum"] > 0
+        assert entry.parameters.components_dropped == mask.parameters["components_dropped"]
+    assert parsed(found.to_json()) == found
+
+
+def test_a_parameter_that_the_findings_have_no_name_for_is_no_silent_loss(analysed):
+    heatmaps = tuple(replace(h, parameters={"sharpness": 2}) for h in analysed.heatmaps)
+    with pytest.raises(FindingsError, match="saliency/0/parameters/sharpness"):
+        replace(analysed, heatmaps=heatmaps).findings()
+
+
 OLD = [Path(__file__).with_name(f"findings-{version}.json") for version in OLDER_VERSIONS]
 
 
-@pytest.mark.parametrize(("path", "changed_images"), list(zip(OLD, (0, 6), strict=True)))
+@pytest.mark.parametrize(("path", "changed_images"), list(zip(OLD, (0, 6, 0), strict=True)))
 def test_a_document_of_an_older_version_is_read_with_what_it_holds(path, changed_images):
     found, old = load(path), json.loads(path.read_text(encoding="utf-8"))
     assert len(found.counterfactuals) == changed_images

@@ -85,7 +85,7 @@ def test_one_sweep_serves_every_class_and_bfloat16_is_used_only_where_it_agrees(
     grid = cell_grid(shipped, layer, 128)
     exact = ScoreCam(shipped, grid, precision="float32").exact(picture, activations)
     best = ScoreCam(shipped, grid).exact(picture, activations)
-    assert exact.forwards == len(activations)
+    assert exact.forwards == exact.scored == best.scored == len(activations)
     assert best.forwards <= len(activations) + 3 * score_cam.SAMPLE  # the heaviest of each class, once more
     for target in (1, 2, 3):
         maps = [weighted_maps(s.weights(target), activations[None])[0] for s in (exact, best)]
@@ -140,7 +140,7 @@ def test_volumes_equal_brute_force_and_constant_channels_get_no_weight() -> None
     weights = sweep.weights(1)
     np.testing.assert_allclose(np.delete(weights, 3), softmax(expected), rtol=1e-3)
     assert weights[3] == 0
-    assert sweep.forwards == 6
+    assert sweep.forwards == sweep.scored == 6
     assert weighted_maps(weights, activations[None]).shape == (1, *activations.shape[1:])
     assert 1 <= effective_number(weights) <= 6
 

@@ -39,8 +39,8 @@ from .schema_places import (
 __all__ = [
     "OLDER_VERSIONS", "SCHEMA_VERSION", "AnatomyPart", "Answer", "AppearancePart", "Code", "Counterfactual",
     "DistancePart", "Extent", "Findings", "Image", "ImageSide", "Lesion", "LesionRegion", "LesionTotal", "LobePart",
-    "MapParameters", "MaskRegion", "Measures", "MidlineShiftPart", "Model", "NamedRegion", "Part", "PictureMatchPart", "PredictionPart",
-    "ReaderEdit", "Region", "RegistrationPart", "Saliency", "SaliencyCheckPart", "Side",
+    "MapParameters", "MaskRegion", "Measures", "MidlineShiftPart", "Model", "NamedRegion", "Part", "PictureMatchPart",
+    "PredictionPart", "ReaderEdit", "Region", "RegistrationPart", "Saliency", "SaliencyCheckPart", "Side",
 ]  # fmt: skip
 
 SCHEMA_VERSION = "1.3.0"

@@ -21,7 +21,7 @@ from XAIReportLib.saliency import checks
 from XAIReportLib.saliency.cam import METHODS as GRADIENT_METHODS
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
 from XAIReportLib.saliency.input_methods import METHODS as INPUT_METHODS
-from XAIReportLib.saliency.input_methods import input_maps
+from XAIReportLib.saliency.input_methods import PARAMETERS, input_maps
 from XAIReportLib.saliency.masks import adaptive_mask
 from XAIReportLib.saliency.score_cam import ScoreCam, Sweep, weighted_maps
 from XAIReportLib.views import PIXELS, Views
@@ -98,7 +98,7 @@ def explain(
             found = input_maps(
                 method, model, pixels[seen], column, progress=lambda f: tell(0.5 + 0.5 * f), cancelled=cancelled
             )
-            parameters = {"slices": len(seen), "cell_pixels": 1.0}
+            parameters = {"slices": len(seen), "cell_pixels": 1.0, **PARAMETERS.get(method, {})}
         elif method in GRADIENT_METHODS:
             found = grid.onto_input(gradient_maps(method, model, layer[1], record), PIXELS)
         else:
@@ -196,7 +196,8 @@ def _mean(sweeps: list[Sweep], column: int, mode: str) -> tuple[np.ndarray, dict
     how = {
         "mode": mode,
         "key_slices": len(sweeps),
-        "channels_scored": sum(s.forwards for s in sweeps) / len(sweeps),
+        "channels_scored": sum(s.scored for s in sweeps) / len(sweeps),
+        "channels_predicted": sum(s.predicted for s in sweeps) / len(sweeps),
         "precision": " and ".join(sorted({s.precision for s in sweeps})),
     }
     return np.mean([s.weights(column) for s in sweeps], axis=0), how

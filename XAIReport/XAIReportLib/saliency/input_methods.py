@@ -20,6 +20,11 @@ SAMPLES, NOISE = 8, 0.1  # of SmoothGrad; the noise's deviation as a share of th
 WINDOW, STRIDE = 32, 16  # of occlusion, in pixels
 PASSES = 16  # at a time
 SEED = 0
+PARAMETERS: dict[str, dict[str, float]] = {  # as the findings call them
+    "smoothgrad": {"samples": SAMPLES, "noise": NOISE},
+    "integrated_gradients": {"steps": STEPS},
+    "occlusion": {"window_pixels": WINDOW, "stride_pixels": STRIDE},
+}
 
 Attribution = Callable[[nn.Module, torch.Tensor, int], torch.Tensor]
 

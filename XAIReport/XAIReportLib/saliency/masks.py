@@ -36,6 +36,7 @@ def adaptive_mask(heatmap: Heatmap, head: np.ndarray) -> SaliencyMask:
         "share_of_maximum": share,
         "share_percentile": wanted,
         "cut": cut.threshold(percentile),
+        "smallest_component": SMALLEST_SHARE,
         "components_dropped": dropped,
     }
     rule = f"{share:g} of the map's maximum in the head as a percentile, kept within {LOWEST:g} and {HIGHEST:g}"

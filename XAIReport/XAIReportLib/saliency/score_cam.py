@@ -39,12 +39,17 @@ class Sweep:
         precision: "float32", or "bfloat16" (in exact mode with the heaviest channels in float32).
         forwards: masked images that went through the network.
         predicted: how many channels' scores fast mode predicted from the others'.
+        scored: how many channels were scored.
     """
 
     scores: np.ndarray
     precision: str
     forwards: int
     predicted: int = 0
+
+    @property
+    def scored(self) -> int:
+        return int(np.isfinite(self.scores[:, 0]).sum()) - self.predicted
 
     def weights(self, target: int) -> np.ndarray:
         """w_k of one column of the model's output: float64 (channels,), summing to 1, 0 for constant channels."""
