@@ -297,6 +297,30 @@ def test_every_failed_check_is_said_in_a_sentence_that_the_check_of_sentences_su
         assert check_sentence(wrong, found).verdict == "contradicted"
 
 
+@pytest.mark.parametrize("language", ["en", "fr", "de", "es"])
+@pytest.mark.parametrize(("mode", "predicted", "said"), [("fast", 86.0, 1), ("fast", 0.0, 0), ("exact", 0.0, 0)])
+def test_scorecam_says_where_it_is_an_approximation_and_only_there(analysed, language, mode, predicted, said) -> None:
+    how = {"mode": mode, "channels_predicted": predicted}
+    heatmaps = tuple(replace(h, parameters=how if h.method == "scorecam" else {}) for h in analysed.heatmaps)
+    found = replace(analysed, heatmaps=heatmaps).findings()
+    reserved = [s for s in narrative.told(found, language).sentences if "/saliency/1/parameters/mode" in s.evidence]
+    assert [s.outcome for s in reserved] == ["supported"] * said
+    if said and language == "en":
+        assert reserved[0].text.startswith("ScoreCAM is a fast approximation here")
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "de", "es"])
+@pytest.mark.parametrize("independent", [True, False, None])
+def test_an_overlap_that_proves_little_is_said_to(analysed, language, independent) -> None:
+    found = analysed.findings(independent=independent)
+    reserved = [s for s in narrative.told(found, language).sentences if "/saliency/0/independent" in s.evidence]
+    assert [s.outcome for s in reserved] == (["supported"] if independent is False else [])
+    other = analysed.findings(independent=True)
+    if reserved and language == "en":
+        assert "no independent evidence" in reserved[0].text
+        assert check_sentence(reserved[0].text, other).verdict != "supported"
+
+
 def test_a_failed_check_of_the_heat_maps_is_said_first_with_its_figure(analysed) -> None:
     figures = {"agreement": 0.12345, "stability": 0.91, "score_drop": 0.4, "outside_lesion": 0.1, "outside_head": 0.0}
     bad = analysed.findings(check=SaliencyCheck(False, ("agreement",), figures), independent=False)

@@ -99,6 +99,16 @@ midline_shifts = st.one_of(
 contacts = st.sampled_from([None, "touches", "apart", "not told"])
 
 
+parameters = st.one_of(
+    st.none(),
+    st.builds(
+        lambda mode, predicted: {"mode": mode, "channels_predicted": predicted, "slices": 9},
+        st.sampled_from([None, "exact", "fast"]),
+        st.sampled_from([None, 0.0, 86.0]),
+    ),
+)
+
+
 @st.composite
 def measures(draw, located: bool):
     positions = draw(st.lists(st.sampled_from(["brain surface", "motor cortex", "visual cortex"]), unique=True))
@@ -235,6 +245,8 @@ def wild_findings(draw) -> Findings:
                 "mask_voxels": 0 if empty else draw(voxels),
                 "mask_volume_ml": None if not geometry else 0.0 if empty else draw(millilitres),
                 "dice_with_lesion": None if empty or not count else draw(fraction),
+                "independent": draw(st.sampled_from([True, False, None])),
+                "parameters": draw(parameters),
                 **draw(extents(geometry)),
                 "regions": draw(regions("percent_of_mask")) if located and not empty else [],
             }

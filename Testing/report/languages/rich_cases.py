@@ -77,6 +77,10 @@ def _measure(content: dict, random: Random) -> None:
         shift = {"distance_mm": way, "towards": random.choice(["left", "right"]), "method": "Mean of points."}
         unknown = {"distance_mm": None, "towards": None, "method": NOT_COMPUTED}
         content["anatomy"]["midline_shift"] = shift if random.random() < 0.8 else unknown
+    for entry in content["saliency"]:
+        entry["independent"] = False
+        if entry["method"] == "scorecam":
+            entry["parameters"] = {"mode": "fast", "channels_predicted": 86.0}
     if content["saliency"]:
         figures = {name: round(random.uniform(0.02, 0.98), 4) for name in
                    ("agreement", "stability", "score_drop", "outside_lesion", "outside_head")}  # fmt: skip

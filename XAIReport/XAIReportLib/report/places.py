@@ -21,6 +21,14 @@ from .wording import (
     volume_text,
 )
 
+FAST_SCORECAM = (
+    "ScoreCAM is a fast approximation here: only a part of its weights was computed, the others were predicted from "
+    "these."
+)
+NOT_INDEPENDENT = (
+    "The class is read mainly where the model itself places a lesion, so that the overlap of a heat map with the "
+    "segmentation is no independent evidence."
+)
 TABLE_HOLDS = "The table of segmented abnormalities holds the smaller ones."
 _DESCRIBED = 3  # lesions with a sentence each; the table holds all
 _NAMED = 4  # regions in a sentence
@@ -193,7 +201,27 @@ def evidence(findings: Findings) -> Iterator[Passage]:
             if len(classes) > 1:
                 subject += f" for {class_name(saliency.target)}"
             yield from _projection(subject, saliency.regions, ("saliency", index), approximate)
+    yield from reservations(findings)
     yield Passage(WHERE_NOT_WHY, tuple(at("saliency", index, "method") for index in range(len(findings.saliency))))
+
+
+def reservations(findings: Findings) -> Iterator[Passage]:
+    """What limits each heat map's worth: that it was approximated, and that its overlap with the lesion proves little."""
+    fast = [
+        at("saliency", index, "parameters", key)
+        for index, saliency in enumerate(findings.saliency)
+        if saliency.parameters is not None
+        and saliency.parameters.mode == "fast"
+        and saliency.parameters.channels_predicted
+        for key in ("mode", "channels_predicted")
+    ]
+    if fast:
+        yield Passage(FAST_SCORECAM, tuple(fast))
+    bound = [
+        n for n, saliency in enumerate(findings.saliency) if saliency.independent is False and saliency.mask_voxels
+    ]
+    if bound:
+        yield Passage(NOT_INDEPENDENT, tuple(at("saliency", n, "independent") for n in bound))
 
 
 def several_classes(findings: Findings) -> Iterator[Passage]:

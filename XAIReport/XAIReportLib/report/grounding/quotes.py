@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from .. import asked, checklist, measures, wording
 from ..changes import changes
 from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT, Passage, confidence
-from ..places import TABLE_HOLDS, called, heat_map_check, numbered, reader_edit, several_classes
+from ..places import TABLE_HOLDS, called, heat_map_check, numbered, reader_edit, reservations, several_classes
 from ..schema import Findings
 from .cutting import sentences
 from .numerals import CARDINALS
@@ -95,8 +95,9 @@ def quotes(findings: Findings) -> set[str]:
 
 
 def recited(findings: Findings) -> Iterator[str]:
-    """The template's own sentences for these findings on shape and distances, scores, changed images, the checks of the heat
-    maps and a reader's edit, whatever names of the findings stand in them. In other words they are read claim by claim."""
+    """The template's own sentences for these findings on shape and distances, scores, changed images, the checks and the limits
+    of the heat maps and a reader's edit, whatever names of the findings stand in them. In other words they are read claim by
+    claim."""
     for passage in _recited_passages(findings):
         yield passage.text
         if passage.instead:
@@ -124,5 +125,6 @@ def _recited_passages(findings: Findings) -> Iterator[Passage]:
     if findings.saliency_check is not None:
         yield heat_map_check(findings.saliency_check)
     yield from several_classes(findings)
+    yield from reservations(findings)
     if findings.reader_edit is not None:
         yield from reader_edit(findings)
