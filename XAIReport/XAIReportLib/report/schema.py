@@ -197,8 +197,9 @@ class SaliencyCheckPart(Part):
 
     ``failed`` names figures: ``agreement`` of the methods and ``stability`` under noise (correlations), ``score_drop`` when
     the highlighted area is removed less that of its mirror image, ``outside_lesion`` the share of the score that is left
-    without the lesion, ``outside_head`` the share of the map outside the head, ``steadiness`` the lowest score of the class
-    among the classes under small changes of the image.
+    without the lesion, ``outside_head`` the share of the highlighted pixels, before they are kept to the head, that lie outside
+    it (of the area, not of the score: the network is given nothing of what is outside the head), ``steadiness`` the lowest
+    score of the class among the classes under small changes of the image.
     """
 
     relied_on: bool

@@ -31,7 +31,7 @@ CHECK_NAMES = {
     "stability": "Map under noise (lowest correlation)",
     "score_drop": "Score lost without the highlighted area, less its mirror image",
     "outside_lesion": "Share of the score left without the segmented abnormality",
-    "outside_head": "Share of the map outside the head",
+    "outside_head": "Share of the highlighted area outside the head",
     "steadiness": "Score of the class under small changes of the image (lowest)",
 }
 _FAILED_CHECKS = {
@@ -39,7 +39,7 @@ _FAILED_CHECKS = {
     "stability": "a little noise changes the map (lowest correlation {})",
     "score_drop": "removing the highlighted area lowers the score hardly more than removing its mirror image (difference {})",
     "outside_lesion": "much of the score is left when the segmented abnormality is removed (share {})",
-    "outside_head": "much of the map lies outside the head (share {})",
+    "outside_head": "much of the highlighted area lies outside the head (share {})",
     "steadiness": "small changes of the image lower the score of the class (lowest {})",
 }
 _ACRONYMS = r"WHO|IDH|MGMT|EGFR|TERT|ATRX|CNS5|PitNET|1p/?19q"

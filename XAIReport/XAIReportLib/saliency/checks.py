@@ -53,7 +53,8 @@ def check(
         score_drop      p lost when the highlighted area is removed, less p lost when the area's mirror image is (none where the
                         area lies so near the middle of a section that its mirror image meets it)
         outside_lesion  share of p that is left when the lesion is removed: what surrounds it speaks for the class
-        outside_head    share of what is highlighted, before it is kept to the head, that lies outside the head
+        outside_head    share of the highlighted pixels, before they are kept to the head, that lie outside it: of the area, not of
+                        p, to which nothing outside the head adds, as it is 0 in the network's input
         steadiness      lowest share of the class among the classes when the sections are changed a little (quality.small_changes)
 
     Args:
@@ -82,9 +83,9 @@ def check(
     return SaliencyCheck(not failed, failed, figures, {name: LIMITS[name] for name in figures}, shares)
 
 
-def failures(figures: Mapping[str, float]) -> tuple[str, ...]:
+def failures(figures: Mapping[str, float], limits: Mapping[str, tuple[float, float]] = LIMITS) -> tuple[str, ...]:
     """Names of the checks whose figure lies outside its limits."""
-    return tuple(name for name, value in figures.items() if not LIMITS[name][0] <= value <= LIMITS[name][1])
+    return tuple(name for name, value in figures.items() if not limits[name][0] <= value <= limits[name][1])
 
 
 def curves(
