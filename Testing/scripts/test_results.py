@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 pytest.importorskip("pandas", reason="training's packages are not installed")
 pytest.importorskip("statsmodels", reason="the evaluation's packages are not installed")
 
-from evaluation import _forest, _targets, audit, healthy, networks, slices, volumes  # noqa: E402
+from evaluation import _forest, _saliency_targets, _targets, audit, healthy, networks, slices, volumes  # noqa: E402
 from training.card import model_card  # noqa: E402
 from XAIReportLib.models.metrics import Answered  # noqa: E402
 
@@ -43,6 +43,34 @@ def test_a_target_is_met_only_with_its_bound_and_what_is_absent_is_not_measured(
     assert verdict(lines, "healthy head") == "not measured"
     assert verdict(lines, "the same on a data-centre GPU") == "not measured"
     assert verdict(lines, "false positives on level-matched") == "not measured"
+
+
+def test_a_target_of_the_heat_maps_is_met_only_with_its_bound_and_what_is_absent_is_not_measured() -> None:
+    speed = {
+        "ratio_fast": {"median": 14.0, "low": 12.0, "high": 21.0},
+        "ratio_fp32": {"median": 3.2, "low": 2.0, "high": 4.0},
+    }
+    memory = {"ours_320_channels": 120.0, "ours_1280_channels": 122.0, "ours_1536_channels": 150.0}
+    maps = {"gradcam++": {"gain_above_random": figure(0.3, -0.1, 0.5)}}
+    shipped = {"auroc": figure(0.7, 0.6, 0.8), "gain": figure(0.04, -0.1, 0.2)}
+    saliency = {"slices": 300, "groups": 35, "methods": maps, "checks": {"verdicts": {"shipped": shipped}}}
+    lines = _saliency_targets.section(
+        {"benchmark-score-cam": {**speed, "peak_memory_mb": memory}, "saliency": saliency}
+    )
+    assert verdict(lines, "faster than pytorch-grad-cam, fast mode") == "missed"
+    assert verdict(lines, "faster than pytorch-grad-cam, float32") == "met"
+    assert verdict(lines, "memory with 320") == "missed"
+    assert verdict(lines, "Grad-CAM++: insertion less deletion") == "missed"  # its interval holds 0
+    assert verdict(lines, "slices and groups measured") == "missed"
+    assert verdict(lines, '"should not be relied on": AUROC') == "missed"
+    assert verdict(lines, '"should not be relied on": above') == "met"
+    absent = (
+        "SSIM of fast mode",
+        "exact ScoreCAM on a GPU",
+        "Grad-CAM++ with plain pooling: pointing",
+        "Grad-CAM++ of 240",
+    )
+    assert [verdict(lines, start) for start in absent] == ["not measured"] * 4
 
 
 def test_volumes_meet_a_target_only_if_each_does() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from XAIReportLib.saliency import checks
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
@@ -57,3 +58,32 @@ def test_test_slices_do_not_change_what_is_chosen(warning) -> None:
 def test_without_wrong_slices_nothing_is_said(warning) -> None:
     right = [row | {"right": True} for row in rows(1, 1.0)]
     assert warning.warning_figures(rows(1, 1.0), right) == {}
+
+
+def test_limits_are_what_a_twentieth_of_the_right_tune_slices_miss_and_a_verdict_is_any_of_them(warning) -> None:
+    rng = np.random.default_rng(0)
+    slices = [
+        {
+            "right": n % 4 > 0, "group": n // 10, "confidence": 0.5 + rng.random() / 2, "signs": {"votes": rng.random()},
+            "checks": {name: float(rng.random()) for name in checks.LIMITS if n % 3 or name != "score_drop"},
+        }
+        for n in range(400)
+    ]  # fmt: skip
+    limits = warning.fitted_limits(slices)
+    right = [r["checks"] for r in slices if r["right"]]
+    for name, (low, high) in limits.items():
+        missed = [not low <= figures[name] <= high for figures in right if name in figures]
+        assert np.mean(missed) == pytest.approx(0.05, abs=0.02), name
+    found = warning.warning_figures(slices, slices)
+    assert found["without_score_drop"] == sum("score_drop" not in r["checks"] for r in slices)
+    assert "score_drop" not in found["auroc_of_each"]
+    by_rule = found["verdicts"]["by the rule"]
+    refused = np.array([bool(checks.failures(r["checks"], limits)) for r in slices])
+    wrong = np.array([not r["right"] for r in slices])
+    assert by_rule["refused_of_wrong"] == pytest.approx(refused[wrong].mean(), abs=1e-3)
+    assert by_rule["auroc"]["value"] == pytest.approx(
+        (refused[wrong].mean() + 1 - refused[~wrong].mean()) / 2, abs=1e-3
+    )
+    assert by_rule["gain"]["value"] == pytest.approx(
+        by_rule["auroc"]["value"] - found["auroc_confidence"]["value"], abs=2e-3
+    )

@@ -17,7 +17,6 @@ def section(measured: Measured) -> list[str]:
     """Markdown lines. ``measured``: what docs/measurements/NAME.json hold, by NAME; what is absent is said not to be measured."""
     rows = [*_slices(measured), *_audit(measured), *_volumes(measured), *_foreign(measured), *_cost(measured)]
     rows += _networks(measured)
-    verdicts = {True: "met", False: "missed", None: NOT_MEASURED}
     return [
         "## Targets of the classifier",
         "",
@@ -25,6 +24,13 @@ def section(measured: Measured) -> list[str]:
         "its own section says so. What was tried to reach those that are missed, and what each try gave:",
         '[docs/models.md](models.md#what-was-tried), "What was tried".',
         "",
+        *table(rows),
+    ]
+
+
+def table(rows: list[Row]) -> list[str]:
+    verdicts = {True: "met", False: "missed", None: NOT_MEASURED}
+    return [
         "| what | aim | measured | |",
         "| --- | --- | --- | --- |",
         *(f"| {what} | {aim} | {value} | {verdicts[met]} |" for what, aim, value, met in rows),

@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from XAIReportLib.saliency import checks
 
 REPEATS = 500
+TAIL = 5  # percent of the right tune slices that may miss a limit
 MOST = 3
 WORTH = 0.005  # of AUROC on left-out tune groups that another measure must add
 
@@ -26,8 +27,57 @@ Rows = list[dict[str, Any]]
 
 
 def measures(row: dict[str, Any]) -> dict[str, float]:
-    """All that may be chosen among: the product's checks, and the signs of ``_warning_signs``."""
-    return {**row["checks"], **row["signs"]}
+    """All that may be chosen among: the product's checks, and the signs of ``_warning_signs``. Not ``score_drop``, which a slice
+    does not have where the highlighted area meets its own mirror image."""
+    return {n: value for n, value in {**row["checks"], **row["signs"]}.items() if n != "score_drop"}
+
+
+def fitted_limits(tune: Rows) -> dict[str, tuple[float, float]]:
+    """The limits of the checks by one rule: TAIL % of the tune slices with the right class miss each of them."""
+    right = [r["checks"] for r in tune if r["right"]]
+    result = {}
+    for name, (low, high) in checks.LIMITS.items():
+        values = [figures[name] for figures in right if name in figures]
+        if not values:  # of a check that no slice has nothing is known
+            result[name] = (low, high)
+            continue
+        cut = round(float(np.percentile(values, TAIL if high == 1 else 100 - TAIL)), 2)
+        result[name] = (cut, high) if high == 1 else (low, cut)
+    return result
+
+
+def verdicts(tune: Rows, test: Rows) -> dict[str, Any]:
+    """What the product's verdict, which is either said or not, tells of the test slices: by the limits that ship, and by those that
+    the rule gives with the network that was measured."""
+    wrong, unsure = _wrong(test), -features(test, [])[:, 0]
+    figure = _by_group(test)
+    result = {}
+    for name, limits in (("shipped", checks.LIMITS), ("by the rule", fitted_limits(tune))):
+        refused = np.array([bool(checks.failures(r["checks"], limits)) for r in test])
+        on_tune = np.array([bool(checks.failures(r["checks"], limits)) for r in tune])
+        result[name] = {
+            "limits": {check: list(bounds) for check, bounds in limits.items()},
+            "auroc": figure(lambda s, refused=refused: roc_auc_score(wrong[s], refused[s])),
+            "gain": figure(
+                lambda s, refused=refused: roc_auc_score(wrong[s], refused[s]) - roc_auc_score(wrong[s], unsure[s])
+            ),
+            "refused_of_wrong": round(float(refused[wrong].mean()), 3),
+            "refused_of_right": round(float(refused[~wrong].mean()), 3),
+            "auroc_on_tune": round(float(roc_auc_score(_wrong(tune), on_tune)), 3),
+            "missed_by": {
+                check: [
+                    round(
+                        float(
+                            np.mean([check in checks.failures(r["checks"], limits) for r in test if r["right"] is kind])
+                        ),
+                        3,
+                    )
+                    for kind in (False, True)
+                ]
+                for check in limits
+            },
+        }
+    return result
 
 
 def features(rows: Rows, names: Sequence[str]) -> np.ndarray:
@@ -78,7 +128,6 @@ def warning_figures(tune: Rows, test: Rows) -> dict[str, Any]:
     chosen, tried = choose(tune)
     doubt = _regression().fit(features(tune, chosen), _wrong(tune)).decision_function(features(test, chosen))
     unsure = -features(test, [])[:, 0]
-    refused = np.array([bool(checks.failures(r["checks"])) for r in test])
     figure = _by_group(test)
 
     def auroc(values: np.ndarray) -> Callable[[np.ndarray], float]:
@@ -99,8 +148,8 @@ def warning_figures(tune: Rows, test: Rows) -> dict[str, Any]:
             n: figure(auroc(v if roc_auc_score(_wrong(tune), [measures(r)[n] for r in tune]) >= 0.5 else -v))
             for n, v in singles.items()
         },
-        "refused_of_wrong": round(float(refused[wrong].mean()), 3),
-        "refused_of_right": round(float(refused[~wrong].mean()), 3),
+        "without_score_drop": sum("score_drop" not in r["checks"] for r in test),
+        "verdicts": verdicts(tune, test),
     }
 
 

@@ -132,7 +132,9 @@ def summary(tune: list[dict[str, Any]], test: list[dict[str, Any]], bundle: Bund
         "masks": best_rules(tune, test, by_group),
         "checks": {
             "percentiles_on_tune": {
-                name: np.percentile([r["checks"][name] for r in right], [5, 10, 50, 90, 95]).round(3).tolist()
+                name: np.percentile([r["checks"][name] for r in right if name in r["checks"]], [5, 10, 50, 90, 95])
+                .round(3)
+                .tolist()
                 for name in checks.LIMITS
             },
             **warning_figures(tune, test),

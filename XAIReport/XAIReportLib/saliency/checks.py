@@ -20,7 +20,7 @@ STABILITY_METHOD = "gradcam++"
 BATCH = 8  # sections at a time
 RIM = 6  # pixels that are removed around an area with it
 # Lowest and highest value that passes: about what one in twenty slices of tune groups with the right class missed with bundle
-# 0.1.0. What the limits pass over and refuse with the weights that ship stands in docs/results.md (scripts/evaluate.py saliency).
+# 0.1.0. Refitted with the weights that ship they warned no better of wrong classes; both stand in docs/results.md.
 LIMITS = {
     "agreement": (0.45, 1.0),
     "stability": (0.94, 1.0),

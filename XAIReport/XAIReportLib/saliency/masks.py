@@ -10,9 +10,9 @@ from XAIReportLib.results import Heatmap, SaliencyMask
 
 LOWEST, HIGHEST = 80.0, 99.9  # percentiles of the head's values between which the rule may choose
 SHARES = {
-    "gradcam++": 0.55,
-    "gradcam": 0.5,
-    "scorecam": 0.7,
+    "gradcam++": 0.4,
+    "gradcam": 0.4,
+    "scorecam": 0.5,
 }  # fitted on tune groups and frozen (scripts/evaluate.py saliency)
 UNFITTED = 0.55  # for the other methods
 SMALLEST_SHARE = 0.02  # of the largest component: smaller components are dropped
