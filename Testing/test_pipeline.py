@@ -83,6 +83,23 @@ def test_every_class_is_mapped_when_asked_for_and_only_the_first_is_checked(
     assert {sentence.outcome for sentence in about_maps} == {"supported"}
 
 
+@pytest.mark.parametrize("flip", [1, -1])
+def test_a_slice_with_geometry_keeps_the_patients_side(head: SyntheticHead, tmp_path: Path, flip: int) -> None:
+    level = int(np.argwhere(head.lesion).mean(axis=0)[2].round())
+    affine = head.affine @ np.diag([flip, 1.0, 5.0, 1.0])
+    affine[:3, 3] += head.affine[:3, 2] * level + (head.affine[:3, 0] * (head.image.shape[0] - 1) if flip < 0 else 0)
+    case = case_from_array(np.ascontiguousarray(head.image[::flip, :, level : level + 1]), affine, "slice")
+    found = analyze(case, tmp_path, saliency=("gradcam++",), counterfactuals=False)
+    (lesion,) = found.findings.lesions
+    assert (lesion.side, lesion.image_side, lesion.regions) == ("left", None, ())
+    assert np.linalg.norm(np.array(lesion.centroid_ras_mm)[:2] - head.centroid_ras_mm[:2]) < 6
+    assert found.findings.anatomy.registration.verdict == "not_possible"
+    assert {s.outcome for s in found.narrative.sentences} == {"supported"}
+    assert f"{case.spacing_mm[2]:.2f} mm thick" in (found.folder / "report.txt").read_text(encoding="utf-8").replace(
+        "\n  ", " "
+    )
+
+
 def test_a_header_that_names_no_contrast_agent_is_a_warning(analysis: Analysis) -> None:
     assert WITHOUT_CONTRAST_AGENT in analysis.findings.warnings
     assert WITHOUT_CONTRAST_AGENT not in analyze(replace(noise(), contrast_agent=False)).findings.warnings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import struct
 import sys
 from pathlib import Path
@@ -17,8 +18,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from XAIReportLib.case import InputError
-from XAIReportLib.reading import case_from_array, read_case
+from XAIReportLib.case import Case, InputError
+from XAIReportLib.reading import case_from_array, read_case, sha256_of_input
 
 sys.path.insert(0, str(Path(__file__).parent))
 from stored_images import (
@@ -342,13 +343,69 @@ def _shift(data: Dataset, slices: float) -> None:
     data.ImagePositionPatient = [f"{a + b:.6f}" for a, b in zip(data.ImagePositionPatient, step, strict=True)]
 
 
-def test_a_slice_alone_asks_for_its_series(tmp_path: Path) -> None:
-    dicom_slice(0, oblique(), phantom()[:, :, 0]).save_as(tmp_path / "one.dcm")
-    refused(tmp_path / "one.dcm", "single DICOM slice")
+def section(k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The phantom's slice k, (i, j, 1), and its own affine to RAS."""
+    affine = oblique()
+    affine[:3, 3] += k * affine[:3, 2]
+    return phantom()[:, :, k : k + 1], affine
+
+
+def check_section(case: Case, k: int) -> None:
+    array, affine = section(k)
+    voxels = np.stack(np.meshgrid(*(np.arange(n) for n in array.shape), indexing="ij"), axis=-1).reshape(-1, 3)
+    assert np.array_equal(values_at(case, voxels @ affine[:3, :3].T + affine[:3, 3]), array.ravel().astype(np.float32))
+    assert case.is_slice
+    assert case.has_geometry
+    assert sorted(case.spacing_mm) == pytest.approx(sorted(SPACING), abs=1e-4)
+    assert case.spacing_mm[2] == pytest.approx(SPACING[2], abs=1e-4)
+
+
+def test_a_dicom_slice_alone_keeps_its_place_and_its_thickness(tmp_path: Path) -> None:
+    data = dicom_slice(5, oblique(), phantom()[:, :, 5])
+    data.SliceThickness = f"{SPACING[2]:.6f}"
+    data.save_as(tmp_path / "one.dcm")
+    folder = tmp_path / "series"
+    folder.mkdir()
+    data.save_as(folder / "one")
+    for source in (tmp_path / "one.dcm", folder):
+        case = read_case(source)
+        check_section(case, 5)
+        assert case.sha256 == sha256_of_input(source)
+
+
+@pytest.mark.parametrize("thickness", [None, "0", "-3"])
+def test_a_dicom_slice_without_thickness_asks_for_its_series(tmp_path: Path, thickness: str | None) -> None:
+    data = dicom_slice(0, oblique(), phantom()[:, :, 0])
+    if thickness is None:
+        data.pop("SliceThickness", None)
+    else:
+        data.SliceThickness = thickness
+    data.save_as(tmp_path / "one.dcm")
+    refused(tmp_path / "one.dcm", "does not say how thick")
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("flips", [(1, 1), (-1, 1), (-1, -1)])
+@pytest.mark.parametrize("write", [write_nifti, write_nrrd])
+def test_a_slice_lies_where_its_file_says_along_whatever_axis_it_is_stored(tmp_path, write, flips, order) -> None:
+    array, affine = section(3)
+    for axis, flip in enumerate(flips):
+        if flip < 0:
+            array = np.flip(array, axis)
+            affine[:3, 3] += affine[:3, axis] * (array.shape[axis] - 1)
+            affine[:3, axis] *= -1
+    name = {write_nifti: "slice.nii.gz", write_nrrd: "slice.nrrd"}[write]
+    case = read_case(write(tmp_path / name, np.ascontiguousarray(array.transpose(order)), affine[:, [*order, 3]]))
+    check_section(case, 3)
+
+
+def test_few_slices_are_neither_a_volume_nor_a_slice(tmp_path: Path) -> None:
+    refused(write_nifti(tmp_path / "few.nii.gz", phantom()[:, :, :2], oblique()), "or a single slice")
     folder = tmp_path / "few"
     folder.mkdir()
-    dicom_slice(0, oblique(), phantom()[:, :, 0]).save_as(folder / "one")
-    refused(folder, "1 slices|1 slice")
+    for k in range(2):
+        dicom_slice(k, oblique(), phantom()[:, :, k]).save_as(folder / str(k))
+    refused(folder, "2 slices")
 
 
 # --- wild bytes ------------------------------------------------------------------------------------------------------

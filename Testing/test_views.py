@@ -12,7 +12,7 @@ from XAIReportLib.reading import case_from_array
 from XAIReportLib.views import PIXELS, PictureViews, VolumeViews, make_views, normalise
 
 sys.path.insert(0, str(Path(__file__).parent))
-from grids import GRIDS, sampled
+from grids import GRIDS, sampled, turned
 
 CENTRE = np.array([7.0, -11.0, 5.0])
 SPOT = CENTRE + np.array([32.0, 25.0, -14.0])  # right, anterior, inferior of the head's centre
@@ -104,6 +104,65 @@ def test_a_pictures_map_comes_back_to_its_pixels() -> None:
     back = views.onto_case(views.from_case(mark))
     there, here = (np.average(np.argwhere(a > 0.01), axis=0, weights=a[a > 0.01]) for a in (mark, back))
     np.testing.assert_allclose(here, there, atol=0.3)
+
+
+AXES = {"axial": (0, 1, 2), "coronal": (0, 2, 1), "sagittal": (1, 2, 0)}  # of RAS: across, up, through
+
+
+def section_with_spot(plane: str, edges: tuple[float, float], tilt: float) -> tuple[np.ndarray, np.ndarray]:
+    """A section of the head through the spot, (i, j, 1), i and j rising along RAS, with pixels of these edges, 5 mm thick."""
+    across, up, through = AXES[plane]
+    affine = np.zeros((4, 4))
+    affine[across, 0], affine[up, 1], affine[through, 2], affine[3, 3] = edges[0], edges[1], 5.0, 1.0
+    affine[:3, :3] = turned(tilt, through) @ affine[:3, :3]
+    shape = [round(220 / edge) for edge in edges]
+    affine[:3, 3] = SPOT - affine[:3, :2] @ (np.array(shape) / 2)
+    i, j = np.meshgrid(*map(np.arange, shape), indexing="ij")
+    ras = np.stack([i, j], axis=-1) @ affine[:3, :2].T + affine[:3, 3]
+    return head_with_spot(ras)[:, :, None].astype(np.float32), affine
+
+
+def stored(array: np.ndarray, affine: np.ndarray, flips: tuple[int, int], swapped: bool) -> Case:
+    """The same slice with its axes in another order and direction."""
+    affine = affine.copy()
+    for axis, flip in enumerate(flips):
+        if flip < 0:
+            array = np.flip(array, axis)
+            affine[:3, 3] += affine[:3, axis] * (array.shape[axis] - 1)
+            affine[:3, axis] *= -1
+    if swapped:
+        array, affine = array.transpose(1, 0, 2), affine[:, [1, 0, 2, 3]]
+    return case_from_array(np.ascontiguousarray(array), affine)
+
+
+@pytest.mark.parametrize("plane", AXES)
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("flips", [(1, 1), (-1, 1), (1, -1), (-1, -1)])
+def test_a_slice_with_geometry_is_seen_upright_however_it_is_stored(plane: str, swapped: bool, flips) -> None:
+    array, affine = section_with_spot(plane, (0.9, 0.9), 8.0)
+    _, plain = make_views(stored(array, affine, (1, 1), False))
+    case = stored(array, affine, flips, swapped)
+    views, pixels = make_views(case)
+    np.testing.assert_allclose(pixels, plain, atol=1e-4)
+    inside = views.from_case(case.head.astype(np.float32))[0] > 0.5
+    spot, head = (np.average(np.argwhere(a), axis=0) for a in (pixels[0] > 0.6, inside))
+    assert spot[1] < head[1], "the patient's right, or the nose, is at the left"
+    assert (spot[0] < head[0]) == (plane == "axial"), "front and top are at the top"
+    back = views.onto_case(np.clip(pixels - 0.6, 0, None))
+    assert back.shape == case.image.shape
+    assert np.linalg.norm(centre_of(back, case.affine) - SPOT) < 1.0
+
+
+@pytest.mark.parametrize("plane", AXES)
+def test_pixels_that_are_no_squares_are_seen_as_long_as_they_are(plane: str) -> None:
+    shown = []
+    for edges in ((0.9, 0.9), (1.8, 0.6)):
+        array, affine = section_with_spot(plane, edges, 0.0)
+        views, pixels = make_views(case_from_array(array, affine))
+        back = views.onto_case(np.clip(pixels - 0.6, 0, None))
+        assert np.linalg.norm(centre_of(back, affine) - SPOT) < 1.0
+        shown.append(pixels[0])
+    assert np.corrcoef(shown[0].ravel(), shown[1].ravel())[0, 1] > 0.97
 
 
 def test_normalised_intensities_do_not_depend_on_scale_or_air() -> None:

@@ -24,6 +24,7 @@ class Case:
 
     Every array in this package has the axes and shape of ``image``. A picture without geometry (PNG, JPEG) is one
     slice: shape (columns, rows, 1), i to the image's right, j down, ``affine`` is None and every millimetre is unknown.
+    A single slice with geometry has the shape (i, j, 1), too; its thickness is the length of the affine's third column.
 
     Attributes:
         case_id: random token unless the user named it; safe as a folder name.
@@ -54,6 +55,11 @@ class Case:
     @property
     def has_geometry(self) -> bool:
         return self.affine is not None
+
+    @property
+    def is_slice(self) -> bool:
+        """Whether it is one slice, with or without geometry."""
+        return self.image.shape[2] == 1
 
     @property
     def spacing_mm(self) -> tuple[float, float, float] | None:

@@ -14,6 +14,8 @@ from XAIReportLib.case import Case
 
 # A head's largest edges: a small child's brain is longer than 80 mm, a head with its neck shorter than 320 mm.
 MIN_HEAD_MM, MAX_HEAD_MM = 80.0, 320.0
+# A single section may be one near the top of the brain.
+MIN_SECTION_MM = 50.0
 # A brain is at least 80 mm in every direction; less is a slab that misses part of it.
 MIN_COVERAGE_MM = 80.0
 # Hounsfield units: air at -1000 (and padding below), soft tissue around 0, bone above.
@@ -76,11 +78,10 @@ def _intensity_faults(case: Case) -> Iterator[str]:
 
 def _size_faults(case: Case) -> Iterator[str]:
     extent = np.array(_box(case.head).shape)
-    if case.spacing_mm is None:
+    if case.is_slice:
         if extent[:2].min() < MIN_HEAD_PIXELS:
             yield f"The head in the picture has only {extent[0]} x {extent[1]} pixels."
-        if not MIN_ASPECT <= extent[0] / extent[1] <= MAX_ASPECT:
-            yield "The outline in the picture is too wide or too narrow for a head."
+        yield from _section_faults(case, extent[:2])
         return
     millimetres = np.sort(extent * np.array(case.spacing_mm))
     shown = " x ".join(f"{value:.0f}" for value in millimetres[::-1])
@@ -90,8 +91,21 @@ def _size_faults(case: Case) -> Iterator[str]:
         yield f"The image covers {shown} mm, a slab that misses part of the brain."
 
 
+def _section_faults(case: Case, extent: np.ndarray) -> Iterator[str]:
+    """``extent``: of the head in a slice, pixels along (i, j)."""
+    if case.spacing_mm is None:
+        fits = MIN_ASPECT <= extent[0] / extent[1] <= MAX_ASPECT
+    else:
+        long, short = sorted(extent * np.array(case.spacing_mm[:2]), reverse=True)
+        if not MIN_SECTION_MM <= long <= MAX_HEAD_MM:
+            yield f"What the slice shows measures {long:.0f} x {short:.0f} mm, which is not the size of a head."
+        fits = short / long >= MIN_ASPECT  # which of the two is its height is another's to say
+    if not fits:
+        yield "The outline in the picture is too wide or too narrow for a head."
+
+
 def _shape_faults(case: Case) -> Iterator[str]:
-    kind = "volume" if case.has_geometry else "picture"
+    kind = "picture" if case.is_slice else "volume"
     if case.head.mean() < MIN_HEAD_SHARE[kind]:
         yield "Only a small part of the image stands out from its background, too little for a head."
     if _border_share(case.head) > MAX_BORDER_SHARE:

@@ -206,7 +206,7 @@ class Registration:
     """How the patient was brought to MNI152.
 
     Attributes:
-        verdict: one of VERDICTS ("not_possible": a picture without geometry).
+        verdict: one of VERDICTS ("not_possible": a single slice).
         reason: one sentence.
         patient_to_mni: 4x4, RAS millimetres of the patient to RAS millimetres of MNI152, without the displacement that the
             deformable step adds; None unless good or limited.

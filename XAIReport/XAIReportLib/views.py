@@ -20,7 +20,9 @@ SLICE_STEP = 2  # in cube pixels: every other millimetre of each plane is looked
 SMALLEST_MM = 20.0  # a slice with less head than a square of this is not looked at
 NECK_LIMIT_MM = 210.0  # from the top of the head downwards: what lies lower is neck and shoulders
 PLANES = ("axial", "coronal", "sagittal")
-PICTURE = ("picture",)  # the planes of a case that is one picture
+PICTURE = ("picture",)  # the planes of a case that is one slice
+# How a radiologist sees a plane: the RAS directions along which its columns and its rows grow.
+_SHOWN = {2: ((-1, 0, 0), (0, -1, 0)), 1: ((-1, 0, 0), (0, 0, -1)), 0: ((0, -1, 0), (0, 0, -1))}
 
 
 def normalise(image: np.ndarray, head: np.ndarray) -> np.ndarray:
@@ -32,46 +34,83 @@ def normalise(image: np.ndarray, head: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class PictureViews:
-    """One picture in the network's field of view: pixel (row, column) lies at ``origin + step * (row, column)`` of the picture.
+class Upright:
+    """How a slice (i, j, 1) is turned to be seen: by transposing, then mirroring its rows and its columns. A picture without
+    geometry, whose i runs to its right and j down, is transposed."""
 
-    Cropping to the head makes the answer independent of the picture's field of view, padding and air.
+    transposed: bool = True
+    mirrored: tuple[bool, bool] = (False, False)
+
+    @classmethod
+    def of(cls, affine: np.ndarray | None) -> Upright:
+        """Of a slice by its affine (4x4, to RAS): as a radiologist sees the plane that it is nearest to."""
+        if affine is None:
+            return cls()
+        i, j = affine[:3, :2].T / np.linalg.norm(affine[:3, :2], axis=0)[:, None]
+        across, down = map(np.array, _SHOWN[int(np.abs(np.cross(i, j)).argmax())])
+        if abs(i @ across) + abs(j @ down) >= abs(i @ down) + abs(j @ across):
+            return cls(True, (bool(j @ down < 0), bool(i @ across < 0)))
+        return cls(False, (bool(i @ down < 0), bool(j @ across < 0)))
+
+    def seen(self, array: np.ndarray) -> np.ndarray:
+        """(i, j, 1) as (rows, columns)."""
+        flat = array[:, :, 0].T if self.transposed else array[:, :, 0]
+        return flat[tuple(slice(None, None, -1 if m else 1) for m in self.mirrored)]
+
+    def back(self, flat: np.ndarray) -> np.ndarray:
+        """(rows, columns) as (i, j, 1)."""
+        flat = flat[tuple(slice(None, None, -1 if m else 1) for m in self.mirrored)]
+        return (flat.T if self.transposed else flat)[:, :, None]
+
+    def edges(self, affine: np.ndarray | None) -> np.ndarray:
+        """Of a pixel along (rows, columns), millimetres; ones without geometry."""
+        i, j = (1.0, 1.0) if affine is None else np.linalg.norm(affine[:3, :2], axis=0)
+        return np.array((j, i) if self.transposed else (i, j))
+
+
+@dataclass(frozen=True)
+class PictureViews:
+    """One slice in the network's field of view: pixel (row, column) lies at ``origin + step * (row, column)`` of the slice as it
+    is seen (``upright``).
+
+    Cropping to the head makes the answer independent of the slice's field of view, padding and air.
     """
 
     origin: np.ndarray
-    step: float
-    shape: tuple[int, int, int]
+    step: np.ndarray
+    shape: tuple[int, int]
+    upright: Upright = Upright()
     planes: tuple[str, ...] = PICTURE
 
     @classmethod
-    def of(cls, head: np.ndarray) -> PictureViews:
-        """``head``: bool (columns, rows, 1)."""
-        flat = head[:, :, 0].T
+    def of(cls, head: np.ndarray, affine: np.ndarray | None = None) -> PictureViews:
+        """``head``: bool (i, j, 1). ``affine``: of a slice with geometry, 4x4 to RAS millimetres."""
+        upright = Upright.of(affine)
+        flat, edges = upright.seen(head), upright.edges(affine)
         rows, columns = np.flatnonzero(flat.any(axis=1)), np.flatnonzero(flat.any(axis=0))
         if len(rows) == 0:
             rows, columns = np.array([0, flat.shape[0] - 1]), np.array([0, flat.shape[1] - 1])
         centre = np.array([(rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2])
-        longest = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-        step = float(longest / (HEAD_SHARE * PIXELS))
-        return cls(centre - step * (PIXELS - 1) / 2, step, head.shape)
+        longest = (np.array([rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1]) * edges).max()
+        step = longest / (HEAD_SHARE * PIXELS) / edges
+        return cls(centre - step * (PIXELS - 1) / 2, step, flat.shape, upright)
 
     def from_case(self, array: np.ndarray, labels: bool = False, only: Sequence[int] = (0,)) -> np.ndarray:
         """An array on the case's grid as slices (1, 224, 224), 0 outside: float32, linear; labels: nearest, unchanged type.
         ``only``: as of a volume, whose slices have numbers."""
-        flat = array[:, :, 0].T
+        flat = self.upright.seen(array)
         if not labels:
-            flat = _against_aliasing(flat.astype(np.float32), (self.step, self.step))
-        matrix = np.full(2, self.step)
-        return ndimage.affine_transform(flat, matrix, self.origin, (PIXELS, PIXELS), order=0 if labels else 1)[None][
+            flat = _against_aliasing(flat.astype(np.float32), tuple(self.step))
+        return ndimage.affine_transform(flat, self.step, self.origin, (PIXELS, PIXELS), order=0 if labels else 1)[None][
             list(only)
         ]
 
     def onto_case(self, maps: np.ndarray) -> np.ndarray:
-        """Maps (1, 224, 224) on the case's grid: float32 (columns, rows, 1)."""
-        shape = (self.shape[1], self.shape[0])
-        matrix = np.full(2, 1 / self.step)
-        flat = ndimage.affine_transform(maps[0].astype(np.float32), matrix, -self.origin / self.step, shape, order=1)
-        return flat.T[:, :, None]
+        """Maps (1, 224, 224) on the case's grid: float32 (i, j, 1)."""
+        flat = ndimage.affine_transform(
+            maps[0].astype(np.float32), 1 / self.step, -self.origin / self.step, self.shape, order=1
+        )
+        return self.upright.back(flat)
 
 
 @dataclass(frozen=True)
@@ -173,7 +212,7 @@ def make_views(case: Case) -> tuple[Views, np.ndarray]:
     Raises:
         InputError: no section of the volume shows enough of a head to be looked at.
     """
-    views = VolumeViews.of(case) if case.has_geometry else PictureViews.of(case.head)
+    views = PictureViews.of(case.head, case.affine) if case.is_slice else VolumeViews.of(case)
     if not views.planes:
         raise InputError(
             f"{case.case_id} shows less than {SMALLEST_MM:.0f} mm x {SMALLEST_MM:.0f} mm of head in every section, too little to "

@@ -22,7 +22,7 @@ from XAIReportLib.anatomy.placed import Placed
 from XAIReportLib.anatomy.quality import template_edges
 from XAIReportLib.anatomy.regions import measure
 from XAIReportLib.anatomy.registration import register, stopping
-from XAIReportLib.anatomy.single_slice import is_single_slice, place_slice
+from XAIReportLib.anatomy.single_slice import place_slice
 from XAIReportLib.anatomy.transform import pull
 from XAIReportLib.case import Case
 from XAIReportLib.results import DEFORMABLE_STEPS, Anatomy, MaskGeometry
@@ -60,7 +60,7 @@ def locate(
     geometry |= {name: described(geometry[name], masks[name], case) for name in lesions}
     if transform is None:
         found = Anatomy(registration, *ATLASES[atlas_name], None, (), ())
-        if not is_single_slice(case):
+        if not case.is_slice:
             return found, geometry
         tell(0.5, "comparing the slice with the template")
         own = {name: masks[name] for name in lesions}
@@ -90,7 +90,7 @@ def locate(
 
 
 def described(place: MaskGeometry, mask: np.ndarray, case: Case) -> MaskGeometry:
-    """``place`` with size and shape; a picture without geometry has none."""
-    if case.affine is None:
+    """``place`` with size and shape; of a single slice, whose bodies go on beyond it, there are none."""
+    if case.is_slice:
         return place
     return replace(place, descriptors=describe(mask > 0, case.affine, place.left_percent))

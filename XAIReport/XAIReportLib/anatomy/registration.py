@@ -54,6 +54,10 @@ def register(
     """
     if case.affine is None:
         return Registration("not_possible", "The picture has no geometry, so no atlas can be laid over it.", None), None
+    if case.is_slice:
+        return Registration(
+            "not_possible", "A single slice cannot be registered, so no atlas is laid over it.", None
+        ), None
     template = load_template()
     patient = _patient(case, lesion)
     if patient.brain.sum() * WORKING_MM**3 < 200e3:

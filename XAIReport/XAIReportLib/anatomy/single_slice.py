@@ -20,10 +20,6 @@ from XAIReportLib.case import Case
 from XAIReportLib.results import MaskGeometry, PictureMatch
 
 
-def is_single_slice(case: Case) -> bool:
-    return 1 in case.image.shape
-
-
 def place_slice(
     case: Case,
     masks: Mapping[str, np.ndarray],
@@ -64,7 +60,7 @@ def _turns(
         return lambda a: a[:, :, 0], lambda p: p[..., None], tuple(PLANES)
     turn = nib.orientations.io_orientation(case.affine)
     undo = nib.orientations.ornt_transform(np.array([[0, 1], [1, 1], [2, 1]], float), turn)
-    through = int(turn[int(np.argmin(case.image.shape)), 0])
+    through = int(turn[2, 0])
     plane = next(name for name, (axis, *_) in PLANES.items() if axis == through)
 
     def as_picture(array: np.ndarray) -> np.ndarray:

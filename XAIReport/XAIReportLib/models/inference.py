@@ -138,7 +138,7 @@ def predict(case: Case, views: Views, answers: SliceAnswers, bundle: Bundle) -> 
     series does not look like one after contrast agent and none is named."""
     t = bundle.settings.thresholds
     probability = np.where(case.head, views.onto_case(answers.lesion), 0.0).astype(np.float32)
-    smallest = t.smallest_lesion_pixels if case.voxel_ml is None else t.smallest_lesion_ml / case.voxel_ml
+    smallest = t.smallest_lesion_pixels if case.is_slice else t.smallest_lesion_ml / case.voxel_ml
     labels = ranked_components(probability >= t.lesion_probability, smallest)
     areas = sections(views, labels)
     present = answers.scores[:, 1:].max(axis=1)
@@ -164,7 +164,7 @@ def predict(case: Case, views: Views, answers: SliceAnswers, bundle: Bundle) -> 
     said = classify(answers.scores[:, 1:], areas.sum(axis=0), views.planes, bundle)
     if not seen and not case.contrast_agent:
         said = replace(said, outcome="abstained", reason=NOT_DETECTED, label=None)
-    uncertainty = {name: value for name, value in said.uncertainty.items() if case.has_geometry or name == "entropy"}
+    uncertainty = {name: value for name, value in said.uncertainty.items() if not case.is_slice or name == "entropy"}
     return Prediction(
         said.outcome, said.reason, said.label, said.scores, said.class_set, uncertainty, probability, labels, warnings
     )

@@ -1,6 +1,7 @@
-"""Reading: NIfTI, NRRD, DICOM series and pictures become one checked ``Case``.
+"""Reading: NIfTI, NRRD, DICOM series, single DICOM slices and pictures become one checked ``Case``.
 
-Every reader hands over an array with axes (i, j, k) and an affine to RAS millimetres; the checks are the same for all.
+Every reader hands over an array with axes (i, j, k) and an affine to RAS millimetres; the checks are the same for all. A single
+slice with geometry keeps it, with its one voxel along k.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ def read_case(source: str | Path, case_id: str | None = None) -> Case:
     """Read and check one image.
 
     Args:
-        source: a NIfTI (.nii, .nii.gz) or NRRD (.nrrd, .nhdr) file, a folder with one DICOM series, a multi-frame DICOM
-            file, or a PNG or JPEG picture of one slice.
+        source: a NIfTI (.nii, .nii.gz) or NRRD (.nrrd, .nhdr) file, a folder with one DICOM series, a DICOM file of
+            several frames or of one slice, or a PNG or JPEG picture of one slice.
         case_id: random when None; never taken from a file name or a tag.
 
     Raises:
@@ -163,7 +164,7 @@ def _dicom_folder(path: Path) -> LoadedImage:
 def _dicom_file(path: Path) -> LoadedImage:
     from XAIReportLib.reading import dicom_series
 
-    array, affine_lps, how = dicom_series.read_multi_frame(path, MAX_VOXELS)
+    array, affine_lps, how = dicom_series.read_file(path, MAX_VOXELS)
     return _dicom(array, affine_lps, how, [path])
 
 
@@ -223,13 +224,16 @@ def _sha256(files: list[Path]) -> str:
 
 def _checked(loaded: LoadedImage, name: str, case_id: str) -> Case:
     """The case, when its voxels and its grid are those of an image that can be analysed."""
-    image = _checked_voxels(loaded.array, name, is_picture=loaded.affine is None)
-    if loaded.affine is not None:
-        _check_grid(loaded.affine, name)
+    image, affine = _checked_voxels(loaded.array, name), loaded.affine
+    if affine is not None:
+        _check_grid(affine, name)
+        if 1 in image.shape:  # a slice; in a NIfTI file it may lie along any axis
+            order = sorted(range(3), key=lambda axis: image.shape[axis] == 1)
+            image, affine = np.ascontiguousarray(image.transpose(order)), affine[:, [*order, 3]]
     return Case(
         case_id,
         image,
-        loaded.affine,
+        affine,
         head_mask(image),
         modality=loaded.modality,
         kind=loaded.kind,
@@ -240,8 +244,8 @@ def _checked(loaded: LoadedImage, name: str, case_id: str) -> Case:
     )
 
 
-def _checked_voxels(array: np.ndarray, name: str, is_picture: bool) -> np.ndarray:
-    """float32, three axes."""
+def _checked_voxels(array: np.ndarray, name: str) -> np.ndarray:
+    """float32, three axes; of a single slice one of them has one voxel."""
     if np.iscomplexobj(array):
         raise InputError(f"{name} holds complex numbers; give the magnitude image.")
     if array.dtype.names or array.dtype.kind not in "fiub":
@@ -253,9 +257,10 @@ def _checked_voxels(array: np.ndarray, name: str, is_picture: bool) -> np.ndarra
             "give one volume."
         )
     shape = shape + (1,) * (3 - len(shape))
-    if math.prod(shape) == 0 or min(shape[:2] if is_picture else shape) < MIN_VOXELS:
+    if math.prod(shape) == 0 or min(sorted(shape)[1:]) < MIN_VOXELS or 1 < min(shape) < MIN_VOXELS:
         raise InputError(
-            f"{name} has {' x '.join(map(str, shape))} voxels; give an image with {MIN_VOXELS} or more along each axis."
+            f"{name} has {' x '.join(map(str, shape))} voxels; give an image with {MIN_VOXELS} or more along each axis, or "
+            "a single slice."
         )
     if math.prod(shape) > MAX_VOXELS:
         raise InputError(f"{name} has {' x '.join(map(str, shape))} voxels, too many; give one head MRI volume.")

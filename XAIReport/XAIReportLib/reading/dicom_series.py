@@ -1,4 +1,4 @@
-"""DICOM: one series of slices in a folder, or one multi-frame file. Geometry from the tags, pixels through GDCM."""
+"""DICOM: one series of slices in a folder, or a file of frames or of one slice. Geometry from the tags, pixels through GDCM."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ TAGS = (
     "ImagePositionPatient",
     "ImageOrientationPatient",
     "PixelSpacing",
+    "SliceThickness",
     "PhotometricInterpretation",
     "BitsAllocated",
     "PixelData",
@@ -63,17 +65,22 @@ class Plane:
 def read_folder(folder: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, Acquisition, list[Path]]:
     """Voxels (rescaled) with axes (i, j, k), affine to LPS millimetres, the acquisition, and the files that were read.
 
-    Raises InputError when the folder does not hold exactly one series on an even grid without gaps.
+    Raises InputError when the folder does not hold exactly one series on an even grid without gaps, or one slice.
     """
-    import SimpleITK as sitk
-
     headers = _series_headers(folder)
     name = folder.name or str(folder)
     first_path, first = headers[0]
     if len(headers) == 1 and int(first.get("NumberOfFrames") or 1) > 1:
         return *read_multi_frame(first_path, max_voxels), [first_path]
+    return *_stacked(headers, name, max_voxels), [path for path, _ in headers]
+
+
+def _stacked(headers: list[tuple[Path, Any]], name: str, max_voxels: int) -> tuple[np.ndarray, np.ndarray, Acquisition]:
+    """Voxels, affine and acquisition of a series of files of one slice each."""
+    import SimpleITK as sitk
+
     planes = [_plane(header, header, path.name) for path, header in headers]
-    order, affine = place(planes, name)
+    order, affine = _ordered(planes, headers[0][1], name)
     columns, rows = planes[0].size
     if columns * rows * len(planes) > max_voxels:
         raise InputError(f"{name} has {columns} x {rows} x {len(planes)} voxels, too many; give one head MRI series.")
@@ -90,13 +97,28 @@ def read_folder(folder: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, 
                 f"{headers[index][0].name} in {name} is damaged, truncated or compressed in an unknown way; "
                 "export the series again."
             ) from error
-    return array, affine, acquisition_of(first), [path for path, _ in headers]
+    return array, affine, acquisition_of(headers[0][1])
+
+
+def read_file(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, Acquisition]:
+    """As ``read_multi_frame``, of a file that may also hold one slice with its place and thickness."""
+    import pydicom
+
+    try:
+        header = _data_set(path, specific_tags=list(TAGS), defer_size=LARGE_ELEMENT_BYTES)
+    except pydicom.errors.InvalidDicomError as error:
+        raise InputError(f"{path.name} is not a DICOM file; give the file that its name promises.") from error
+    if int(header.get("NumberOfFrames") or 1) > 1:
+        return read_multi_frame(path, max_voxels)
+    if "PixelData" not in header or _pixels_lack(header):
+        raise InputError(f"{path.name} is truncated or holds no image; export it again.")
+    return _stacked([(path, header)], path.name, max_voxels)
 
 
 def read_multi_frame(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, Acquisition]:
     """Voxels (rescaled) with axes (i, j, k), affine to LPS millimetres, the acquisition, of an enhanced multi-frame file.
 
-    Raises InputError when it is a single slice, says no place for each frame, or is compressed.
+    Raises InputError when it says no place for each frame, or is compressed.
     """
     import pydicom
 
@@ -107,8 +129,6 @@ def read_multi_frame(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarra
     if "PixelData" not in data:
         raise InputError(f"{path.name} is truncated or holds no image; export it again.")
     frames = int(data.get("NumberOfFrames") or 1)
-    if frames == 1:
-        raise InputError(f"{path.name} is a single DICOM slice; give the folder of its whole series.")
     if data.Rows * data.Columns * frames > max_voxels:
         raise InputError(f"{path.name} has {data.Columns} x {data.Rows} x {frames} voxels; give one head MRI series.")
     order, affine, lookups = _frames(data, path.name)
@@ -139,12 +159,13 @@ def source_images(source: Path) -> tuple[list[Path], list[int]]:
     Raises:
         InputError: as ``read_folder``.
     """
-    headers = _series_headers(source) if source.is_dir() else [(source, None)]
+    headers = _series_headers(source) if source.is_dir() else [(source, _data_set(source, stop_before_pixels=True))]
     first_path, first = headers[0]
-    if first is None or (len(headers) == 1 and int(first.get("NumberOfFrames") or 1) > 1):
+    if len(headers) == 1 and int(first.get("NumberOfFrames") or 1) > 1:
         order, _, _ = _frames(_data_set(first_path, stop_before_pixels=True), first_path.name)
         return [first_path], order
-    order, _ = place([_plane(header, header, path.name) for path, header in headers], source.name or str(source))
+    planes = [_plane(header, header, path.name) for path, header in headers]
+    order, _ = _ordered(planes, first, source.name or str(source))
     return [path for path, _ in headers], order
 
 
@@ -180,6 +201,24 @@ class _FrameTags:
                 if element.VR == "SQ" and len(element.value) == 1 and keyword in element.value[0]:
                     return element.value[0].get(keyword)
         return None
+
+
+def _ordered(planes: list[Plane], header: Any, name: str) -> tuple[list[int], np.ndarray]:
+    """As ``place``; a single slice is as thick as its header says. Raises InputError when it does not say so."""
+    if len(planes) > 1:
+        return place(planes, name)
+    thickness = _numbers([header.get("SliceThickness")], 1)
+    if thickness is None or thickness[0] <= 0:
+        raise InputError(
+            f"{name} is one slice that does not say how thick it is (Slice Thickness); give the folder of its whole series."
+        )
+    (plane,) = planes
+    affine = np.eye(4)
+    affine[:3, 0] = plane.row * plane.spacing[0]
+    affine[:3, 1] = plane.column * plane.spacing[1]
+    affine[:3, 2] = np.cross(plane.row, plane.column) * thickness[0]
+    affine[:3, 3] = plane.position
+    return [0], affine
 
 
 def place(planes: list[Plane], name: str) -> tuple[list[int], np.ndarray]:

@@ -107,7 +107,7 @@ def draw(
         )
     if anatomy is not None and anatomy.template_edges is not None:
         paths.append(_draw_registration(scene, anatomy, target / "registration.png"))
-    if scene.orientation.turn is not None:
+    if len(scene.orientation.planes) > 1:
         paths.append(_draw_montage(scene, target / "montage.png"))
     elif not paths:
         paths.append(_slices(scene, centre(scene.head), 0.4, lambda *_: None).save(target / "montage.png", scene.words))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .schema import Findings
+from .schema import Findings, Image
 from .wording import NO_LESION, class_name, class_name_in_full, joined, score_text
 
 FILE_KINDS = {"nifti": "NIfTI", "nrrd": "NRRD", "dicom": "DICOM", "picture": "picture", "array": "array"}
@@ -60,13 +60,26 @@ def _reason(findings: Findings) -> Passage:
     return Passage(f"Reason: {quoted(findings.prediction.reason)}", (place,), REASON_KEPT)
 
 
+def slab(image: Image) -> Passage:
+    """What was read of a single slice with geometry."""
+    columns, rows, _ = image.shape
+    width, height, thickness = (f"{edge:.2f}" for edge in image.spacing_mm)
+    text = (
+        f"One {image.modality} slice was read ({FILE_KINDS.get(image.kind, image.kind)}, {columns} × {rows} pixels of "
+        f"{width} × {height} mm, {thickness} mm thick); what lies beyond it is not known, and volumes are of what lies within it."
+    )
+    return Passage(text, tuple(at("image", key) for key in ("modality", "kind", "shape", "spacing_mm")))
+
+
 def technique(findings: Findings) -> Iterator[Passage]:
     """What was read, which model spoke, how the atlas was brought to the patient."""
     image, model = findings.image, findings.model
     kind = FILE_KINDS.get(image.kind, image.kind)
     where = (at("image", "modality"), at("image", "kind"), at("image", "shape"))
     size = " × ".join(str(n) for n in image.shape)
-    if image.spacing_mm is not None:
+    if image.is_slice_with_geometry:
+        yield slab(image)
+    elif image.spacing_mm is not None:
         edges = " × ".join(f"{edge:.2f}" for edge in image.spacing_mm)
         text = f"One {image.modality} volume was read ({kind}, {size} voxels of {edges} mm)."
         yield Passage(text, (*where, at("image", "spacing_mm")))

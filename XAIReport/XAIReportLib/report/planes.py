@@ -28,11 +28,13 @@ class Orientation:
             picture without geometry.
         spacing_mm: along the turned axes; None without geometry.
         tilt_degrees: largest angle between a turned axis and the patient's.
+        only: the plane of a single slice with geometry; None for a volume and a picture.
     """
 
     turn: np.ndarray | None
     spacing_mm: tuple[float, float, float] | None
     tilt_degrees: float
+    only: str | None = None
 
     @classmethod
     def of(cls, case: Case) -> Orientation:
@@ -46,7 +48,8 @@ class Orientation:
             spacing[int(axis)] = np.linalg.norm(column)
             directions[:, int(axis)] = column / np.linalg.norm(column)
         tilt = float(np.degrees(np.arccos(np.clip(np.diag(directions), -1, 1)).max()))
-        return cls(turn, tuple(float(edge) for edge in spacing), tilt)
+        through = {axis: plane for plane, axis in _THROUGH.items()}[int(turn[2, 0])]
+        return cls(turn, tuple(float(edge) for edge in spacing), tilt, through if case.is_slice else None)
 
     def turned(self, array: np.ndarray) -> np.ndarray:
         """``array`` of the case's grid along the axes right, anterior, superior; as stored without geometry."""
@@ -54,6 +57,8 @@ class Orientation:
 
     @property
     def planes(self) -> tuple[str, ...]:
+        if self.only is not None:
+            return (self.only,)
         return ("picture",) if self.turn is None else PLANES
 
     def panel(self, turned: np.ndarray, plane: str, index: int) -> np.ndarray:

@@ -67,6 +67,10 @@ class Image(Part):
     has_geometry: bool
     forced: bool
 
+    @property
+    def is_slice_with_geometry(self) -> bool:
+        return self.has_geometry and self.shape[2] == 1
+
     @model_validator(mode="after")
     def _has_a_spacing_exactly_with_geometry(self) -> Image:
         if (self.spacing_mm is not None) != self.has_geometry:

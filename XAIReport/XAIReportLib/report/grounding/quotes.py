@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from .. import asked, checklist, measures, wording
 from ..changes import changes
-from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT, Passage, confidence
+from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT, Passage, confidence, slab
 from ..places import TABLE_HOLDS, called, heat_map_check, numbered, reader_edit, reservations, several_classes
 from ..schema import Findings
 from .cutting import sentences
@@ -114,6 +114,8 @@ def _recited_passages(findings: Findings) -> Iterator[Passage]:
             yield from measures.distances(lesion.measures, called(lesion), index, approximate)
         yield from measures.largest(lesion, called(lesion), index, approximate)
         yield from measures.appearance(lesion, called(lesion), index)
+    if findings.image.is_slice_with_geometry:
+        yield slab(findings.image)
     yield from measures.single_slice(findings, called)
     yield from measures.brightness_limit(findings)
     yield from measures.apart(findings)

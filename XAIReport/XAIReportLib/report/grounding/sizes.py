@@ -159,13 +159,16 @@ def length(clause: Clause, i: int) -> None:
 def product(clause: Clause, i: int) -> None:
     """ "60 x 70 x 30 voxels", "0.94 x 0.94 x 3 mm"."""
     number, image = clause.mentions[i].number, clause.findings.image
-    sizes = image.shape if image.has_geometry else image.shape[:2]
+    slab = image.is_slice_with_geometry and len(number.parts) == 2  # of its pixels, not of its voxels
+    sizes = image.shape if image.has_geometry and not slab else image.shape[:2]
     if number.unit in ("voxels", "pixels"):
-        right = number.unit == ("voxels" if image.has_geometry else "pixels")
+        right = number.unit == ("voxels" if image.has_geometry and not slab else "pixels")
         holds = right and list(number.parts) == [float(n) for n in sizes]
         clause.state("shape", holds, i, *clause.of("quantity", value="volume"))
     elif number.unit == "mm" and image.spacing_mm is not None:
-        holds = len(number.parts) == 3 and all(map(rounds_to, number.parts, number.steps, image.spacing_mm))
+        holds = len(number.parts) == (2 if slab else 3) and all(
+            map(rounds_to, number.parts, number.steps, image.spacing_mm)
+        )
         places = [p for p in (clause.cue("spacing"), *clause.of("unit", value="voxels")) if p is not None]
         clause.state("spacing", holds, i, *places)
     elif number.unit == "" and (shape := clause.cue("shape")) is not None:
