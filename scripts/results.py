@@ -12,7 +12,7 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "XAIReport")]
 
 from benchmark import parts as timed_parts  # noqa: E402
 from evaluate import parts  # noqa: E402
-from evaluation import MEASUREMENTS, _saliency_targets, _targets  # noqa: E402
+from evaluation import MEASUREMENTS, _anatomy_targets, _saliency_targets, _targets  # noqa: E402
 
 
 def main() -> int:
@@ -25,7 +25,8 @@ def main() -> int:
         "",
     ]
     kept = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in MEASUREMENTS.glob("*.json")}
-    lines += [*_targets.section(kept), "", *_saliency_targets.section(kept), ""]
+    for targets in (_targets, _saliency_targets, _anatomy_targets):
+        lines += [*targets.section(kept), ""]
     for part in parts():
         module, stored = importlib.import_module(f"evaluation.{part}"), MEASUREMENTS / f"{part}.json"
         if stored.exists():

