@@ -54,7 +54,7 @@ def spot(row: int, column: int) -> np.ndarray:
 
 def map_of(method: str, image: np.ndarray) -> np.ndarray:
     model = Spotter().eval()
-    views = PictureViews(np.zeros(2), 1.0, (SIZE, SIZE, 1))
+    views = PictureViews(np.zeros(2), np.ones(2), (SIZE, SIZE))
     (heatmap,) = explain(
         [method], ("glioma", 1), model, ("layer", model.layer), views, image[None], np.array([5.0]), np.array([1.0])
     ).heatmaps
@@ -89,7 +89,7 @@ def test_only_slices_with_something_in_them_are_looked_at() -> None:
             found.append(maps.any(axis=(1, 2)))
             return maps[:1].T
 
-    views = Watched(np.zeros(2), 1.0, (SIZE, SIZE, 1), ("axial",) * 4)
+    views = Watched(np.zeros(2), np.ones(2), (SIZE, SIZE), planes=("axial",) * 4)
     images = np.stack([spot(100, 100)] * 4)
     areas, presence = np.array([0.0, 0.0, 5.0, 0.0]), np.array([-3.0, 2.0, -1.0, -5.5])
     explain(["saliency"], ("glioma", 1), model, ("layer", model.layer), views, images, presence, areas)
@@ -131,7 +131,7 @@ def test_a_map_of_values_that_are_no_numbers_is_refused_with_what_to_do(method: 
     model = Spotter().eval()
     with torch.no_grad():
         model.layer[0].bias[2] = value
-    views = PictureViews(np.zeros(2), 1.0, (SIZE, SIZE, 1))
+    views = PictureViews(np.zeros(2), np.ones(2), (SIZE, SIZE))
     image = spot(90, 90)[None]
     with pytest.raises(
         InputError, match=f"The heat map {re.escape(method)} for glioma cannot be made.* NaN or infinite. "
@@ -153,7 +153,7 @@ def hot_halves() -> list[list[tuple[np.ndarray, np.ndarray]]]:
         target = (row.label, 1 + bundle.classes.index(row.label))
         both = []
         for image, truth in ((pixels, lesion), (pixels[:, ::-1].copy(), lesion[:, ::-1])):
-            alone = PictureViews(np.zeros(2), 1.0, (SIZE, SIZE, 1))
+            alone = PictureViews(np.zeros(2), np.ones(2), (SIZE, SIZE))
             layer = ("neck", network.neck)
             (heatmap,) = explain(
                 ["gradcam++"], target, ClassPath(network), layer, alone, image[None], np.array([5.0]), np.array([1.0])

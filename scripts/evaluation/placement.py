@@ -48,7 +48,7 @@ def shift(
     half from the lesion's middle, and the whole hot half from where it would overlap the lesion best."""
     middles, curves = [], []
     for image, truth in ((pixels, lesion), (pixels[:, ::-1].copy(), lesion[:, ::-1])):
-        views = PictureViews(np.zeros(2), 1.0, (*pixels.shape, 1))
+        views = PictureViews(np.zeros(2), np.ones(2), pixels.shape)
         (heatmap,) = explain(
             [METHOD], target, ClassPath(network), ("neck", network.neck), views, image[None], np.array([5.0]), np.array([1.0])
         ).heatmaps  # fmt: skip
