@@ -399,6 +399,36 @@ def test_a_slice_lies_where_its_file_says_along_whatever_axis_it_is_stored(tmp_p
     check_section(case, 3)
 
 
+@pytest.mark.parametrize("k_axis", [0, 2])
+def test_a_nifti_slice_without_forms_is_a_picture_without_sides(tmp_path: Path, k_axis: int) -> None:
+    array = phantom()[:, :, 3:4]
+    image = nib.Nifti1Image(np.moveaxis(array, 2, k_axis), None)
+    image.set_sform(None, 0)
+    image.set_qform(None, 0)
+    nib.save(image, tmp_path / "bare.nii.gz")
+    case = read_case(tmp_path / "bare.nii.gz")
+    assert case.is_slice and not case.has_geometry
+    assert np.array_equal(case.image, array.astype(np.float32))
+    for volume in (phantom(), phantom()[..., None]):  # the last axis is time
+        image = nib.Nifti1Image(volume, None)
+        image.set_sform(None, 0)
+        image.set_qform(None, 0)
+        nib.save(image, tmp_path / "volume.nii.gz")
+        refused(tmp_path / "volume.nii.gz", "left and right are unknown")
+
+
+@pytest.mark.parametrize("signs", [(1, 1, 1), (-1, -1, 1)])  # as nibabel and as ITK write a picture
+@pytest.mark.parametrize("write", [write_nifti, write_nrrd])
+def test_a_slice_with_the_identity_as_its_affine_is_a_picture_without_sides(tmp_path: Path, write, signs) -> None:
+    name = {write_nifti: "slice.nii.gz", write_nrrd: "slice.nrrd"}[write]
+    affine = np.diag([*signs, 1.0]).astype(float)
+    case = read_case(write(tmp_path / name, phantom()[:, :, 3:4], affine))
+    assert case.is_slice and not case.has_geometry
+    affine[0, 3] = 12.0
+    assert read_case(write(tmp_path / name, phantom()[:, :, 3:4], affine)).has_geometry
+    assert read_case(write(tmp_path / name, phantom(), np.diag([*signs, 1.0]).astype(float))).has_geometry
+
+
 def test_few_slices_are_neither_a_volume_nor_a_slice(tmp_path: Path) -> None:
     refused(write_nifti(tmp_path / "few.nii.gz", phantom()[:, :, :2], oblique()), "or a single slice")
     folder = tmp_path / "few"

@@ -1,7 +1,7 @@
 """Reading: NIfTI, NRRD, DICOM series, single DICOM slices and pictures become one checked ``Case``.
 
 Every reader hands over an array with axes (i, j, k) and an affine to RAS millimetres; the checks are the same for all. A single
-slice with geometry keeps it, with its one voxel along k.
+slice with geometry keeps it, with its one voxel along k. A NIfTI or NRRD slice with no affine, or with the identity, is a picture.
 """
 
 from __future__ import annotations
@@ -227,9 +227,12 @@ def _checked(loaded: LoadedImage, name: str, case_id: str) -> Case:
     image, affine = _checked_voxels(loaded.array, name), loaded.affine
     if affine is not None:
         _check_grid(affine, name)
-        if 1 in image.shape:  # a slice; in a NIfTI file it may lie along any axis
-            order = sorted(range(3), key=lambda axis: image.shape[axis] == 1)
-            image, affine = np.ascontiguousarray(image.transpose(order)), affine[:, [*order, 3]]
+    if 1 in image.shape:
+        if affine is not None and loaded.kind in ("nifti", "nrrd") and np.array_equal(np.abs(affine), np.eye(4)):
+            affine = None  # what programs write when they turn a picture into such a file
+        order = sorted(range(3), key=lambda axis: image.shape[axis] == 1)  # a NIfTI's one voxel may lie along any axis
+        image = np.ascontiguousarray(image.transpose(order))
+        affine = affine if affine is None else affine[:, [*order, 3]]
     return Case(
         case_id,
         image,

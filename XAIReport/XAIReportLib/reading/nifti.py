@@ -17,12 +17,12 @@ SIZE_SHARE, ANGLE_DEGREES, OFFSET_VOXELS = 0.005, 1.0, 1.0
 NIFTI1_HEADER_BYTES, NIFTI2_HEADER_BYTES = 348, 540
 
 
-def decode(data: bytes, name: str, max_voxels: int) -> tuple[np.ndarray, np.ndarray]:
-    """The voxels as the file scales them, and the affine to RAS millimetres.
+def decode(data: bytes, name: str, max_voxels: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """The voxels as the file scales them, and the affine to RAS millimetres; None for a single slice without one.
 
     ``data`` may be compressed; then all of it is unpacked, so that its checksum is verified. The sform goes before the
-    qform (as in nibabel); a file without either does not say where left is, and is refused, as is one whose forms disagree:
-    Slicer may take the other one.
+    qform (as in nibabel); a volume without either does not say where left is, and is refused, as is a file whose forms
+    disagree: Slicer may take the other one.
 
     Raises InputError, and any error of the reading library when the file is damaged.
     """
@@ -87,7 +87,7 @@ def _voxels(image, length: int, name: str, max_voxels: int) -> np.ndarray:
     return image.get_fdata(dtype=np.float32)
 
 
-def _affine(image, name: str) -> np.ndarray:
+def _affine(image, name: str) -> np.ndarray | None:
     import nibabel
 
     header = image.header
@@ -98,6 +98,8 @@ def _affine(image, name: str) -> np.ndarray:
         if sform is None:
             raise
     if sform is None and qform is None:
+        if 1 in (*image.shape, 1, 1)[:3]:
+            return None
         raise InputError(
             f"{name} does not say how it lies in space (sform and qform codes are 0), so left and right are unknown; "
             "write it again with its orientation."
