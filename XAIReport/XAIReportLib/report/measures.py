@@ -111,18 +111,27 @@ def single_slice(findings: Findings, called: Callable[[Lesion], str]) -> Iterato
     match, place = findings.anatomy.picture, at("anatomy", "picture")
     if match is None or not findings.lesions:
         return
+    given = findings.image.is_slice_with_geometry  # and with it the plane
     if match.plane is None:
+        what = "level" if given else "plane and level"
         yield Passage(
-            "Which plane and level the slice shows cannot be told by comparison with the template, so no lobe is named.",
+            f"Which {what} the slice shows cannot be told by comparison with the template, so no lobe is named.",
             (f"{place}/plane",),
         )
         return
-    article = "an" if match.plane == "axial" else "a"
-    text = (
-        f"By comparison with the template the slice looks like {article} {match.plane} section (agreement of the sections that "
-        f"fit {score_text(match.plane_agreement)}); what follows from this is approximate."
-    )
-    yield Passage(text, (f"{place}/plane", f"{place}/plane_agreement"))
+    if given:
+        yield Passage(
+            "The plane of the slice is known by its geometry, its level by comparison with the template alone; what follows from "
+            "this is approximate.",
+            (at("image", "has_geometry"), f"{place}/plane"),
+        )
+    else:
+        article = "an" if match.plane == "axial" else "a"
+        text = (
+            f"By comparison with the template the slice looks like {article} {match.plane} section (agreement of the sections "
+            f"that fit {score_text(match.plane_agreement)}); what follows from this is approximate."
+        )
+        yield Passage(text, (f"{place}/plane", f"{place}/plane_agreement"))
     for index, lesion in enumerate(findings.lesions[:MOST_LESIONS]):
         lobe = lesion.approximate_lobe
         if lobe is None:
