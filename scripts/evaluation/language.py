@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
         keep("language", {**before, "languages": languages})
         return 0
     sys.path.insert(0, str(DATA))
-    from mutations import KINDS, batch, batches, mutated, paraphrases, template
+    from mutations import KINDS, batch, batches, mutated, paraphrases, template, worked_through
 
     if options.parts:
         false = [*paraphrases(DATA / "falsehoods.txt"), *(said for path in batches() for said in batch(path, "-"))]
@@ -78,7 +78,8 @@ def main(argv: list[str] | None = None) -> int:
     false["written by hand"] = verdicts(paraphrases(DATA / "falsehoods.txt"))
     false["batches"] = verdicts([said for path in batches() for said in batch(path, "-")])
     true = {"template": verdicts(template()), "paraphrases": verdicts(paraphrases())}
-    true["batches, after they were looked at"] = verdicts([said for path in batches() for said in batch(path, "+")])
+    gone_through = [said for path in worked_through() for said in batch(path, "+")]
+    true["batches, after they were looked at"] = verdicts(gone_through)
     looks = {path.stem: first_look(path.read_text(encoding="utf-8")) for path in batches()}
     for name, counts in {**false, **true}.items():
         print(f"{name}: {counts}")

@@ -48,6 +48,8 @@ class Context:
     outside: bool = False  # whether this sentence gave the share outside the named regions
 
 
+_AUXILIARIES = r"should|can|could|may|might|must|will|would|shall|is|are|was|were|has|have|had|does|do|did"
+_PREDICATES = frozenset(_AUXILIARIES.split("|"))
 _DETERMINERS = ("the", "an", "a", "its", "this", "that", "all", "both")
 _MENTIONED = ("lesion", "map", "class", "region")
 _BREAKS = {",", ":", "-", "/", ";"}
@@ -217,13 +219,15 @@ class Clause:
             ]
 
     def _begins_anew(self, negation: int, claim: Claim) -> bool:
-        """Whether a subject of its own begins between a negation and a claim behind it: "..., the registration failed"."""
+        """Whether a subject or a predicate of its own begins between a negation and a claim behind it: "..., the registration
+        failed", "not calibrated and should be relied on"."""
         ahead = [place for place in claim.places if place > negation]
         if len(ahead) < len(claim.places) or not ahead:
             return False
         words = [mention.text.lower() for mention in self.mentions[negation + 1 : min(ahead) + 1]]
         return any(
-            first in (",", ":", "and") and second.split()[0] in _DETERMINERS
+            (first in (",", ":", "and") and second.split()[0] in _DETERMINERS)
+            or (first in (",", "and", "but", "yet") and second.split()[0] in _PREDICATES)
             for first, second in pairwise(word for word in words if word)
         )
 

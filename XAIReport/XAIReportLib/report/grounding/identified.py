@@ -45,7 +45,14 @@ def _same(clause: Clause) -> None:
         of_size = value.split()[0] in _OF_SIZE and b == clause.of("lesion")[-1]  # several: existence.py
         if not joins or not (value.startswith("side:") or of_size):
             continue
-        if all(m.kind in ("verb", "neutral", "only", "neg", "much") for m in between):
+        sides = [j for j in range(a + 1, b) if clause.mentions[j].kind == "side"]
+        if of_size and sides:  # "the one on the right is the larger"
+            there = [
+                n for n, lesion in enumerate(clause.findings.lesions) if lesion.side == clause.mentions[sides[0]].value
+            ]
+            known = len(sides) == 1 and len(there) == 1 and clause.lesions_at(b) is not None
+            clause.state("identity", clause.lesions_at(b) == tuple(there) if known else None, a, b, *sides)
+        elif all(m.kind in ("verb", "neutral", "only", "neg", "much") for m in between):
             which = [clause.lesions_at(a), clause.lesions_at(b)]
             only = [j for j in range(a, b) if clause.mentions[j].kind == "only"]
             clause.state("identity", None if None in which or () in which else which[0] == which[1], a, b, *only)

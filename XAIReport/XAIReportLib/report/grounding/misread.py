@@ -16,6 +16,7 @@ from pathlib import Path
 
 from .. import wording
 from ..schema import Findings
+from .numerals import CARDINALS
 from .rewording import alternatives, needed, one_of
 from .vocabulary import plain, subject_of
 
@@ -106,7 +107,8 @@ def _tables(**words: tuple[str, ...]) -> tuple[tuple[_Pattern, ...], tuple[_Grou
 
 
 def _words(findings: Findings) -> dict[str, tuple[str, ...]]:
-    """CLASS: the model's classes; OTHER: those that it does not suggest; MODEL, ATLAS: how their names begin."""
+    """CLASS: the model's classes; OTHER: those that it does not suggest; MODEL, ATLAS: how their names begin; MISCOUNT:
+    numbers that are not that of the abnormalities."""
     model, prediction = findings.model, findings.prediction
     suggested = prediction.label if prediction.outcome == "class_suggested" else None
     atlas = findings.anatomy.atlas if findings.anatomy else None
@@ -115,6 +117,12 @@ def _words(findings: Findings) -> dict[str, tuple[str, ...]]:
         "OTHER": tuple(wording.class_name(c) for c in model.classes if c != suggested),
         "MODEL": (plain(model.name).split()[0],),
         "ATLAS": (plain(atlas).split()[0] if atlas else "atlas",),
+        "MISCOUNT": tuple(
+            said
+            for n, word in enumerate(CARDINALS[:21])
+            if n > 1 and n != len(findings.lesions)
+            for said in (word, str(n))
+        ),
     }
 
 

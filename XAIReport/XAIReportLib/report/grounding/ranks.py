@@ -59,7 +59,12 @@ def read(clause: Clause) -> None:
             dice = clause.cue("dice", "overlap")
             named = [m for m in maps if clause.mentions[m].value not in ("any", "many", "both")]
             place_of = {"1": -1, "2": -2, "-1": 0}.get(mention.value)
-            if named and dice is not None and place_of is not None and len(clause.findings.saliency) >= -place_of:
+            if (
+                named
+                and dice is not None
+                and place_of is not None
+                and len(clause.findings.saliency) >= max(-place_of, 1)
+            ):
                 values = sorted((s.dice_with_lesion or 0, s.method) for s in clause.findings.saliency)
                 best = values[place_of][1]
                 nearest = clause.attached(i, ("map",), prefer_before=True) if len(named) > 1 else named[0]
