@@ -17,7 +17,7 @@ import bootstrap  # noqa: E402
 
 CHECKED = ["XAIReport", "scripts", "Testing"]
 PROCESSES = min(os.cpu_count() or 1, 4)  # of tests; each holds up to 3 GB
-AT_ONCE = ["-n", str(PROCESSES), "--dist", "loadfile", "--max-worker-restart", "1"]
+AT_ONCE = ["-n", str(PROCESSES), "--dist", "loadfile", "--max-worker-restart", "0"]
 
 
 def main(arguments: list[str]) -> int:
