@@ -287,7 +287,6 @@ def main(argv: list[str] | None = None) -> int:  # noqa: PLR0915 - one training 
         return 2
     device, why = choose_device(options.device)
     torch.manual_seed(options.seed)
-    torch.set_flush_denormal(True)
     network = DualHeadNetwork(ARCHITECTURES[options.architecture], classes=len(CLASSES))
     fresh = first_weights(network, options)
     start = named["start"] = stored["start"] if stored else fresh
@@ -389,4 +388,5 @@ def _save(content: dict, path: Path) -> None:
 
 
 if __name__ == "__main__":
+    torch.set_flush_denormal(True)  # of this process alone: SciPy's trees overrun the stack where it is so
     sys.exit(main())
