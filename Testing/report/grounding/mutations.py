@@ -64,7 +64,7 @@ def side() -> Iterator[Said]:
             ("One lesion lies", "The two lesions lie on", "The model found two lesions, one")
         ):
             continue
-        if text.endswith("one on the left and one on the right."):
+        if "one on the left and one on the right" in text:  # with its sides exchanged it is as true
             continue
         places = [*re.finditer(r"\b(left|right)\b", text)]
         if places:
