@@ -121,6 +121,8 @@ def example() -> Findings:
                     "score_drop": 0.34,
                     "outside_lesion": 0.92,
                     "outside_head": 0.03,
+                    "steadiness": 0.62,
+                    "doubt": 0.31,
                 },
             },
             "counterfactuals": [

@@ -174,7 +174,7 @@ def test_findings_do_not_change_after_building(analysed):
         ("[]", "schema version None"),
         ('{"schema_version": "0.1"}', "schema version '0.1'"),
         ('{"schema_version": "1.0.0"}', "breaks the findings schema"),
-        ('{"schema_version": "1.3.0"}', "breaks the findings schema"),
+        ('{"schema_version": "1.4.0"}', "breaks the findings schema"),
     ],
 )
 def test_a_broken_file_is_refused_in_one_sentence(tmp_path, text, reason):
@@ -233,7 +233,7 @@ def test_a_parameter_that_the_findings_have_no_name_for_is_no_silent_loss(analys
 OLD = [Path(__file__).with_name(f"findings-{version}.json") for version in OLDER_VERSIONS]
 
 
-@pytest.mark.parametrize(("path", "changed_images"), list(zip(OLD, (0, 6, 0), strict=True)))
+@pytest.mark.parametrize(("path", "changed_images"), list(zip(OLD, (0, 6, 0, 0), strict=True)))
 def test_a_document_of_an_older_version_is_read_with_what_it_holds(path, changed_images):
     found, old = load(path), json.loads(path.read_text(encoding="utf-8"))
     assert len(found.counterfactuals) == changed_images
@@ -264,6 +264,13 @@ def test_documents_of_an_older_version_are_written_in_this_one_and_belong_togeth
     found = load(path)
     documents.write(tmp_path, found, narrative.told(found), [], {})
     assert of_result(tmp_path) == Findings.model_validate_json((tmp_path / "findings.json").read_bytes())
+
+
+def test_findings_from_before_the_likeness_have_none_and_say_nothing_of_it() -> None:
+    found = load(Path(__file__).with_name("findings-1.3.0.json"))
+    assert found.saliency_check is not None
+    assert "doubt" not in found.saliency_check.figures
+    assert not any("whose class was wrong" in s.text for s in narrative.told(found).sentences)
 
 
 def holds(new: object, old: object) -> bool:

@@ -14,7 +14,7 @@ from XAIReportLib.report import checklist, narrative
 from XAIReportLib.report.grounding import check_sentence
 from XAIReportLib.report.narrative import resolve
 from XAIReportLib.report.tables import case_tables
-from XAIReportLib.report.wording import CHECK_NAMES
+from XAIReportLib.report.wording import CHECK_NAMES, score_text
 from XAIReportLib.results import Anatomy, AtlasDistance, Descriptors, MidlineShift, Registration, SaliencyCheck
 
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)*")
@@ -295,6 +295,39 @@ def test_every_failed_check_is_said_in_a_sentence_that_the_check_of_sentences_su
     for value in figures.values():
         wrong = said.text.replace(f"{value:.2f}", f"{value + 0.3:.2f}")
         assert check_sentence(wrong, found).verdict == "contradicted"
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "de", "es"])
+def test_a_likeness_to_slices_with_a_wrong_class_is_said_with_what_it_rests_on(analysed, language) -> None:
+    figures = {"agreement": 0.71, "doubt": 0.8642}
+    failed = narrative.told(analysed.findings(check=SaliencyCheck(False, ("doubt",), figures)), language)
+    about = [s for s in failed.sentences if "/saliency_check/figures/doubt" in s.evidence]
+    assert [(s.section, s.outcome) for s in about] == [("status", "supported"), ("evidence", "supported")]
+    assert score_text(0.8642) in about[0].text.replace(",", ".")
+    if language == "en":
+        assert "like those of slices whose class was wrong (likeness 0.86)" in about[0].text
+        assert "fitted on single slices of one data set, and does not say how often a class is wrong" in about[1].text
+    passed = narrative.told(analysed.findings(check=SaliencyCheck(True, (), figures | {"doubt": 0.3})), language)
+    assert not [s for s in passed.sentences if "/saliency_check/figures/doubt" in s.evidence]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "verdict"),
+    [
+        ("The explanation is like that of slices whose class was wrong (likeness 0.86).", "supported"),
+        ("The likeness to slices whose class was wrong is 0.86.", "supported"),
+        ("The likeness to slices whose class was wrong is 0.31.", "contradicted"),
+        ("The class is wrong.", "unsupported"),
+        ("The class of this case is wrong (likeness 0.86).", "unsupported"),
+        ("The probability that the class is wrong is 0.86.", "unsupported"),
+    ],
+)
+def test_what_may_be_said_of_the_likeness_says_nothing_of_the_class_itself(analysed, sentence, verdict) -> None:
+    found = analysed.findings(check=SaliencyCheck(False, ("doubt",), {"agreement": 0.71, "doubt": 0.8642}))
+    assert check_sentence(sentence, found).verdict == verdict
+    other = analysed.findings(check=SaliencyCheck(True, (), {"agreement": 0.71, "doubt": 0.3142}))
+    if verdict == "supported":
+        assert check_sentence(sentence, other).verdict == "contradicted"
 
 
 @pytest.mark.parametrize("language", ["en", "fr", "de", "es"])

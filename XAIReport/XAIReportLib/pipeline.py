@@ -343,7 +343,7 @@ def _explain(
     lesion = prediction.lesion_labels > 0
     check = evidence.check(
         explanations[0], masks[0], 1 + model.classes.index(names[0]), class_path, module, views, pixels, case.head, lesion,
-        model.settings.calibration.temperature,
+        model.settings.calibration.temperature, model.settings.weights_sha256,
     )  # fmt: skip
     return heatmaps, masks, check
 

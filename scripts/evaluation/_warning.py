@@ -2,21 +2,26 @@
 
 A logistic regression on the confidence and at most MOST measures is chosen by forward selection and fitted on the tune slices only,
 each group left out in turn; the test slices are looked at once, with what was chosen.
+
+The product's own figure for this, ``doubt``, is the same regression on the measures that were so chosen. Its limit follows from the
+tune slices by a rule that was fixed before any verdict with it was counted on test slices: as with the other checks, TAIL % of the
+tune slices with the right class miss it, here by the figures that they are given when their group is left out of the fit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from scipy.special import logit
+from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from XAIReportLib.saliency import checks
+from XAIReportLib.saliency import checks, doubt
 
 REPEATS = 500
 TAIL = 5  # percent of the right tune slices that may miss a limit
@@ -28,15 +33,38 @@ Rows = list[dict[str, Any]]
 
 def measures(row: dict[str, Any]) -> dict[str, float]:
     """All that may be chosen among: the product's checks, and the signs of ``_warning_signs``. Not ``score_drop``, which a slice
-    does not have where the highlighted area meets its own mirror image."""
-    return {n: value for n, value in {**row["checks"], **row["signs"]}.items() if n != "score_drop"}
+    does not have where the highlighted area meets its own mirror image, and not ``doubt``, which is made of what was chosen."""
+    return {n: value for n, value in {**row["checks"], **row["signs"]}.items() if n not in ("score_drop", "doubt")}
 
 
-def fitted_limits(tune: Rows) -> dict[str, tuple[float, float]]:
+def fitted_doubt(tune: Rows, weights_sha256: str) -> doubt.Regression:
+    """The regression of the check ``doubt``, of four digits, and its limit."""
+    scaler, logistic = (step for _, step in _regression().fit(features(tune, doubt.MEASURES), _wrong(tune)).steps)
+    columns = zip(scaler.mean_, scaler.scale_, logistic.coef_[0], strict=True)
+    terms = {
+        name: tuple(round(float(value), 4) for value in column)
+        for name, column in zip(("confidence", *doubt.MEASURES), columns, strict=True)
+    }
+    right = expit(_left_out(tune, doubt.MEASURES))[~_wrong(tune)]
+    limit = round(float(np.percentile(right, 100 - TAIL)), 2)
+    return doubt.Regression(weights_sha256, round(float(logistic.intercept_[0]), 4), terms, limit)
+
+
+def with_doubt(rows: Rows, regression: doubt.Regression) -> Rows:
+    """The rows with the check ``doubt`` as the product computes it from their measures."""
+    return [
+        r | {"checks": r["checks"] | {"doubt": regression.of({"confidence": r["confidence"], **r["signs"]})}}
+        for r in rows
+    ]
+
+
+def fitted_limits(tune: Rows, regression: doubt.Regression) -> dict[str, tuple[float, float]]:
     """The limits of the checks by one rule: TAIL % of the tune slices with the right class miss each of them."""
     right = [r["checks"] for r in tune if r["right"]]
-    result = {}
+    result = {"doubt": (0.0, regression.limit)}
     for name, (low, high) in checks.LIMITS.items():
+        if name in result:
+            continue
         values = [figures[name] for figures in right if name in figures]
         if not values:  # of a check that no slice has nothing is known
             result[name] = (low, high)
@@ -46,15 +74,20 @@ def fitted_limits(tune: Rows) -> dict[str, tuple[float, float]]:
     return result
 
 
-def verdicts(tune: Rows, test: Rows) -> dict[str, Any]:
-    """What the product's verdict, which is either said or not, tells of the test slices: by the limits that ship, and by those that
-    the rule gives with the network that was measured."""
+def verdicts(tune: Rows, test: Rows, regression: doubt.Regression) -> dict[str, Any]:
+    """What the product's verdict, which is either said or not, tells of the test slices: by the limits that ship, by these
+    without the check ``doubt``, and by those that the rule gives with the network that was measured. Of rows ``with_doubt``."""
     wrong, unsure = _wrong(test), -features(test, [])[:, 0]
     figure = _by_group(test)
     result = {}
-    for name, limits in (("shipped", checks.LIMITS), ("by the rule", fitted_limits(tune))):
-        refused = np.array([bool(checks.failures(r["checks"], limits)) for r in test])
-        on_tune = np.array([bool(checks.failures(r["checks"], limits)) for r in tune])
+    ways = {
+        "shipped": checks.LIMITS,
+        "shipped, without doubt": {check: bounds for check, bounds in checks.LIMITS.items() if check != "doubt"},
+        "by the rule": fitted_limits(tune, regression),
+    }
+    for name, limits in ways.items():
+        refused = np.array([bool(_missed(r, limits)) for r in test])
+        on_tune = np.array([bool(_missed(r, limits)) for r in tune])
         result[name] = {
             "limits": {check: list(bounds) for check, bounds in limits.items()},
             "auroc": figure(lambda s, refused=refused: roc_auc_score(wrong[s], refused[s])),
@@ -67,9 +100,7 @@ def verdicts(tune: Rows, test: Rows) -> dict[str, Any]:
             "missed_by": {
                 check: [
                     round(
-                        float(
-                            np.mean([check in checks.failures(r["checks"], limits) for r in test if r["right"] is kind])
-                        ),
+                        float(np.mean([check in _missed(r, limits) for r in test if r["right"] is kind])),
                         3,
                     )
                     for kind in (False, True)
@@ -78,6 +109,10 @@ def verdicts(tune: Rows, test: Rows) -> dict[str, Any]:
             },
         }
     return result
+
+
+def _missed(row: dict[str, Any], limits: dict[str, tuple[float, float]]) -> tuple[str, ...]:
+    return checks.failures({name: value for name, value in row["checks"].items() if name in limits}, limits)
 
 
 def features(rows: Rows, names: Sequence[str]) -> np.ndarray:
@@ -90,13 +125,22 @@ def _regression() -> Any:
     return make_pipeline(StandardScaler(), LogisticRegression(C=0.3, class_weight="balanced"))
 
 
-def _left_out(rows: Rows, names: Sequence[str]) -> float:
-    """AUROC on tune groups that were left out of the fit."""
-    wrong, groups = _wrong(rows), [r["group"] for r in rows]
-    doubt = cross_val_predict(
-        _regression(), features(rows, names), wrong, groups=groups, cv=LeaveOneGroupOut(), method="decision_function"
+def _left_out(rows: Rows, names: Sequence[str]) -> np.ndarray:
+    """Log-odds of each slice by the regression that was fitted without its group."""
+    groups = [r["group"] for r in rows]
+    return cross_val_predict(
+        _regression(),
+        features(rows, names),
+        _wrong(rows),
+        groups=groups,
+        cv=LeaveOneGroupOut(),
+        method="decision_function",
     )
-    return float(roc_auc_score(wrong, doubt))
+
+
+def _reached(rows: Rows, names: Sequence[str]) -> float:
+    """AUROC on groups that were left out of the fit."""
+    return float(roc_auc_score(_wrong(rows), _left_out(rows, names)))
 
 
 def _wrong(rows: Rows) -> np.ndarray:
@@ -106,10 +150,10 @@ def _wrong(rows: Rows) -> np.ndarray:
 def choose(tune: Rows) -> tuple[list[str], dict[str, float]]:
     """The measures chosen on the tune slices, and what each set that was tried reached there."""
     chosen: list[str] = []
-    tried = {"confidence": _left_out(tune, [])}
+    tried = {"confidence": _reached(tune, [])}
     best = tried["confidence"]
     while len(chosen) < MOST:
-        more = {n: _left_out(tune, [*chosen, n]) for n in measures(tune[0]) if n not in chosen}
+        more = {n: _reached(tune, [*chosen, n]) for n in measures(tune[0]) if n not in chosen}
         tried |= {" + ".join(["confidence", *chosen, n]): value for n, value in more.items()}
         name = max(more, key=more.__getitem__)
         if more[name] < best + WORTH:
@@ -119,19 +163,25 @@ def choose(tune: Rows) -> tuple[list[str], dict[str, float]]:
     return chosen, {name: round(value, 3) for name, value in tried.items()}
 
 
-def warning_figures(tune: Rows, test: Rows) -> dict[str, Any]:
+def warning_figures(tune: Rows, test: Rows, weights_sha256: str) -> dict[str, Any]:
     """AUROC for wrong classes on the test slices, with 95 % intervals over groups, and what was tried on the tune slices."""
     wrong = _wrong(test)
     groups_of_wrong = {r["group"] for r in tune if not r["right"]}
     if len(groups_of_wrong) < 2 or wrong.all() or not wrong.any():
         return {}
     chosen, tried = choose(tune)
-    doubt = _regression().fit(features(tune, chosen), _wrong(tune)).decision_function(features(test, chosen))
+    together = _regression().fit(features(tune, chosen), _wrong(tune)).decision_function(features(test, chosen))
+    regression = fitted_doubt(tune, weights_sha256)
+    tune, test = with_doubt(tune, regression), with_doubt(test, regression)
+    graded = np.array([r["checks"]["doubt"] for r in test])
     unsure = -features(test, [])[:, 0]
     figure = _by_group(test)
 
     def auroc(values: np.ndarray) -> Callable[[np.ndarray], float]:
         return lambda s: roc_auc_score(wrong[s], values[s])
+
+    def gain(values: np.ndarray) -> Callable[[np.ndarray], float]:
+        return lambda s: roc_auc_score(wrong[s], values[s]) - roc_auc_score(wrong[s], unsure[s])
 
     singles = {n: np.array([measures(r)[n] for r in test]) for n in measures(test[0])}
     return {
@@ -142,14 +192,15 @@ def warning_figures(tune: Rows, test: Rows) -> dict[str, Any]:
         "chosen": chosen,
         "tried_on_tune": tried,
         "auroc_confidence": figure(auroc(unsure)),
-        "auroc_together": figure(auroc(doubt)),
-        "gain": figure(lambda s: roc_auc_score(wrong[s], doubt[s]) - roc_auc_score(wrong[s], unsure[s])),
+        "auroc_together": figure(auroc(together)),
+        "gain": figure(gain(together)),
+        "doubt": {"auroc": figure(auroc(graded)), "gain": figure(gain(graded)), "regression": asdict(regression)},
         "auroc_of_each": {
             n: figure(auroc(v if roc_auc_score(_wrong(tune), [measures(r)[n] for r in tune]) >= 0.5 else -v))
             for n, v in singles.items()
         },
         "without_score_drop": sum("score_drop" not in r["checks"] for r in test),
-        "verdicts": verdicts(tune, test),
+        "verdicts": verdicts(tune, test, regression),
     }
 
 

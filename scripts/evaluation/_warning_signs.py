@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from scipy import ndimage
 from XAIReportLib.cells import CellGrid
 from XAIReportLib.models.bundle import Bundle
 from XAIReportLib.models.inference import ClassPath
+from XAIReportLib.saliency import checks, doubt
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
-from XAIReportLib.saliency.quality import dice, inpainted, relevance_mass, small_changes
+from XAIReportLib.saliency.quality import inpainted, relevance_mass, small_changes
 
 
 def _among_classes(scores: np.ndarray, temperature: float) -> np.ndarray:
@@ -34,11 +37,12 @@ def warning_signs(
 
         votes, votes_p     share of the lesion attention on cells that vote for c by themselves; their mean p
         outline_p          p read under the segmentation's outline instead of the attention; uniform_p: everywhere alike
-        only_p, near_p     p when all but the outline (and 16 pixels around it) is flat; highlighted_p: all but the highlighted
-        removed_p          p when the outline is filled from its rim; highlighted_removed_p
+        only_p, near_p     p when all but the outline (and 16 pixels around it) is flat; highlighted_removed_p: when the
+                           highlighted area is filled from its rim
         moved_*            mean and share agreeing of p over fifteen small changes of the image (the lowest is a check)
-        map_entropy        spread of the map, a share of the head; map_on_outline: its mass there; mask_on_outline: Dice
+        map_entropy        spread of the map, a share of the head; map_on_outline: its mass there
         rivals             correlation of the maps of c and of the class that comes second
+        highlighted_p, removed_p, mask_on_outline: the product's (``saliency.doubt``)
 
     Args:
         outline, highlighted: bool, of the segmentation and of the map ``values``; attention: (rows, columns) of cells, 0 to 1.
@@ -65,8 +69,7 @@ def warning_signs(
 
     changed = [
         np.where(grown(outline, 4), image, flat), np.where(grown(outline, 16), image, flat),
-        np.where(grown(highlighted, 4), image, flat),
-        inpainted(image, grown(outline, 6)), inpainted(image, grown(highlighted, 6)),
+        inpainted(image, grown(highlighted, 6)),
         *small_changes(image, head),
     ]  # fmt: skip
     with torch.inference_mode():
@@ -77,18 +80,20 @@ def warning_signs(
     other = gradient_maps("gradcam++", path, layer, record_layer(path, layer, image[None], second))
     rival = grid.onto_input(other, image.shape)[0][head]
     mine = values[head]
+    share_of_class = partial(checks.class_shares, path, column, temperature)
+    ours = doubt.measured(share_of_class, image[None], head[None], outline[None], highlighted[None])
     mass = mine / max(float(mine.sum()), 1e-9)
     return {
         "votes": float(weight[share.argmax(axis=-1) == c].sum()),
         "votes_p": float((weight * share[..., c]).sum()),
         **dict(zip(("outline_p", "uniform_p"), _among_classes(pooled, temperature)[:, c].tolist(), strict=True)),
         **dict(zip(
-            ("only_p", "near_p", "highlighted_p", "removed_p", "highlighted_removed_p"), p[:5, c].tolist(), strict=True
+            ("only_p", "near_p", "highlighted_removed_p"), p[:3, c].tolist(), strict=True
         )),
-        "moved_p": float(p[5:, c].mean()),
-        "moved_agree": float((p[5:].argmax(axis=1) == c).mean()),
+        "moved_p": float(p[3:, c].mean()),
+        "moved_agree": float((p[3:].argmax(axis=1) == c).mean()),
         "map_entropy": float(np.exp(-(mass * np.log(mass + 1e-12)).sum()) / max(int(head.sum()), 1)),
         "map_on_outline": relevance_mass(values * head, outline),
-        "mask_on_outline": dice(highlighted, outline),
         "rivals": float(np.corrcoef(mine, rival)[0, 1]) if mine.std() > 0 and rival.std() > 0 else 0.0,
+        **{name: ours[name] for name in doubt.MEASURES},
     }  # fmt: skip

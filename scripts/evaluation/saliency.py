@@ -136,8 +136,9 @@ def summary(tune: list[dict[str, Any]], test: list[dict[str, Any]], bundle: Bund
                 .round(3)
                 .tolist()
                 for name in checks.LIMITS
+                if any(name in r["checks"] for r in right)
             },
-            **warning_figures(tune, test),
+            **warning_figures(tune, test, bundle.settings.weights_sha256),
         },
     }  # fmt: skip
 

@@ -83,7 +83,7 @@ def _measure(content: dict, random: Random) -> None:
             entry["parameters"] = {"mode": "fast", "channels_predicted": 86.0}
     if content["saliency"]:
         figures = {name: round(random.uniform(0.02, 0.98), 4) for name in
-                   ("agreement", "stability", "score_drop", "outside_lesion", "outside_head")}  # fmt: skip
+                   ("agreement", "stability", "score_drop", "outside_lesion", "outside_head", "doubt")}  # fmt: skip
         failed = random.sample(sorted(figures), random.choice([0, 1, 3]))
         content["saliency_check"] = {"relied_on": not failed, "failed": failed, "figures": figures}
     if content["prediction"]["scores"]:

@@ -8,6 +8,7 @@ from . import measures
 from .passages import REASON_KEPT, Passage, at, quoted
 from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency, SaliencyCheckPart
 from .wording import (
+    LIKENESS,
     NO_LESION,
     WHERE_NOT_WHY,
     class_name,
@@ -206,7 +207,8 @@ def evidence(findings: Findings) -> Iterator[Passage]:
 
 
 def reservations(findings: Findings) -> Iterator[Passage]:
-    """What limits each heat map's worth: that it was approximated, and that its overlap with the lesion proves little."""
+    """What limits each heat map's worth: that it was approximated, and that its overlap with the lesion proves little; and what
+    the likeness to slices with a wrong class rests on, where it is said."""
     fast = [
         at("saliency", index, "parameters", key)
         for index, saliency in enumerate(findings.saliency)
@@ -222,6 +224,8 @@ def reservations(findings: Findings) -> Iterator[Passage]:
     ]
     if bound:
         yield Passage(NOT_INDEPENDENT, tuple(at("saliency", n, "independent") for n in bound))
+    if findings.saliency_check is not None and "doubt" in findings.saliency_check.failed:
+        yield Passage(LIKENESS, (at("saliency_check", "figures", "doubt"),))
 
 
 def several_classes(findings: Findings) -> Iterator[Passage]:

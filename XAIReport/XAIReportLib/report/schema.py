@@ -43,11 +43,12 @@ __all__ = [
     "PredictionPart", "ReaderEdit", "Region", "RegistrationPart", "Saliency", "SaliencyCheckPart", "Side",
 ]  # fmt: skip
 
-SCHEMA_VERSION = "1.3.0"
+SCHEMA_VERSION = "1.4.0"
 OLDER_VERSIONS = (
     "1.0.0",
     "1.1.0",
     "1.2.0",
+    "1.3.0",
 )  # what they lack has a default: a later version adds fields and renames none
 
 Row = tuple[float, float, float, float]
@@ -203,7 +204,10 @@ class SaliencyCheckPart(Part):
     the highlighted area is removed less that of its mirror image, ``outside_lesion`` the share of the score that is left
     without the lesion, ``outside_head`` the share of the highlighted pixels, before they are kept to the head, that lie outside
     it (of the area, not of the score: the network is given nothing of what is outside the head), ``steadiness`` the lowest
-    score of the class among the classes under small changes of the image.
+    score of the class among the classes under small changes of the image, ``doubt`` how like the scores and explanations of
+    slices whose class was wrong those of the case are: 0 to 1, fitted on single slices of one data set, no probability, and
+    absent where the weights or the first heat map are others than it was fitted with. A figure that could not be computed is
+    absent, ``doubt`` and ``steadiness`` also in files of older versions.
     """
 
     relied_on: bool
@@ -298,7 +302,7 @@ class AnatomyPart(Part):
 class Findings(Part):
     """Everything that may be said of a case. Text is written from this and from nothing else."""
 
-    schema_version: Literal["1.3.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.4.0"] = SCHEMA_VERSION
     case_id: CaseId
     image: Image
     model: Model

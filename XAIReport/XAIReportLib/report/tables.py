@@ -12,7 +12,17 @@ from .languages import Language
 from .measures import distance_text
 from .provenance import provenance_rows
 from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency, SaliencyCheckPart
-from .wording import CHECK_NAMES, class_name, class_name_in_full, joined, method_name, percent_text, score_text, series
+from .wording import (
+    CHECK_NAMES,
+    LIKENESS,
+    class_name,
+    class_name_in_full,
+    joined,
+    method_name,
+    percent_text,
+    score_text,
+    series,
+)
 
 _SHOWN_ROWS = 12  # of a region table; regions.csv holds all
 _SHOWN_CHARACTERS = 240  # of a piece of evidence
@@ -186,7 +196,8 @@ def _check_table(check: SaliencyCheckPart) -> Table:
         )
         for name, value in check.figures.items()
     ]
-    return Table("Checks of the heat maps", ("Check", "Value", "Result"), tuple(rows), frozenset({1}))
+    note = LIKENESS if "doubt" in check.figures else ""
+    return Table("Checks of the heat maps", ("Check", "Value", "Result"), tuple(rows), frozenset({1}), note)
 
 
 def _region_table(title: str, regions: Sequence[LesionRegion | MaskRegion], owner: str, findings: Findings) -> Table:

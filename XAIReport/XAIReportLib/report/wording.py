@@ -13,7 +13,10 @@ from XAIReportLib.results import ENHANCEMENT_NOT_DETECTED
 RESEARCH_USE = "Research use only. Not for diagnosis."
 NO_LESION = "No lesion found by this model on this series; this does not exclude one."
 WHERE_NOT_WHY = "The map shows where the score came from, not why."
-
+LIKENESS = (
+    "The likeness to slices whose class was wrong was fitted on single slices of one data set, and does not say how often "
+    "a class is wrong."
+)
 _CLASS_NAMES = {"pituitary": "pituitary tumour"}
 _METHOD_NAMES = {
     "gradcam": "Grad-CAM",
@@ -33,6 +36,7 @@ CHECK_NAMES = {
     "outside_lesion": "Share of the score left without the segmented abnormality",
     "outside_head": "Share of the highlighted area outside the head",
     "steadiness": "Score of the class under small changes of the image (lowest)",
+    "doubt": "Likeness to slices whose class was wrong",
 }
 _FAILED_CHECKS = {
     "agreement": "the methods disagree (mean correlation {})",
@@ -41,6 +45,7 @@ _FAILED_CHECKS = {
     "outside_lesion": "much of the score is left when the segmented abnormality is removed (share {})",
     "outside_head": "much of the highlighted area lies outside the head (share {})",
     "steadiness": "small changes of the image lower the score of the class (lowest {})",
+    "doubt": "score and explanation are like those of slices whose class was wrong (likeness {})",
 }
 _ACRONYMS = r"WHO|IDH|MGMT|EGFR|TERT|ATRX|CNS5|PitNET|1p/?19q"
 _WORDS = (

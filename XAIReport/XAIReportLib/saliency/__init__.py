@@ -17,7 +17,7 @@ from XAIReportLib.case import InputError
 from XAIReportLib.cells import cell_grid
 from XAIReportLib.results import SALIENCY_METHODS as METHODS
 from XAIReportLib.results import Heatmap, SaliencyCheck, SaliencyMask
-from XAIReportLib.saliency import checks
+from XAIReportLib.saliency import checks, doubt
 from XAIReportLib.saliency.cam import METHODS as GRADIENT_METHODS
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
 from XAIReportLib.saliency.input_methods import METHODS as INPUT_METHODS
@@ -141,6 +141,7 @@ def check(
     head: np.ndarray,
     lesion: np.ndarray,
     temperature: float = 1.0,
+    weights_sha256: str = "",
 ) -> SaliencyCheck:
     """Whether the case's heat maps may be relied on, from the slices with the largest sections (``checks.check``).
 
@@ -148,6 +149,7 @@ def check(
         mask: of the first heat map; target: column of the model's output.
         head, lesion: bool, on the case's grid.
         temperature: that the class scores are divided by.
+        weights_sha256: of the model's weights, by which ``doubt`` is computed or left out.
     """
     keys, first = explanation.keys, explanation.heatmaps[0].values
     heads, lesions, highlighted = (
@@ -157,8 +159,9 @@ def check(
     outside = float((highest & ~head).sum() / max(int(highest.sum()), 1))
     grid = cell_grid(model, layer, PIXELS)
     maps = {h.method: section for h, section in zip(explanation.heatmaps, explanation.sections, strict=True)}
+    regression = doubt.fitted(weights_sha256, explanation.heatmaps[0].method)
     found = checks.check(
-        model, layer, grid, target, pixels[keys], heads, lesions, highlighted, maps, outside, temperature
+        model, layer, grid, target, pixels[keys], heads, lesions, highlighted, maps, outside, temperature, regression
     )
     largest = int(lesions.sum(axis=(1, 2)).argmax())
     there = {method: section[largest] for method, section in maps.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import nn
 
 from XAIReportLib.cells import CellGrid
 from XAIReportLib.results import SaliencyCheck
+from XAIReportLib.saliency import doubt
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
 from XAIReportLib.saliency.quality import deletion_insertion, inpainted, noisy, small_changes
 
@@ -28,6 +30,7 @@ LIMITS = {
     "outside_lesion": (0.0, 0.85),
     "outside_head": (0.0, 0.05),
     "steadiness": (0.3, 1.0),
+    "doubt": (0.0, doubt.FITTED.limit),  # of its own fit
 }
 
 
@@ -43,6 +46,7 @@ def check(
     maps: Mapping[str, np.ndarray],
     outside_head: float,
     temperature: float = 1.0,
+    regression: doubt.Regression | None = None,
 ) -> SaliencyCheck:
     """The checks of one case, for one class.
 
@@ -56,11 +60,13 @@ def check(
         outside_head    share of the highlighted pixels, before they are kept to the head, that lie outside it: of the area, not of
                         p, to which nothing outside the head adds, as it is 0 in the network's input
         steadiness      lowest share of the class among the classes when the sections are changed a little (quality.small_changes)
+        doubt           how like the explanations of slices with a wrong class this one is (none without a regression)
 
     Args:
         pixels, heads, lesions, highlighted: of the largest sections, (n, rows, columns); the last three bool.
         maps: for each method its maps on these sections, (n, rows, columns).
         temperature: that the class scores are divided by.
+        regression: of ``doubt``, where it was fitted with this network and ``highlighted`` is of its method.
     """
     mirrored = [_mirror_image(h, area) for h, area in zip(heads, highlighted, strict=True)]
     apart = all(map(_apart, highlighted, mirrored))
@@ -70,13 +76,16 @@ def check(
         "without_highlighted": _share(model, _removed(pixels, heads, highlighted), column),
         "without_lesion": _share(model, _removed(pixels, heads, lesions), column),
     }
+    class_share = partial(class_shares, model, column, temperature)
     figures = {
         "stability": _stability(model, layer, grid, column, pixels, heads),
         **({"score_drop": shares["without_mirrored"] - shares["without_highlighted"]} if apart else {}),
         "outside_lesion": min(shares["without_lesion"] / max(shares["unchanged"], 1e-6), 1.0),
         "outside_head": float(outside_head),
-        "steadiness": _steadiness(model, column, pixels, heads, temperature),
+        "steadiness": _steadiness(class_share, pixels, heads),
     }
+    if regression is not None:
+        figures["doubt"] = regression.of(doubt.measured(class_share, pixels, heads, lesions, highlighted))
     if len(maps) > 1:
         figures = {"agreement": _agreement(list(maps.values()), heads), **figures}
     failed = failures(figures)
@@ -109,12 +118,17 @@ def _answers(model: nn.Module, pixels: np.ndarray) -> np.ndarray:
         return torch.cat([model(batch.to(device)).float().cpu() for batch in batches]).numpy()
 
 
-def _steadiness(model: nn.Module, column: int, pixels: np.ndarray, heads: np.ndarray, temperature: float) -> float:
-    """Of each change the sections' class scores are pooled, as for the case (a log-opinion pool)."""
-    changed = np.concatenate([small_changes(image, head) for image, head in zip(pixels, heads, strict=True)])
-    scores = log_softmax(_answers(model, changed)[:, 1:], axis=1)
-    pooled = scores.reshape(len(pixels), -1, scores.shape[1]).mean(axis=0)
-    return float(softmax(pooled / temperature, axis=1)[:, column - 1].min())
+def class_shares(model: nn.Module, column: int, temperature: float, changed: np.ndarray) -> np.ndarray:
+    """Share of the class among the classes in changed sections (changes, n, rows, columns): (changes,). Of each change the
+    sections' class scores are pooled, as for the case (a log-opinion pool)."""
+    answers = _answers(model, changed.reshape(-1, *changed.shape[2:]))[:, 1:]
+    pooled = log_softmax(answers, axis=1).reshape(*changed.shape[:2], -1).mean(axis=1)
+    return softmax(pooled / temperature, axis=1)[:, column - 1]
+
+
+def _steadiness(class_share: doubt.Shares, pixels: np.ndarray, heads: np.ndarray) -> float:
+    changed = [small_changes(image, head) for image, head in zip(pixels, heads, strict=True)]
+    return float(class_share(np.stack(changed, axis=1)).min())
 
 
 def _share(model: nn.Module, pixels: np.ndarray, column: int) -> float:

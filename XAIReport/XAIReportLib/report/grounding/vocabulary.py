@@ -27,7 +27,7 @@ SUBJECTS = {
     "checks": re.compile(
         r"\bchecks?\b(?<!not check)|\bcorrelation|\bdisagree(?:ment)?s?\b(?=.*method)|\bmethods? (?:do|did) not agree|"
         r"\bmethods (?:\w+ )?disagree|\bscore (?:is left|was left|remain|persist)|\bnoise changes|"
-        r"\bsmall changes (?:of|to) the image",
+        r"\bsmall changes (?:of|to) the image|\blikeness|\bslices whose class was",
         re.IGNORECASE,
     ),
     "changed": re.compile(
