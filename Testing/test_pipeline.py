@@ -56,6 +56,7 @@ def test_the_folder_is_complete_and_its_narrative_is_tied_to_its_findings(analys
     assert result.run["options"]["atlas"] == "harvard_oxford"
     assert ("levels" in result.run) == (analysis.anatomy.levels is not None)
 
+    assert result.run.get("cut_regions", []) == list(analysis.anatomy.cut)
 
 def test_every_heat_map_is_hot_in_the_lesion(analysis: Analysis, head: SyntheticHead) -> None:
     for heatmap in analysis.heatmaps:

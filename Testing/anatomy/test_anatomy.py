@@ -16,6 +16,7 @@ from XAIReportLib.anatomy import locate
 from XAIReportLib.anatomy.atlas import SELLA_CENTRE_MM, SELLA_NAME, load_atlas, load_template
 from XAIReportLib.anatomy.canonical import to_canonical
 from XAIReportLib.anatomy.descriptors import positions
+from XAIReportLib.anatomy.field_of_view import FieldOfView, cut_regions
 from XAIReportLib.anatomy.intervals import reach_mm, share_intervals
 from XAIReportLib.anatomy.midline import FALX, SEPTUM, signed_distance_mm
 from XAIReportLib.anatomy.quality import template_edges
@@ -317,9 +318,61 @@ def test_real_heads_with_and_without_skull_are_registered() -> None:
 
 
 @needs_volumes
-def test_a_head_cut_by_the_field_of_view_is_not_called_good() -> None:
+def test_a_deformation_does_not_lift_a_head_whose_affine_transform_failed() -> None:
+    """A quarter of the head was set to zero; the deformable step drew the template into the rest and passed."""
     case = read_case(VOLUMES / "brats_2013_pat0006_1" / "t1c.nii.gz")
-    assert register(case, np.zeros(case.image.shape, bool))[0].verdict in ("limited", "failed")
+    lesion = np.zeros(case.image.shape, bool)
+    anatomy, _ = locate(case, {}, lesion)
+    assert anatomy.registration.verdict == "failed"
+    assert anatomy.registration.checks["brain_overlap"] < 0.80
+    assert anatomy.registration.checks["coverage"] < 0.80
+    assert (anatomy.labels, anatomy.to_mni, anatomy.registration.patient_to_mni) == (None, None, None)
+    assert anatomy.template_edges.any(), "for a person to see why"
+
+
+def in_the_template(case: Case) -> np.ndarray:
+    """Where the voxels of a case of ``patient`` lie in MNI152, (i, j, k, 3)."""
+    return np.moveaxis(Transform(patient()).mni_mm(case.affine, case.image.shape), 0, -1)
+
+
+def not_imaged(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    """Places of the brain of ``patient`` in MNI152, (n, 3), and those of them that a case holds no image of."""
+    template = load_template()
+    brain = np.argwhere(template.image > 0)[::50] @ template.affine[:3, :3].T + template.affine[:3, 3]
+    field = FieldOfView(case.image, case.affine, case.head)
+    return brain, brain[~field.holds(Transform(patient()).to_patient(brain))]
+
+
+CUT, CUT_MM = np.array([0.1, 0.95, 0.3]), -35.0
+
+
+@pytest.mark.parametrize("grid", ["LPS, thick axial", "oblique"])
+def test_brain_whose_voxels_were_set_to_zero_is_not_counted_as_imaged(grid: str) -> None:
+    case = placed(grid, patient())
+    cut = case_from_array(np.where(in_the_template(case) @ CUT < CUT_MM, 0, case.image), case.affine)
+    brain, missing = not_imaged(cut)
+    truly = brain[brain @ CUT < CUT_MM]
+    assert 0.2 < len(truly) / len(brain) < 0.4
+    assert (missing @ CUT < CUT_MM + 1).all()
+    assert len(missing) > 0.75 * len(truly), "all but the last millimetres next to the cut"
+    regions = {region.label: (region.name, region.side) for region in load_atlas().regions}
+    field = FieldOfView(cut.image, cut.affine, cut.head)
+    gone = {regions[label] for label in cut_regions(load_atlas(), Transform(patient()), field)}
+    assert {("Occipital Pole", "left"), ("Cerebellum", "right"), ("Precuneous Cortex", "left")} <= gone
+    assert not {("Frontal Pole", "left"), ("Thalamus", "right"), ("Temporal Pole", "left")} & gone
+    whole = FieldOfView(case.image, case.affine, case.head)
+    assert cut_regions(load_atlas(), Transform(patient()), whole) == ()
+
+
+def test_fluid_cavities_and_dark_bone_were_imaged_though_they_are_zero() -> None:
+    case = placed("LPS, thick axial", patient())
+    cavity = np.linalg.norm(in_the_template(case) - [-45.0, 20.0, 35.0], axis=-1) < 22.0  # open to the surface
+    emptied = case_from_array(np.where(cavity | (case.image < 0.45 * 700), 0, case.image), case.affine)
+    brain, lost = not_imaged(emptied)
+    assert len(lost) < 0.01 * len(brain)
+    noise = np.abs(np.random.default_rng(0).normal(size=case.image.shape)).astype(np.float32)
+    _, lost = not_imaged(case_from_array(case.image + noise, case.affine))
+    assert not len(lost), "no value stands for nothing"
 
 
 @needs_volumes

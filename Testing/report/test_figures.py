@@ -7,10 +7,11 @@ import pytest
 from phantom_case import SPACING, stored_as
 from PIL import Image
 from XAIReportLib.case import Case
-from XAIReportLib.report import drawing, figures
+from XAIReportLib.report import drawing, figures, narrative
+from XAIReportLib.report.content import content_of
 from XAIReportLib.report.languages import language
 from XAIReportLib.report.planes import Orientation, bounding_box, centre, focus, largest_section
-from XAIReportLib.results import SaliencyCheck
+from XAIReportLib.results import Registration, SaliencyCheck
 
 STORED = ("RAS", "LPS", "LAS", "PSR", "AIR", "SLP", "IPL")
 
@@ -55,6 +56,23 @@ def test_every_storage_order_gives_the_same_file(analysed, codes, tmp_path):
     }
     for name, pixels in pictures[0].items():
         np.testing.assert_array_equal(pixels, pictures[1][name], err_msg=name)
+
+
+def test_a_failed_registration_has_a_picture_for_a_person_to_see_why(analysed, tmp_path):
+    registration = Registration("failed", "The template's brain overlaps the patient's by a Dice of 0.70 only.", None)
+    anatomy = replace(analysed.anatomy, registration=registration, labels=None, regions=(), overlaps=())
+    failed = replace(analysed, anatomy=anatomy, geometry={}, heatmaps=(), masks=())
+    found = failed.findings()
+    paths = figures.draw(tmp_path, failed.case, failed.prediction, (), (), anatomy, found)
+    assert {"registration.png", "atlas.png"} & {path.name for path in paths} == {"registration.png"}
+    yellow = np.asarray(Image.open(tmp_path / "figures" / "registration.png").convert("RGB")).astype(int)
+    assert (np.abs(yellow - (0xF0, 0xE4, 0x42)).max(axis=-1) < 30).sum() > 500, "the template's edges"
+    for code in ("en", "fr", "de", "es"):
+        shown = content_of(found, narrative.told(found, code), paths, {})
+        caption = next(picture.caption for picture in shown.pictures if picture.path.stem == "registration")
+        assert {"en": "no region is named", "fr": "aucune région", "de": "keine Region", "es": "ninguna región"}[
+            code
+        ] in caption
 
 
 def _marked(affine, shape, places_ras):

@@ -188,8 +188,8 @@ def test_an_edited_outline_is_placed_by_the_whole_registration(tmp_path):
 
 
 @lru_cache
-def located_head(case_id: str) -> Analysed:
-    """The template's brain with two balls, one bright, analysed by the anatomy's own functions."""
+def located_head(case_id: str, front_mm: float = np.inf) -> Analysed:
+    """The template's brain with two balls, one bright, analysed by the anatomy's own functions; imaged up to ``front_mm``."""
     template, take = load_template(), (slice(None, None, 2),) * 3
     affine = template.affine.copy()
     affine[:3, :3] *= 2
@@ -199,6 +199,8 @@ def located_head(case_id: str) -> Analysed:
     for number, (centre, radius, brightness) in enumerate((((-30, 30, 25), 14, 1000), ((34, -40, 20), 10, 500)), 1):
         ball = np.linalg.norm(index - centre, axis=-1) < radius
         labels[ball], image[ball] = number, brightness
+    imaged = slice(int((index[0, :, 0, 1] < front_mm).sum()))
+    image, labels = image[:, imaged], labels[:, imaged]
     case = replace(case_from_array(image.astype(np.float32), affine), case_id=case_id)
     anatomy, geometry = locate(case, {f"lesion-{n}": labels == n for n in (1, 2)}, labels > 0)
     prediction = replace(analysed_phantom().prediction, lesion_labels=labels, lesion_probability=labels / 2)
@@ -239,3 +241,24 @@ def test_intervals_that_would_be_too_narrow_for_an_edited_lesion_are_not_stated(
     assert all(region["percent_low"] is None for region in lesion["regions"])
     assert all(way["low_mm"] is None and way["contact"] for way in lesion["measures"]["distances"])
     assert lesion["appearance"] is None  # this result does not hold what it is compared with
+
+
+def test_of_a_region_that_the_field_of_view_cuts_no_share_is_stated(tmp_path):
+    analysed = located_head("phantom-7f3a", 48.0)
+    folder = write_engine_result(tmp_path / "phantom-7f3a", analysed)
+    run = {**read(folder, "run"), "cut_regions": list(analysed.anatomy.cut)}
+    (folder / "run.json").write_text(json.dumps(run))
+    exchanged = np.array([0, 2, 1], np.uint8)[analysed.prediction.lesion_labels]
+    out = revise(folder, exchanged, analysed.case.affine, tmp_path / "out")
+    for place, number in ((folder, 0), (out, 1)):
+        shares = {
+            region["name"]: (region["percent_of_region"], region["overlap_ml"])
+            for region in read(place, "findings")["lesions"][number]["regions"]
+        }
+        assert shares["Frontal Pole"][0] is None and shares["Frontal Pole"][1] > 0
+        assert shares["Middle Frontal Gyrus"][0] > 10
+    told = " ".join((folder / "report.txt").read_text(encoding="utf-8").split())
+    assert "Of a region that the field of view cuts, no share is given" in told
+    whole = located_head("phantom-7f3a").findings()
+    rows = [row for lesion in whole.lesions for row in lesion.regions if row.lobe != "other"]
+    assert all(row.percent_of_region is not None for row in rows)

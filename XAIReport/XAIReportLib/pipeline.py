@@ -378,13 +378,14 @@ def _provenance(
 
 
 def _of_the_anatomy(place: Anatomy, deformable: str) -> dict[str, Any]:
-    """The atlas with its terms, which deformable step was kept, and the brightness that a correction's outlines are compared
-    with, too."""
+    """The atlas with its terms, which deformable step was kept, and what a correction's outlines are compared with, too: the
+    brightness, and the labels of the regions that the field of view cuts."""
     step = f"SyN, antspyx {syn_version()}" if deformable == "syn" else "local correlation"
     return {
         "atlas": {"name": place.atlas, "licence": place.licence},
         "deformable_step": None if place.displacement is None else step,
         **({} if place.levels is None else {"levels": asdict(place.levels)}),
+        **({"cut_regions": list(place.cut)} if place.cut else {}),
     }
 
 

@@ -181,7 +181,7 @@ class RegionOverlap:
         mask: "lesion-1", "lesion-2", ... or a heat map's name (map_names).
         name, lobe, side: of the region; for tissue without a label name is "white matter / other" and lobe "other".
         overlap_ml: millilitres of the mask on the region.
-        percent_of_mask, percent_of_region: 0 to 100; the latter None for "other".
+        percent_of_mask, percent_of_region: 0 to 100; the latter None for "other", and where the field of view cuts the region.
         mean_probability: the atlas's mean probability of the region over the overlap, 0 to 1, None where it has none.
         nearest, nearest_mm: for "other" rows, the nearest named region and its distance.
         percent_low, percent_high: interval of percent_of_mask over perturbed registrations, None where none was made.
@@ -211,12 +211,14 @@ class Registration:
         patient_to_mni: 4x4, RAS millimetres of the patient to RAS millimetres of MNI152, without the displacement that the
             deformable step adds; None unless good or limited.
         checks: named figures, e.g. "brain_overlap" (Dice), "mutual_information", "determinant".
+        failed_matrix: of a failed one what ``patient_to_mni`` would have been, for its picture alone.
     """
 
     verdict: str
     reason: str
     patient_to_mni: np.ndarray | None
     checks: dict[str, float] = field(default_factory=dict)
+    failed_matrix: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -287,7 +289,8 @@ class Anatomy:
         labels: int16, 0 no region; None when the registration failed.
         regions: one entry for each value in ``labels``.
         overlaps: rows of all masks; empty when no region may be named.
-        template_edges: uint8, edges of the template in the patient's space, for the quality picture; None when failed.
+        template_edges: uint8, edges of the template in the patient's space, for the quality picture; where the registration
+            failed, as it placed them; None where nothing was registered.
         midline_shift: None without a registration.
         interval_mm: how far the registration was moved for the intervals; None without a registration.
         to_mni: RAS points of the patient (n, 3) in MNI152, by the whole transform; None without a registration.
@@ -297,6 +300,7 @@ class Anatomy:
         picture: of a single slice, the section of the template that it looks like; ``template_edges`` are then of that.
         levels: what the appearance of abnormalities was compared with; None where it cannot be.
     """
+        cut: labels of the regions that the field of view cuts.
 
     registration: Registration
     atlas: str
@@ -314,6 +318,7 @@ class Anatomy:
     picture: PictureMatch | None = None
     levels: Levels | None = None
 
+    cut: tuple[int, ...] = ()
 
 @dataclass(frozen=True)
 class AtlasDistance:

@@ -185,7 +185,8 @@ def _located(
         case = replace(case, image=_array(result.image).astype(np.float32))
     atlas, labels = _atlas(found.anatomy.atlas), _array(result.atlas)
     sizes = np.pad(_sizes(result.atlas), (0, len(atlas.regions) + 1))  # those that the case lacks have none
-    placed = Placed(case, transform, atlas, labels, sizes, _reach(found, total_ml), levels)
+    cut = tuple(result.run.get("cut_regions", ()))
+    placed = Placed(case, transform, atlas, labels, sizes, _reach(found, total_ml), levels, cut)
     with ThreadPoolExecutor(2) as beside:  # the shape needs no atlas, the reader waits
         shapes = {name: beside.submit(shaped, mask, name) for name, mask in edited.items()}
         rows = [row for name, mask in edited.items() for row in placed.overlaps(name, mask)]

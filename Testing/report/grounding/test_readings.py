@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from measured import findings_of
-from XAIReportLib.report.grounding import Checker, misread
+from XAIReportLib.report.grounding import Checker, check_sentence, misread
 from XAIReportLib.report.grounding.apart import apart
 from XAIReportLib.report.grounding.frames import read
 from XAIReportLib.report.grounding.meant import named
@@ -162,3 +162,12 @@ def test_letters_by_which_patterns_are_passed_over_stand_wherever_one_fits():
 )
 def test_of_the_choices_of_a_group_one_stands_in_the_text(pattern, runs):
     assert one_of(pattern) == runs
+
+
+def test_a_share_of_a_region_that_is_not_known_is_neither_held_nor_contradicted():
+    found, said = findings_of("left glioma"), "The lesion covers 13.9 % of the left frontal pole."
+    assert check_sentence(said, found).verdict == "supported"
+    content = found.model_dump(mode="json")
+    for region in content["lesions"][0]["regions"]:
+        region["percent_of_region"] = None
+    assert check_sentence(said, type(found).model_validate(content)).verdict == "unsupported"

@@ -16,6 +16,7 @@ import numpy as np
 from XAIReportLib.anatomy.appearance import levels_of
 from XAIReportLib.anatomy.atlas import ATLASES, DEFAULT_ATLAS, load_atlas
 from XAIReportLib.anatomy.descriptors import describe
+from XAIReportLib.anatomy.field_of_view import FieldOfView, cut_regions
 from XAIReportLib.anatomy.intervals import reach_mm
 from XAIReportLib.anatomy.midline import midline_shift
 from XAIReportLib.anatomy.placed import Placed
@@ -23,9 +24,9 @@ from XAIReportLib.anatomy.quality import template_edges
 from XAIReportLib.anatomy.regions import measure
 from XAIReportLib.anatomy.registration import register, stopping
 from XAIReportLib.anatomy.single_slice import place_slice
-from XAIReportLib.anatomy.transform import pull
+from XAIReportLib.anatomy.transform import Transform, pull
 from XAIReportLib.case import Case
-from XAIReportLib.results import DEFORMABLE_STEPS, Anatomy, MaskGeometry
+from XAIReportLib.results import DEFORMABLE_STEPS, Anatomy, MaskGeometry, Registration
 
 __all__ = ["described", "locate"]
 
@@ -61,7 +62,7 @@ def locate(
     if transform is None:
         found = Anatomy(registration, *ATLASES[atlas_name], None, (), ())
         if not case.is_slice:
-            return found, geometry
+            return replace(found, template_edges=_edges_of_a_failed(registration, case)), geometry
         tell(0.5, "comparing the slice with the template")
         own = {name: masks[name] for name in lesions}
         match, placed, edges = place_slice(case, own, {name: geometry[name] for name in lesions}, stopping(cancelled))
@@ -77,7 +78,8 @@ def locate(
     reach = reach_mm(float((lesion > 0).sum() * case.voxel_ml), shift.distance_mm)
     level = levels_of(lesion > 0, case, mni_mm) if lesions else None
     sizes = np.bincount(labels.ravel(), minlength=len(atlas.regions) + 1)
-    placed = Placed(case, transform, atlas, labels, sizes, reach, level)
+    cut = cut_regions(atlas, transform, FieldOfView(case.image, case.affine, case.head))
+    placed = Placed(case, transform, atlas, labels, sizes, reach, level, cut)
     rows = [row for name, mask in masks.items() for row in placed.overlaps(name, mask > 0)]
     largest = {name: placed.largest(masks[name] > 0) for name in lesions if (masks[name] > 0).any()}
     geometry |= {n: placed.surroundings(masks[n] > 0).of(geometry[n]) for n in lesions if (masks[n] > 0).any()}
@@ -85,8 +87,15 @@ def locate(
     named = (registration, atlas.name, atlas.licence, labels, present, tuple(rows))
     return Anatomy(
         *named, template_edges(mni_mm), shift, reach, transform.to_mni, largest,
-        transform.displacement, transform.grid_affine, levels=level,
+        transform.displacement, transform.grid_affine, levels=level, cut=cut,
     ), geometry  # fmt: skip
+
+
+def _edges_of_a_failed(registration: Registration, case: Case) -> np.ndarray | None:
+    """Where a registration that failed put the template, for a person to see why it did."""
+    if registration.failed_matrix is None:
+        return None
+    return template_edges(Transform(registration.failed_matrix).mni_mm(case.affine, case.image.shape))
 
 
 def described(place: MaskGeometry, mask: np.ndarray, case: Case) -> MaskGeometry:

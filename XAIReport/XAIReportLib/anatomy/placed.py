@@ -46,6 +46,7 @@ class Placed:
         labels: the atlas on the case's grid, int16; sizes: voxels of every label.
         reach: how far the registration is moved for intervals, mm; None: no intervals are made.
         levels: of fluid and white matter; None where appearance cannot be compared.
+        cut: labels of the regions that the field of view cuts.
     """
 
     case: Case
@@ -55,6 +56,7 @@ class Placed:
     sizes: np.ndarray
     reach: float | None
     levels: Levels | None
+    cut: tuple[int, ...] = ()
 
     @cached_property
     def positions(self) -> np.ndarray:
@@ -73,7 +75,7 @@ class Placed:
         probability[box] = pull(self.atlas.probability, self.atlas.affine, self._mni_mm(box))
         shares = None if self.reach is None else share_intervals(self._points(mask), self.reach, self.atlas)
         regions = {region.label: region for region in self.atlas.regions}
-        return overlaps(name, mask, self.case, self.labels, probability, regions, self.sizes, shares)
+        return overlaps(name, mask, self.case, self.labels, probability, regions, self.sizes, shares, self.cut)
 
     def largest(self, mask: np.ndarray) -> tuple[AtlasRegion, ...]:
         """The regions that may hold the largest share of a mask that is not empty, the most probable first."""

@@ -10,6 +10,7 @@ from scipy import ndimage
 from XAIReportLib.anatomy.atlas import Template, load_template
 from XAIReportLib.anatomy.canonical import Canonical
 from XAIReportLib.anatomy.deformation import jacobian, local_correlation
+from XAIReportLib.anatomy.field_of_view import FieldOfView
 from XAIReportLib.anatomy.transform import Transform, index_of, pull
 from XAIReportLib.results import Registration
 
@@ -21,7 +22,7 @@ LOCAL_GAIN, LARGEST_BRAIN_ML = 0.15, 1900.0
 DETERMINANT = (0.6, 1.7)  # volume of the template over the patient's: adult brains lie well within
 SHIFT_MM = 12.0
 INTERIOR_MM = 8.0  # how far from the brain's border mutual information is taken for the gain
-COVERAGE = 0.75  # of the template's brain inside the field of view, below which regions are approximate at best
+COVERAGE = 0.75  # of the template's brain that was imaged, below which regions are approximate at best
 # Left and right: the registered left-right axis against the stored one, and the brain's share left of the midline.
 GREATEST_TURN_DEGREES = 45.0
 HALF = (0.40, 0.60)
@@ -36,6 +37,7 @@ class Patient:
     grid: Canonical
     brain: np.ndarray
     with_skull: bool
+    field: FieldOfView
 
 
 def pull_linear(template: Template, transform: Transform, grid: Canonical) -> np.ndarray:
@@ -92,7 +94,7 @@ def judge(patient: Patient, template: Template, transform: Transform, reach: np.
         "mutual_information_gain": float(aligned / max(_by_chance(patient, template, transform, reach), 1e-9) - 1),
         "local_correlation_gain": _gain(patient, template, Transform(matrix), reach),
         "determinant": float(np.linalg.det(matrix[:3, :3])),
-        "coverage": float(min((brain & grid.covered).sum() * grid.spacing_mm**3 / whole, 1.0)),
+        "coverage": float(min(_imaged(patient, brain) * grid.spacing_mm**3 / whole, 1.0)),
         "local_volume_lowest": low,
         "local_volume_highest": high,
         "left_right_turn_degrees": float(np.degrees(np.arccos(np.clip(_turn(matrix), -1, 1)))),
@@ -103,7 +105,14 @@ def judge(patient: Patient, template: Template, transform: Transform, reach: np.
     # A head that is cut by the field of view can be taken for a smaller whole one: there, too.
     cut = checks["coverage"] < COVERAGE and checks["local_correlation_gain"] < 0
     verdict, reason = _verdict(checks, cut or (large and checks["local_correlation_gain"] < LOCAL_GAIN))
-    return Registration(verdict, reason, None if verdict == "failed" else matrix, checks)
+    failed = verdict == "failed"
+    return Registration(verdict, reason, None if failed else matrix, checks, matrix if failed else None)
+
+
+def _imaged(patient: Patient, brain: np.ndarray) -> int:
+    """How many voxels of the template's brain (bool, on the working grid) the volume holds an image of."""
+    places = np.argwhere(brain & patient.grid.covered)
+    return int(patient.field.holds(places * patient.grid.spacing_mm + patient.grid.origin_mm).sum())
 
 
 def _by_chance(patient: Patient, template: Template, transform: Transform, reach: np.ndarray) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import numpy as np
 from scipy import ndimage
@@ -45,6 +45,7 @@ def overlaps(
     regions: dict[int, AtlasRegion],
     region_voxels: np.ndarray,
     intervals: Mapping[int, tuple[float, float]] | None = None,
+    cut: Container[int] = (),
 ) -> list[RegionOverlap]:
     """Rows of one mask, largest first; they sum to 100 %. Tissue without a label is one "other" row, with the named region
     that lies nearest to most of it and the median distance to that region in millimetres of the patient.
@@ -52,6 +53,7 @@ def overlaps(
     Args:
         labels, probability: on the case's grid; region_voxels: count of each label in the whole volume.
         intervals: lowest and highest percent of the mask by label (intervals.py).
+        cut: labels of regions that the field of view cuts (field_of_view.py): of these no share can be known.
     """
     inside = mask.astype(bool)
     total = int(inside.sum())
@@ -76,7 +78,7 @@ def overlaps(
                 name, region.name, region.lobe, region.side,
                 overlap_ml=float(part.sum() * case.voxel_ml),
                 percent_of_mask=float(100 * part.sum() / total),
-                percent_of_region=float(100 * part.sum() / region_voxels[label]),
+                percent_of_region=None if label in cut else float(100 * part.sum() / region_voxels[label]),
                 mean_probability=float(chances.mean() / 100) if chances.any() else None,
                 **around(int(label), float(100 * part.sum() / total)),
             )

@@ -11,6 +11,7 @@ from scipy import ndimage
 from XAIReportLib.anatomy.atlas import Template, load_template
 from XAIReportLib.anatomy.canonical import Canonical, to_canonical
 from XAIReportLib.anatomy.deformation import GRID_MM, deform
+from XAIReportLib.anatomy.field_of_view import FieldOfView
 from XAIReportLib.anatomy.quality import (
     SCALP_AND_SKULL_MM,
     Patient,
@@ -44,7 +45,8 @@ def register(
 ) -> tuple[Registration, Transform | None]:
     """Affine registration by Mattes mutual information from several starts, then the deformable step (deformation.py); the
     lesion is left out of both metrics (cost-function masking, Brett et al. 2001, doi 10.1006/nimg.2001.0845).
-    Deterministic. The transform is None unless the verdict is good or limited.
+    The affine transform is judged by itself first: where it fails, the registration has failed. Deterministic. The transform is
+    None unless the verdict is good or limited.
 
     Args:
         deformable: among DEFORMABLE_STEPS ("syn": syn.py); None: the affine transform alone.
@@ -84,14 +86,18 @@ def register(
     matrix[:3, :3] = linear
     matrix[:3, 3] = np.array(affine.GetTranslation()) + centre - linear @ centre
     transform = Transform(matrix)
-    if deformable:
+    done = judge(patient, template, transform, reach)
+    # A displacement fits almost anything to almost anything: it must not lift an affine transform that failed.
+    if deformable and done.verdict != "failed":
         step = {"correlation": deform, "syn": syn}[deformable]
         refined = _refined(patient, template, matrix, patient.grid.covered & ~grown, step, stop)
-        # The step is kept only where the images agree better by another measure than it climbed, and nothing folds.
+        # The step is kept only where the images agree better by another measure than it climbed, nothing folds, and what
+        # comes of it passes, too.
         better = _agreement(patient, template, refined, reach) > _agreement(patient, template, transform, reach)
         if better and sound(refined):
-            transform = refined
-    done = judge(patient, template, transform, reach)
+            judged = judge(patient, template, refined, reach)
+            if judged.verdict != "failed":
+                done, transform = judged, refined
     return done, None if done.patient_to_mni is None else transform
 
 
@@ -139,9 +145,10 @@ def _agreement(patient: Patient, template: Template, transform: Transform, reach
 
 def _patient(case: Case, lesion: np.ndarray) -> Patient:
     grid = to_canonical(case.image, case.affine, case.head, lesion.astype(bool), WORKING_MM)
+    field = FieldOfView(case.image, case.affine, case.head)
     if _has_skull(grid):
-        return Patient(grid, _brain_of_head(grid), True)
-    return Patient(grid, ndimage.binary_fill_holes(grid.head), False)
+        return Patient(grid, _brain_of_head(grid), True, field)
+    return Patient(grid, ndimage.binary_fill_holes(grid.head), False, field)
 
 
 def _has_skull(grid: Canonical) -> bool:

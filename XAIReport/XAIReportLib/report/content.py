@@ -66,6 +66,11 @@ _CAPTIONS = {
     "scores": ("Model scores", "Model score of each class; filled bars are the classes that cannot be set aside."),
 }
 
+_FAILED_REGISTRATION = (
+    "Edges of the MNI152 template on the patient. Where they leave the brain's edges, the template is misplaced: the "
+    "registration failed, and no region is named."
+)
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -168,6 +173,8 @@ def _caption(stem: str, findings: Findings) -> tuple[str, str]:
             "Section of the template",
             "Edges of the section of MNI152 that the slice looks most like; approximate, and no side of the patient.",
         )
+    if stem == "registration" and findings.anatomy.registration.verdict == "failed":
+        return _CAPTIONS[stem][0], _FAILED_REGISTRATION
     if stem in _CAPTIONS:
         return _CAPTIONS[stem]
     for name, saliency in zip(findings.map_names, findings.saliency, strict=True):

@@ -41,7 +41,8 @@ class Code(Part):
 class Region(Part):
     """How a mask projects onto one atlas region; "other" rows hold what lies on none, with the nearest region.
 
-    ``percent_low``, ``percent_high``: interval of the share of the mask over perturbed registrations.
+    ``percent_low``, ``percent_high``: interval of the share of the mask over perturbed registrations. ``percent_of_region``: null
+    for "other" rows, and where the field of view cuts the region, whose whole was not imaged.
     """
 
     name: str

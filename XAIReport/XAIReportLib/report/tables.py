@@ -26,6 +26,7 @@ from .wording import (
 
 _SHOWN_ROWS = 12  # of a region table; regions.csv holds all
 _SHOWN_CHARACTERS = 240  # of a piece of evidence
+CUT_REGIONS = "Of a region that the field of view cuts, no share is given: the rest of it was not imaged."
 
 
 @dataclass(frozen=True)
@@ -228,6 +229,8 @@ def _region_table(title: str, regions: Sequence[LesionRegion | MaskRegion], owne
     )
     left = len(regions) - len(rows)
     note = f"regions.csv holds {left} more with smaller shares." if left > 0 else ""
+    if any(region.percent_of_region is None and region.lobe != "other" for region in regions):
+        note = f"{CUT_REGIONS} {note}".strip()
     reach = findings.anatomy.interval_mm
     if reach is not None:
         note = f"Intervals: registrations moved by {reach:.1f} mm in all directions. {note}".strip()

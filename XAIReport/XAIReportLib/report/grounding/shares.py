@@ -55,8 +55,7 @@ def share(clause: Clause, i: int) -> None:
     elif mention.kind == "region" and (
         _covered(clause, place, i) or (place > i and all(word in ("of", "the", "atlas position") for word in between))
     ):
-        of_region = [r.percent_of_region for r in rows_of(masks, clause, place) if r.percent_of_region is not None]
-        first_that_agrees(clause, "share of region", i, of_region, *places)
+        _of_region(clause, i, rows_of(masks, clause, place), places)
     elif mention.kind == "region":
         rows = rows_of(masks, clause, place)
         places += _superlatives(clause, masks[0], rows, "region")
@@ -67,6 +66,15 @@ def share(clause: Clause, i: int) -> None:
             places += _superlatives(clause, masks[0], rows_of(masks, clause, place), "lobe")
         facts = [sum(rows), *(rows if mention.kind == "outside" else [])] if rows else []
         first_that_agrees(clause, f"{mention.kind} share", i, facts, *places)
+
+
+def _of_region(clause: Clause, i: int, rows: Sequence[Any], places: list[int]) -> None:
+    """How much of a region a mask takes up; not known where the field of view cuts the region."""
+    known = [r.percent_of_region for r in rows if r.percent_of_region is not None]
+    if rows and not known:
+        clause.state("share of region", None, i, *places)
+    else:
+        first_that_agrees(clause, "share of region", i, known, *places)
 
 
 def _covered(clause: Clause, place: int, i: int) -> bool:
