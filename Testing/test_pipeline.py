@@ -12,10 +12,11 @@ import pytest
 from XAIReportLib import pipeline
 from XAIReportLib.case import Case, InputError
 from XAIReportLib.folder import read_result
-from XAIReportLib.models.bundle import find_bundles
+from XAIReportLib.models.bundle import find_bundles, load_bundle
 from XAIReportLib.pipeline import WITHOUT_CONTRAST_AGENT, Analysis, analyze
 from XAIReportLib.reading import case_from_array
 from XAIReportLib.results import Cancelled
+from XAIReportLib.saliency import doubt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 from synthetic_head import SyntheticHead, make_synthetic_head
@@ -55,8 +56,8 @@ def test_the_folder_is_complete_and_its_narrative_is_tied_to_its_findings(analys
     assert set(result.run["timings_s"]) >= {"read", "predict", "saliency", "anatomy", "report"}
     assert result.run["options"]["atlas"] == "harvard_oxford"
     assert ("levels" in result.run) == (analysis.anatomy.levels is not None)
-
     assert result.run.get("cut_regions", []) == list(analysis.anatomy.cut)
+
 
 def test_every_heat_map_is_hot_in_the_lesion(analysis: Analysis, head: SyntheticHead) -> None:
     for heatmap in analysis.heatmaps:
@@ -118,6 +119,8 @@ def test_the_findings_say_whether_the_heat_maps_may_be_relied_on(analysis: Analy
     found = analysis.findings
     assert found.saliency_check is not None
     assert set(found.saliency_check.figures) >= {"agreement", "stability", "score_drop", "outside_lesion"}
+    weights = load_bundle(found.model.name).settings.weights_sha256
+    assert ("doubt" in found.saliency_check.figures) == (weights == doubt.FITTED.weights_sha256)
     assert {s.independent for s in found.saliency} == {False}  # the class path reads under the lesion attention
     made = {s.method: s.parameters for s in found.saliency}
     assert all(p.slices and p.cut and p.share_of_maximum and p.components_dropped is not None for p in made.values())

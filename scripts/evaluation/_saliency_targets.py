@@ -89,9 +89,10 @@ def _maps(measured: Measured) -> Iterator[Row]:
 def _verdict(measured: Measured) -> Iterator[Row]:
     checks = measured.get("saliency", {}).get("checks", {})
     shipped = checks.get("verdicts", {}).get("shipped", {})
+    graded = checks.get("doubt", {})
     of: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None]] = {
-        '"should not be relied on"': (shipped.get("auroc"), shipped.get("gain")),
-        "confidence and measures chosen on tune groups": (checks.get("auroc_together"), checks.get("gain")),
+        '"should not be relied on", by the figure `doubt`': (graded.get("auroc"), graded.get("gain")),
+        '"should not be relied on", said or not': (shipped.get("auroc"), shipped.get("gain")),
     }
     for what, (auroc, gain) in of.items():
         yield f"{what}: AUROC for wrong classes", "at least 0.75", _shown(auroc), auroc and auroc["value"] >= 0.75

@@ -194,13 +194,34 @@ def warning_figures(tune: Rows, test: Rows, weights_sha256: str) -> dict[str, An
         "auroc_confidence": figure(auroc(unsure)),
         "auroc_together": figure(auroc(together)),
         "gain": figure(gain(together)),
-        "doubt": {"auroc": figure(auroc(graded)), "gain": figure(gain(graded)), "regression": asdict(regression)},
+        "doubt": {
+            "auroc": figure(auroc(graded)),
+            "gain": figure(gain(graded)),
+            "of_found": _graded_of_found(test),
+            "regression": asdict(regression),
+        },
         "auroc_of_each": {
             n: figure(auroc(v if roc_auc_score(_wrong(tune), [measures(r)[n] for r in tune]) >= 0.5 else -v))
             for n, v in singles.items()
         },
         "without_score_drop": sum("score_drop" not in r["checks"] for r in test),
         "verdicts": verdicts(tune, test, regression),
+    }
+
+
+def _graded_of_found(test: Rows) -> dict[str, Any]:
+    """The same where the class path finds a lesion: elsewhere a case has no heat maps, and nothing is said of them."""
+    found = [r for r in test if r["found"]]
+    wrong = _wrong(found)
+    if wrong.all() or not wrong.any():
+        return {}
+    graded, unsure = np.array([r["checks"]["doubt"] for r in found]), -features(found, [])[:, 0]
+    figure = _by_group(found)
+    return {
+        "slices": len(found),
+        "wrong": int(wrong.sum()),
+        "auroc": figure(lambda s: roc_auc_score(wrong[s], graded[s])),
+        "gain": figure(lambda s: roc_auc_score(wrong[s], graded[s]) - roc_auc_score(wrong[s], unsure[s])),
     }
 
 

@@ -2,6 +2,8 @@
 
     python scripts/evaluate.py saliency --slices 300 --whole 100
 
+What docs hold was measured with --whole 20 --tune-slices 110.
+
 Two parts, each resumable (training/saliency-PART-*.jsonl keeps what is done): the tune groups, on which the rule of the masks and
 the limits of the checks were chosen, and the test groups, which only report. Slices are dealt out over the groups in turn; what
 needs many passes is measured on the first ``--whole`` of them. The class explained is the one that the model gives the highest

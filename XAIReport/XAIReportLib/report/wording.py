@@ -17,6 +17,7 @@ LIKENESS = (
     "The likeness to slices whose class was wrong was fitted on single slices of one data set, and does not say how often "
     "a class is wrong."
 )
+
 _CLASS_NAMES = {"pituitary": "pituitary tumour"}
 _METHOD_NAMES = {
     "gradcam": "Grad-CAM",
