@@ -96,6 +96,7 @@ def test_a_slice_with_geometry_keeps_the_patients_side(head: SyntheticHead, tmp_
     assert (lesion.side, lesion.image_side, lesion.regions) == ("left", None, ())
     assert np.linalg.norm(np.array(lesion.centroid_ras_mm)[:2] - head.centroid_ras_mm[:2]) < 6
     assert found.findings.anatomy.registration.verdict == "not_possible"
+    assert any("the midline is that of the section" in s.text for s in found.narrative.sentences)
     assert {s.outcome for s in found.narrative.sentences} == {"supported"}
     report = " ".join((found.folder / "report.txt").read_text(encoding="utf-8").split())  # wrapped, unbreakable units
     assert f"{case.spacing_mm[2]:.2f} mm thick" in report

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -9,6 +12,9 @@ from XAIReportLib.anatomy import locate
 from XAIReportLib.anatomy.atlas import load_template
 from XAIReportLib.anatomy.sections import PLANES
 from XAIReportLib.case import Case, head_mask
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from grids import turned
 
 
 def section(plane: str, level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -68,6 +74,58 @@ def test_a_slice_with_geometry_keeps_its_side(flip: int) -> None:
     assert geometry["lesion-1"].side == "left"
     assert anatomy.picture.places["lesion-1"].lobe == "frontal"
     assert anatomy.template_edges.shape == stored.image.shape
+
+
+BASES = {"axial": np.eye(3), "coronal": np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])}
+CENTRES = {"axial": np.array([0.0, -18.0, 18.0]), "coronal": np.array([0.0, -20.0, 10.0])}
+
+
+def oblique(plane: str, axis: int, degrees: float) -> tuple[Case, dict[str, np.ndarray]]:
+    """A slice with geometry out of the template, its plane turned about a RAS axis through the middle of the brain, and the places
+    of a disc on the patient's left and right."""
+    template, size = load_template(), 220
+    affine = np.eye(4)
+    affine[:3, :3] = turned(degrees, axis) @ BASES[plane] @ np.diag([1.0, 1.0, 5.0])
+    affine[:3, 3] = CENTRES[plane] - affine[:3, :3] @ [size / 2, size / 2, 0]
+    index = np.stack(np.meshgrid(np.arange(size), np.arange(size), [0], indexing="ij"), axis=-1)
+    ras = index @ affine[:3, :3].T + affine[:3, 3]
+    at = np.moveaxis((ras - template.affine[:3, 3]) / np.diag(template.affine)[:3], -1, 0)
+    picture = as_case(ndimage.map_coordinates(template.image, at, order=1)[..., 0] * 900)
+    across = np.linalg.inv(affine[:3, :3])[:2, 0]
+    across *= 38 / np.linalg.norm(across)
+    discs = {
+        side: np.linalg.norm(index[..., :2] - size / 2 - sign * across, axis=-1) < 9
+        for side, sign in (("left", -1), ("right", 1))
+    }
+    return Case("p", picture.image, affine, picture.head, kind="dicom"), discs
+
+
+@pytest.mark.parametrize(
+    ("plane", "axis", "degrees", "sided", "placed"),
+    [
+        ("axial", 0, 10, True, True),  # tilted to front and back
+        ("axial", 0, 30, True, False),
+        ("axial", 0, 45, False, False),
+        ("coronal", 0, 30, True, False),
+        ("axial", 1, 30, False, False),  # tilted to the sides
+        ("coronal", 2, 45, False, False),
+        ("axial", 2, 30, True, True),  # turned within its plane
+        ("coronal", 1, 45, False, False),
+    ],
+)
+def test_of_an_oblique_slice_only_what_holds_is_said(
+    plane: str, axis: int, degrees: float, sided: bool, placed: bool
+) -> None:
+    case, discs = oblique(plane, axis, degrees)
+    masks = {f"lesion-{n}": disc for n, disc in enumerate(discs.values(), start=1)}
+    anatomy, geometry = locate(case, masks, np.any(list(masks.values()), axis=0))
+    sides = [geometry[name].side for name in masks]
+    assert sides == (["left", "right"] if sided else [None, None])
+    assert anatomy.picture.plane == (plane if placed else None)
+    assert (f"it lies {degrees}° oblique" in anatomy.registration.reason) == (not placed)
+    assert (anatomy.template_edges is not None) == placed
+    if not placed:
+        assert all(place.lobe is None for place in anatomy.picture.places.values())
 
 
 def test_nothing_is_said_of_what_is_no_head() -> None:

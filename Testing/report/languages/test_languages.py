@@ -55,6 +55,32 @@ def test_every_sentence_of_the_cases_exists_in_every_language(case):
     assert missing_sentences(findings_of(case)) == []
 
 
+def slice_with_geometry(plane: str | None, side: str | None) -> Findings:
+    """The picture of the cases as one slice that has a geometry, with its match with the template."""
+    content = findings_of("picture, measured").model_dump(mode="json")
+    content["image"] |= {"kind": "dicom", "has_geometry": True, "spacing_mm": [0.5, 0.5, 5.0]}
+    left = None if side is None else 100.0 if side == "left" else 0.0
+    for mask in (*content["lesions"], *content["saliency"]):
+        mask |= {"image_side": None, "side": side, "left_percent": left, "centroid_ras_mm": [1.0, 2.0, 3.0]}
+        mask |= {"right_percent": None if left is None else 100 - left}
+        mask["volume_ml" if "name" in mask else "mask_volume_ml"] = 3.0
+    content["lesion_total"]["volume_ml"] = 3.0 * len(content["lesions"])
+    match = {"plane": plane, "plane_agreement": 1.0, "level_mm": None, "level_range_mm": None, "fit": 0.8}
+    content["anatomy"]["picture"] = match
+    return Findings.model_validate(content)
+
+
+@pytest.mark.parametrize(("plane", "side"), [("axial", "left"), ("sagittal", None), (None, "right"), (None, None)])
+def test_where_the_sides_and_the_midline_of_a_slice_come_from_is_said_in_every_language(plane, side):
+    found = slice_with_geometry(plane, side)
+    assert missing_sentences(found) == []
+    for code in ("en", *LANGUAGES):
+        told = narrative.told(found, code).sentences
+        assert {sentence.outcome for sentence in told} == {"supported"}
+        sides = [s for s in told if {"/image/has_geometry", "/lesions/0/side"} <= set(s.evidence)]
+        assert len(sides) == (side is not None), "the midline is that of the template's section"
+
+
 def test_a_new_english_sentence_without_translations_is_noticed(monkeypatch):
     from XAIReportLib.report.passages import Passage
 

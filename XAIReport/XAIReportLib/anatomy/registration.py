@@ -21,6 +21,7 @@ from XAIReportLib.anatomy.quality import (
     pull_linear,
     sound,
 )
+from XAIReportLib.anatomy.single_slice import oblique_degrees
 from XAIReportLib.anatomy.syn import syn
 from XAIReportLib.anatomy.transform import Transform
 from XAIReportLib.case import Case
@@ -57,9 +58,14 @@ def register(
     if case.affine is None:
         return Registration("not_possible", "The picture has no geometry, so no atlas can be laid over it.", None), None
     if case.is_slice:
-        return Registration(
-            "not_possible", "A single slice cannot be registered, so no atlas is laid over it.", None
-        ), None
+        oblique = oblique_degrees(case.affine)
+        reason = "A single slice cannot be registered, so no atlas is laid over it."
+        if oblique:
+            reason = (
+                f"A single slice cannot be registered, so no atlas is laid over it; it lies {oblique:.0f}° oblique, so that no "
+                "level and no lobe is told."
+            )
+        return Registration("not_possible", reason, None), None
     template = load_template()
     patient = _patient(case, lesion)
     if patient.brain.sum() * WORKING_MM**3 < 200e3:

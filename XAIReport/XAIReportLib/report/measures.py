@@ -20,6 +20,7 @@ _LOBES = {
     "deep grey": "deep grey matter",
     "ventricle": "ventricles",
 }
+SLICE_MIDLINE = "The sides are those of the geometry; the midline is that of the section of the template that fits best, and approximate."
 _PATTERNS = {"solid": "solid", "ring": "as a ring", "mixed": "mixed", "none": "hardly any"}
 WITHIN_ERROR_MM = 1.5  # a shift up to this is not told from the error of the registration
 
@@ -112,6 +113,9 @@ def single_slice(findings: Findings, called: Callable[[Lesion], str]) -> Iterato
     if match is None or not findings.lesions:
         return
     given = findings.image.is_slice_with_geometry  # and with it the plane
+    sided = [at("lesions", n, "side") for n, lesion in enumerate(findings.lesions) if lesion.side is not None]
+    if given and sided:
+        yield Passage(SLICE_MIDLINE, (at("image", "has_geometry"), *sided))
     if match.plane is None:
         what = "level" if given else "plane and level"
         yield Passage(
