@@ -137,7 +137,7 @@ _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\d.]*\w*\.\d)(?!\w)|\b(?:
 _WORDS = {"one": "two", "two": "three", "three": "four"}
 _BOUND = re.compile(
     r"(more|less|smaller|higher|fewer|above|below) than|not exceed|\bbelow\b|\babove\b|at least|at most|level|"
-    r"(?:neither|not|none) .*\b(?:reach|exceed|larger)",
+    r"\b(?:under|over) [\d.]|(?:neither|not|none) .*\b(?:reach|exceed|larger)",
     re.IGNORECASE,
 )
 
@@ -157,7 +157,8 @@ def _other_numbers(text: str) -> Iterator[str]:
 
 
 _PROPER = re.compile(
-    r"brain_tumor_mri|Jun Cheng, brain tumor dataset \(Figshare 1512427\)|one of these names|exclude one|from zero to one"
+    r"brain_tumor_mri|Jun Cheng, brain tumor dataset \(Figshare 1512427\)|one of these names|exclude one|from zero to one|"
+    r"centres of two(?= (?:of|lesions|abnormalities))"  # of any two, and so of three
 )
 
 

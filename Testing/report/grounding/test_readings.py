@@ -171,3 +171,56 @@ def test_a_share_of_a_region_that_is_not_known_is_neither_held_nor_contradicted(
     for region in content["lesions"][0]["regions"]:
         region["percent_of_region"] = None
     assert check_sentence(said, type(found).model_validate(content)).verdict == "unsupported"
+
+
+@pytest.mark.parametrize(
+    ("case", "right", "wrong"),
+    [
+        (
+            "measured pair",
+            "52.3 mm separate the centres of both lesions.",
+            "25.3 mm separate the centres of both lesions.",
+        ),
+        ("measured pair", "Between the centres lie 5.2 cm.", "Between the centres of the three lesions lie 5.2 cm."),
+        (
+            "three lesions",
+            "Since the slices are 3 mm thick, small lesions might be overlooked.",
+            "Since the slices are 3 mm thick, small lesions were overlooked.",
+        ),
+        (
+            "failed registration",
+            "If shifted by 12 millimetres, the template fits no better.",
+            "If shifted by 12 millimetres, the template fits better.",
+        ),
+        (
+            "left glioma",
+            "On a scale from zero to one, entropy is 0.38.",
+            "On a scale from zero to one, entropy was lowered to 0.38.",
+        ),
+    ],
+)
+def test_the_order_of_the_parts_of_a_statement_about_the_whole_case_does_not_matter(case, right, wrong):
+    checker = Checker(findings_of(case))
+    assert checker.sentence(right).verdict == "supported"
+    assert checker.sentence(wrong).verdict != "supported"
+
+
+def test_a_lesion_may_be_called_edited_where_it_is():
+    checker = Checker(findings_of("edited pair"))
+    for said in ("The edited lesion 1 measures 4.03 ml.", "As edited by the reader, lesion 1 measures 4.03 ml."):
+        assert checker.sentence(said).verdict == "supported"
+        assert checker.sentence(said.replace("lesion 1", "lesion 2").replace("4.03", "0.47")).verdict != "supported"
+
+
+def test_changed_images_are_read_one_by_one_where_each_names_its_change():
+    checker = Checker(findings_of("measured glioma"))
+    zero, noise = "With everything outside the head set to zero", "with everything outside the head replaced by noise"
+    score = "the model score of glioma is"
+    assert checker.sentence(f"{zero}, {score} 0.87; {noise}, {score} 0.85.").verdict == "supported"
+    assert checker.sentence(f"{zero}, {score} 0.85; {noise}, {score} 0.87.").verdict != "supported"
+
+
+@pytest.mark.parametrize(("written", "holds"), [("0.3", True), ("0.2", False), ("0.26", True)])
+def test_tenths_of_a_millilitre_may_be_said(written, holds):
+    said = f"Segmented abnormality 2 measures {written} ml."
+    assert (check_sentence(said, findings_of("three lesions")).verdict == "supported") is holds

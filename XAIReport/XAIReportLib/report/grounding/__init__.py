@@ -7,6 +7,7 @@ rewording.py    plainer words for the same claims (rewordings.en.txt); synonyms.
 apart.py        the statements that a sentence joins; ellipsis.py: what a clause leaves out; figures.py: figures beside what they
                 are of; meant.py: which of two is meant; causes.py: what may be a reason of what
 frames.py       statements about the analysis, read by their concepts (concepts.en.txt, frames.en.txt)
+recast.py       statements with a figure about the case as a whole, in the report's words (recast.en.txt)
 misread.py      what would be read otherwise than it is meant (misread.en.txt)
 outcome.py      what the check says of a sentence
 numerals.py     numbers as they are written

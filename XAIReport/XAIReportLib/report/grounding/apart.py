@@ -97,6 +97,9 @@ _ELLIPTIC = re.compile(r"\b(?:does|do|did|can|cannot|is|are|was|were|has|have)(?
 _WHOLE = re.compile(
     r"^(?:if|when|were|without|once|after|it is (?:not|wrong|false|untrue))\b|\bnot only\b", re.IGNORECASE
 )
+# Of changed images only statements that each name their own change are taken apart.
+_CHANGES = re.compile(r"; (?=with )", re.IGNORECASE)
+_OWN_CHANGE = re.compile(r"with (?:the|everything) .*\b(?:replaced|set to zero|removed)\b", re.IGNORECASE)
 _SECOND = re.compile(
     r"^(.*\b(?:best|highest|closest|largest overlap|greatest overlap)\b.*), followed by (\S*CAM\S*)( \([^)]*\))?$",
     re.IGNORECASE,
@@ -122,7 +125,10 @@ _INNER_SO = re.compile(
 
 def apart(sentence: str, classes: tuple[str, ...]) -> list[Way]:
     """The ways in which a sentence may be cut; none where it cannot. ``classes``: what the model's classes are called."""
-    if subject_of(sentence) == "changed" or _WHOLE.search(sentence):
+    if subject_of(sentence) == "changed":
+        pieces = _CHANGES.split(sentence)
+        return [Way(tuple(pieces))] if len(pieces) > 1 and all(map(_OWN_CHANGE.match, pieces)) else []
+    if _WHOLE.search(sentence):
         return []
     ways = [
         *_of_one_subject(sentence),

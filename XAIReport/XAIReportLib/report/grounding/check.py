@@ -100,6 +100,13 @@ def _introduced(opening: re.Match[str], case: Case) -> bool:
     return opening[1] == "Note" or plain(opening.string) in case.quotes or introduced(opening[1], rest, case.findings)
 
 
+_EDITED_BEHIND = (
+    r"(?: \((?:as )?(?:edited by the reader|reader-edited|edited|post-edit)\)| post-edit\b| after the reader's edit\b|"
+    r", as (?:the reader edited it|edited(?: by the reader)?)\b,?)"
+)
+_EDITED_BEFORE = r"(?:^(?:as|once) edited(?: by the reader)?, (?:the )?|\bthe (?:reader-)?edited )"
+
+
 def _without_edit_marks(sentence: str, findings: Findings) -> str:
     """The sentence without "edited" or "edited by the reader" at what that is true of."""
     if findings.reader_edit is not None:
@@ -110,8 +117,9 @@ def _without_edit_marks(sentence: str, findings: Findings) -> str:
         )
     for lesion in findings.lesions:
         if lesion.edited_by_reader:
-            number = lesion.name.removeprefix("lesion-")
-            sentence = re.sub(rf"(?i)\b(abnormality {number}) \(edited by the reader\)", r"\1", sentence)
+            called = rf"((?:segmented )?(?:abnormality|lesion) {lesion.name.removeprefix('lesion-')}\b)"
+            for marked in (rf"\b{called}{_EDITED_BEHIND}", rf"{_EDITED_BEFORE}{called}"):
+                sentence = re.sub(rf"(?i){marked}", r"\1", sentence)
     return sentence
 
 
@@ -121,4 +129,6 @@ def _named(sentence: str, findings: Findings) -> str:
     words = re.findall(r"\w+", whole.partition("(")[0])
     if len(words) < 2 or whole in sentence:
         return sentence
-    return re.sub(rf"(?i)\b{'(?:, ?| )'.join(map(re.escape, words))}\b", whole.replace("\\", r"\\"), sentence)
+    rest = re.escape(whole.partition("(")[2])
+    behind = rf"(?: \({rest})?" if rest else ""
+    return re.sub(rf"(?i)\b{'(?:, ?| )'.join(map(re.escape, words))}\b{behind}", whole.replace("\\", r"\\"), sentence)

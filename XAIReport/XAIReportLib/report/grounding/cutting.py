@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_ABBREVIATIONS = ("e.g.", "i.e.", "vs.", "approx.", "no.", "ca.", "cf.", "vol.")
+_ABBREVIATIONS = (
+    "e.g.", "i.e.", "vs.", "approx.", "no.", "ca.", "cf.", "vol.", "max.", " v.", " sup.", " inf.", " ant.", " post.", " lat.",
+    " med.",
+)  # fmt: skip
 _MARKUP = re.compile(r"\*\*|__|`|^\s*#{1,6}\s+")
 _BULLET = re.compile(r"^\s*(?:[-*•·‣▪–]|!!|\d{1,2}[.)])\s+(?=\S)")
 _CLOSING = r"[\"')\]”’»]"
@@ -36,7 +39,7 @@ def sentences(text: str) -> list[str]:
         start = 0
         for end in _END.finditer(line):
             piece = line[start : end.end()].strip()
-            if piece.lower().endswith(_ABBREVIATIONS):
+            if f" {piece.lower()}".endswith(_ABBREVIATIONS):
                 continue
             result.append(piece)
             start = end.end()
@@ -76,7 +79,7 @@ def _goes_on(line: str, following: str) -> bool:
         return following[0].islower()
     if _ROW.match(line) and _ROW.match(following):
         return False
-    return not re.search(rf"[.!?]{_CLOSING}*$", bare) or bare.lower().endswith(_ABBREVIATIONS)
+    return not re.search(rf"[.!?]{_CLOSING}*$", bare) or f" {bare.lower()}".endswith(_ABBREVIATIONS)
 
 
 def _is_heading(line: str) -> bool:

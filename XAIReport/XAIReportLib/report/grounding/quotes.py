@@ -18,11 +18,12 @@ _CONTENT = re.compile(r"-?\d+(?:\.\d+)?|%|[a-z]+(?:-[a-z]+)*|[^\x00-\x7f×–—
 _FRAME = frozenset(
     re.findall(
         r"\w+",
-        "a an the this that these those is are was were be been being has have had do does did of in on at to for by with from "
-        "it its they their there here and so therefore thus hence than then also lies lie lying falls fall within about",
+        "a an the this that these those is are was were be been being has have had do does did of in on at to for by with from it "
+        "its they their there here and though although so therefore thus hence than then also lies lie lying falls fall within "
+        "about",
     )
 )
-_SAME = {"may": "can", "might": "can", "could": "can"}
+_SAME = {"may": "can", "might": "can", "could": "can", "mm": "millimetre", "cm": "centimetre", "ml": "millilitre"}
 _DENIALS = frozenset(("not", "no", "cannot", "never", "none", "nothing", "neither", "nor", "without", "hardly"))
 Denials = tuple[int, ...]
 _PIECES = re.compile(r"[;:]|[.,](?!\d)")

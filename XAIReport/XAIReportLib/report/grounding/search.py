@@ -15,6 +15,7 @@ from .meant import named, placed
 from .outcome import CheckedClaim, CheckedSentence, joined, quoted
 from .quotes import is_stated, reasons
 from .reading import Case, said_so
+from .recast import recast
 from .rewording import plainer
 from .synonyms import plainest
 from .vocabulary import plain as one_way
@@ -26,6 +27,14 @@ _FOR = re.compile(
     re.IGNORECASE,
 )
 _BEING = re.compile(r"^with ([^,]+?) being ([^,]+), ", re.IGNORECASE)
+# "84 % of it projects onto the positions of A and B" gives the share of both together.
+_ONE_OF_BOTH = r"(?:the )?((?:left|right) [^,;%]+?)"
+_OF_BOTH = re.compile(
+    r"^((?:(?:about|roughly|around|approximately|some|nearly|almost) )?[\d.]+ ?(?:%|percent)) of ([^,;]+?) "
+    r"(?:approximately )?projects? (?:approximately )?onto the (?:atlas )?positions of "
+    rf"{_ONE_OF_BOTH} and (?:of )?{_ONE_OF_BOTH}(?=\.?$)",
+    re.IGNORECASE,
+)
 _DEPTH = 3  # how often what was taken apart is taken apart again
 _READINGS = 50  # of one sentence, at most
 _THEY = re.compile(r"^(?:they|these|it) ", re.IGNORECASE)
@@ -48,6 +57,7 @@ class Search:
         """What became of a statement, in the first way in which it is supported, else as it stands in plainer words; and what
         "it" is behind it. ``never``: the words in it that are never said."""
         said = _BEING.sub(r"because \1 is \2, ", _FOR.sub(", because ", said))
+        said = _OF_BOTH.sub(r"\3 and \4 together account for \1 of \2", said)
         plain = plainer(said, self._classes)
         outcome, seen = self._one(said, never, context)
         if outcome.verdict != "supported" and plain != said:
@@ -66,7 +76,9 @@ class Search:
             other, trial = self.best(bare, never, context, depth - 1)
             if other.verdict == "supported" and may_follow(context.before, {claim.kind for claim in other.claims}):
                 return other, trial
-        for way in (way for form in forms for way in apart(form, self._classes)) if depth else ():
+        ways = [Way(tuple(said.split("; "))) for said in recast(plainer_still)]
+        ways += [way for form in forms for way in apart(form, self._classes)]
+        for way in ways if depth else ():
             if self._left <= 0:
                 break
             parts, trial = self._each(way, never, context, depth)
