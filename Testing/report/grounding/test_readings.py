@@ -224,3 +224,10 @@ def test_changed_images_are_read_one_by_one_where_each_names_its_change():
 def test_tenths_of_a_millilitre_may_be_said(written, holds):
     said = f"Segmented abnormality 2 measures {written} ml."
     assert (check_sentence(said, findings_of("three lesions")).verdict == "supported") is holds
+
+
+def test_a_warning_of_the_findings_may_end_with_any_sign():
+    content = findings_of("left glioma").model_dump(mode="json") | {"warnings": ["Voxels of 1 ×"]}
+    found = type(findings_of("left glioma")).model_validate(content)
+    assert check_sentence("Warning: Voxels of 1 ×.", found).verdict == "supported"
+    assert check_sentence("Warning: Voxels of 2 ×.", found).verdict != "supported"

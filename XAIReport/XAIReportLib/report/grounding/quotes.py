@@ -62,7 +62,7 @@ def introduced(kind: str, text: str, findings: Findings) -> bool:
 
 
 def one_stop(text: str) -> str:
-    return plain(text).rstrip(".") + "."
+    return plain(text).rstrip(". ") + "."  # "×" is made plain with a space behind it
 
 
 def _contents(texts: list[str], findings: Findings) -> frozenset[tuple[tuple[str, ...], Denials]]:
