@@ -10,8 +10,10 @@ import pytest
 from scipy import ndimage
 from XAIReportLib.anatomy import locate
 from XAIReportLib.anatomy.atlas import load_template
+from XAIReportLib.anatomy.picture import Candidate, _said
 from XAIReportLib.anatomy.sections import PLANES
 from XAIReportLib.case import Case, head_mask
+from XAIReportLib.report.measured import picture_of
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from grids import turned
@@ -126,6 +128,18 @@ def test_of_an_oblique_slice_only_what_holds_is_said(
     assert (anatomy.template_edges is not None) == placed
     if not placed:
         assert all(place.lobe is None for place in anatomy.picture.places.values())
+
+
+@pytest.mark.parametrize(("other", "told"), [(24.0, True), (-60.0, False)])
+def test_a_level_is_told_only_where_the_sections_that_fit_lie_near_it(other: float, told: bool) -> None:
+    fits = ((20.0, 0.80), (other, 0.79))
+    candidates = [Candidate("coronal", level, False, 1.0, 0.0, 0.0, 0.0, fit) for level, fit in fits]
+    match = _said(candidates, {}, np.zeros(2))
+    assert match.plane == "coronal"
+    assert (match.level_mm, match.level_range_mm) == ((20.0, (16.0, 28.0)) if told else (None, None))
+    assert (match.level_confidence > 0.99) == told
+    content = picture_of(match)
+    assert (content["level_mm"], content["level_agreement"]) == ((20.0, 1.0) if told else (None, None))
 
 
 def test_nothing_is_said_of_what_is_no_head() -> None:

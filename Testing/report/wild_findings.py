@@ -186,11 +186,13 @@ lobes = st.one_of(
 pictures = st.one_of(
     st.none(),
     st.builds(
-        lambda plane, agreement: {
-            "plane": plane, "plane_agreement": agreement, "level_mm": None, "level_range_mm": None, "fit": 0.6,
+        lambda plane, agreement, level: {
+            "plane": plane, "plane_agreement": agreement, "level_mm": level if plane else None, "level_range_mm": None,
+            "fit": 0.6, "level_agreement": agreement if plane and level is not None else None,
         },
         st.sampled_from([None, "axial", "coronal", "sagittal"]),
         fraction,
+        st.one_of(st.none(), st.floats(-80, 60, **numbers).map(lambda value: round(value, 1))),
     ),
 )  # fmt: skip
 largest_regions = st.lists(

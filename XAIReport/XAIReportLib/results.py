@@ -235,7 +235,8 @@ class PictureMatch:
 
     Attributes:
         plane: "axial", "coronal" or "sagittal"; None where it cannot be told. plane_confidence: weight of its candidates.
-        level_mm, level_range_mm: place in MNI152 across the plane, and that of all candidates that count.
+        level_mm, level_range_mm: place in MNI152 across the plane, and that of the candidates around it that count; None where the
+            level cannot be told. level_confidence: weight of the candidates around it.
         fit: correlation of the best candidate, -1 to 1. known: whether anything is said.
         places: by mask.
     """
@@ -247,6 +248,7 @@ class PictureMatch:
     fit: float
     known: bool
     places: Mapping[str, PicturePlace]
+    level_confidence: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -299,8 +301,8 @@ class Anatomy:
             grid to RAS mm; None where the step was not kept.
         picture: of a single slice, the section of the template that it looks like; ``template_edges`` are then of that.
         levels: what the appearance of abnormalities was compared with; None where it cannot be.
-    """
         cut: labels of the regions that the field of view cuts.
+    """
 
     registration: Registration
     atlas: str
@@ -317,8 +319,8 @@ class Anatomy:
     displacement_affine: np.ndarray | None = None
     picture: PictureMatch | None = None
     levels: Levels | None = None
-
     cut: tuple[int, ...] = ()
+
 
 @dataclass(frozen=True)
 class AtlasDistance:

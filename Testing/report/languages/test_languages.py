@@ -16,6 +16,7 @@ from word_lists import NEVER
 from word_mutations import KINDS, LANGUAGES, mutated, template
 from XAIReportLib.report import narrative
 from XAIReportLib.report.findings import Findings
+from XAIReportLib.report.grounding import check_sentence
 from XAIReportLib.report.grounding.translated import checker_of, named
 from XAIReportLib.report.languages import catalogue, language
 from XAIReportLib.report.languages.grammar import Slot, parts
@@ -66,6 +67,8 @@ def slice_with_geometry(plane: str | None, side: str | None) -> Findings:
         mask["volume_ml" if "name" in mask else "mask_volume_ml"] = 3.0
     content["lesion_total"]["volume_ml"] = 3.0 * len(content["lesions"])
     match = {"plane": plane, "plane_agreement": 1.0, "level_mm": None, "level_range_mm": None, "fit": 0.8}
+    if plane is not None:
+        match |= {"level_mm": -28.4, "level_range_mm": [-32.4, -24.4], "level_agreement": 0.91}
     content["anatomy"]["picture"] = match
     return Findings.model_validate(content)
 
@@ -79,6 +82,17 @@ def test_where_the_sides_and_the_midline_of_a_slice_come_from_is_said_in_every_l
         assert {sentence.outcome for sentence in told} == {"supported"}
         sides = [s for s in told if {"/image/has_geometry", "/lesions/0/side"} <= set(s.evidence)]
         assert len(sides) == (side is not None), "the midline is that of the template's section"
+
+
+def test_the_level_of_a_slice_is_told_as_approximate_and_compared_with_the_findings():
+    found = slice_with_geometry("coronal", "left")
+    said = "The level of the slice is approximately 28 mm behind the origin of MNI152 (agreement of the sections that fit 0.91)."
+    assert said in [sentence.text for sentence in narrative.write(found).sentences]
+    for wrong in ("20 mm behind", "28 mm in front of", "28 mm above"):
+        assert check_sentence(said.replace("28 mm behind", wrong), found).verdict != "supported"
+    assert check_sentence(said.replace("approximately ", ""), found).verdict != "supported"
+    untold = slice_with_geometry(None, "left")
+    assert not [s for s in narrative.write(untold).sentences if "/anatomy/picture/level_mm" in s.evidence]
 
 
 def test_a_new_english_sentence_without_translations_is_noticed(monkeypatch):

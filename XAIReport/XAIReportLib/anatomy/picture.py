@@ -41,7 +41,7 @@ INSIDE_MM, WINDOW, FLAT = 6.0, 7, 2e-3  # how deep inside the brain the local co
 # of the local correlation: points of the grid, variance below which there is nothing to see
 REFINED, LEVELS_APART_MM = 12, 12.0
 # How fast a candidate's weight falls with its correlation; the fit and the weight below which nothing is said.
-SHARPNESS, LEAST_FIT, LEAST_CONFIDENCE = 0.015, 0.55, 0.70
+SHARPNESS, LEAST_FIT, LEAST_CONFIDENCE, SELDOM = 0.015, 0.55, 0.70, 0.05
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ def _said(candidates: list[Candidate], masks: Mapping[str, np.ndarray], centre: 
     weights /= weights.sum()
     by_plane = {p: float(sum(w for w, c in zip(weights, candidates, strict=True) if c.plane == p)) for p in PLANES}
     plane = max(by_plane, key=by_plane.__getitem__)
-    own = [(c.level_mm, w) for c, w in zip(candidates, weights, strict=True) if c.plane == plane and w > 0.05]
+    own = [(c, w) for c, w in zip(candidates, weights, strict=True) if c.plane == plane]
     known = best >= LEAST_FIT and by_plane[plane] >= LEAST_CONFIDENCE
     places = {}
     for name, mask in masks.items():
@@ -284,7 +284,10 @@ def _said(candidates: list[Candidate], masks: Mapping[str, np.ndarray], centre: 
         confidence = shares.get(lobe, 0.0)
         told = known and lobe not in (None, OUTSIDE) and confidence >= LEAST_CONFIDENCE
         places[name] = PicturePlace(lobe if told else None, float(confidence))
-    levels = [level for level, _ in own]
-    spread = (min(levels) - LEVEL_STEP_MM / 2, max(levels) + LEVEL_STEP_MM / 2) if levels else None
-    level = float(np.average(levels, weights=[w for _, w in own])) if levels else None
-    return PictureMatch(plane if known else None, by_plane[plane], level, spread, best, known, places)
+    level = max(own, key=lambda one: one[1])[0].level_mm
+    near = float(sum(w for c, w in own if abs(c.level_mm - level) < LEVELS_APART_MM))
+    levels = [c.level_mm for c, w in own if w > SELDOM and abs(c.level_mm - level) < LEVELS_APART_MM]
+    spread = min(levels) - LEVEL_STEP_MM / 2, max(levels) + LEVEL_STEP_MM / 2
+    if not known or near < LEAST_CONFIDENCE:
+        level = spread = None
+    return PictureMatch(plane if known else None, by_plane[plane], level, spread, best, known, places, near)

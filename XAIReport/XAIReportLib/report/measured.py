@@ -63,12 +63,13 @@ def appearance_of(place: MaskGeometry | None) -> dict[str, Any] | None:
 def picture_of(match: PictureMatch | None) -> dict[str, Any] | None:
     if match is None:
         return None
-    reach = match.level_range_mm
+    told, reach = match.known and match.level_mm is not None, match.level_range_mm
     return {
         "plane": match.plane,
         "plane_agreement": number(min(match.plane_confidence, 1.0), SCORE_DIGITS),
-        "level_mm": number(match.level_mm, MILLIMETRE_DIGITS) if match.known else None,
-        "level_range_mm": position(reach) if match.known and reach else None,
+        "level_mm": number(match.level_mm, MILLIMETRE_DIGITS) if told else None,
+        "level_range_mm": position(reach) if told and reach else None,
+        "level_agreement": number(min(match.level_confidence, 1.0), SCORE_DIGITS) if told else None,
         "fit": number(match.fit, SCORE_DIGITS),
     }
 

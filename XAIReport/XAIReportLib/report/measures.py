@@ -20,8 +20,16 @@ _LOBES = {
     "deep grey": "deep grey matter",
     "ventricle": "ventricles",
 }
-SLICE_MIDLINE = "The sides are those of the geometry; the midline is that of the section of the template that fits best, and approximate."
+SLICE_MIDLINE = (
+    "The sides are those of the geometry; the midline is that of the section of the template that fits best, "
+    "and approximate."
+)
 _PATTERNS = {"solid": "solid", "ring": "as a ring", "mixed": "mixed", "none": "hardly any"}
+_ACROSS = {
+    "axial": ("above the origin", "below the origin"),
+    "coronal": ("in front of the origin", "behind the origin"),
+    "sagittal": ("to one side of the midline",) * 2,
+}
 WITHIN_ERROR_MM = 1.5  # a shift up to this is not told from the error of the registration
 
 
@@ -136,6 +144,13 @@ def single_slice(findings: Findings, called: Callable[[Lesion], str]) -> Iterato
             f"that fit {score_text(match.plane_agreement)}); what follows from this is approximate."
         )
         yield Passage(text, (f"{place}/plane", f"{place}/plane_agreement"))
+    if match.level_mm is not None and match.level_agreement is not None:
+        above, below = _ACROSS[match.plane]
+        text = (
+            f"The level of the slice is approximately {abs(match.level_mm):.0f} mm {above if match.level_mm >= 0 else below} of "
+            f"MNI152 (agreement of the sections that fit {score_text(match.level_agreement)})."
+        )
+        yield Passage(text, (f"{place}/level_mm", f"{place}/level_agreement", f"{place}/plane"))
     for index, lesion in enumerate(findings.lesions[:MOST_LESIONS]):
         lobe = lesion.approximate_lobe
         if lobe is None:

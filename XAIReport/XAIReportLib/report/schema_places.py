@@ -138,13 +138,15 @@ class PictureMatchPart(Part):
     """Which section of the MNI152 template a single slice looks like: approximate, and never a side of the patient.
 
     ``plane_agreement``: weight of the sections of this plane among those that fit; ``level_mm``: place across the plane in
-    MNI152 (of a sagittal section without its sign), with the range of the sections that fit; ``fit``: of the best."""
+    MNI152 (of a sagittal section without its sign), with the range of the sections that fit; null where they lie at levels that are
+    far apart; ``level_agreement``: weight of the sections near it; ``fit``: of the best."""
 
     plane: Literal["axial", "coronal", "sagittal"] | None
     plane_agreement: Fraction
     level_mm: float | None
     level_range_mm: tuple[float, float] | None
     fit: Annotated[float, Field(ge=-1, le=1)]
+    level_agreement: Fraction | None = None
 
 
 class Lesion(Extent):
