@@ -20,7 +20,7 @@ def agrees(number: Number, fact: float) -> bool:
     """Whether a number as written is the fact, rounded as it is written; a bound holds or not.
 
     Rounding to certainty or to nothing (0.9996 as 1.00, 0.03 as 0) is no rounding, and neither is one by more than a tenth; one to
-    tenths of a millilitre may be one by a quarter.
+    tenths of a millilitre may be one by three tenths.
     """
     value, slack = number.value, number.half_step * (1 + 1e-6) + 1e-9
     if math.isnan(value):
@@ -40,7 +40,7 @@ def agrees(number: Number, fact: float) -> bool:
         return right_way and distance <= max(slack, two_digits, 0.06 * scale)
     certain = value in (0.0, 1.0, 100.0) and (value == 0 or number.unit == "%" or slack < 0.1)
     fine = number.half_step <= 0.0051 and number.unit in ("", "ml")  # two decimals of a score or of millilitres
-    most = 0.25 if number.unit == "ml" and number.half_step <= 0.051 else 0.1
+    most = 0.3 if number.unit == "ml" and number.half_step <= 0.051 else 0.1
     rounded = rounds_to(value, number.half_step, fact) and not certain and (fine or distance <= most * abs(fact))
     return value == fact or rounded
 
