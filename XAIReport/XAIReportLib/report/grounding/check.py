@@ -104,6 +104,9 @@ _EDITED_BEHIND = (
     r"(?: \((?:as )?(?:edited by the reader|reader-edited|edited|post-edit)\)| post-edit\b| after the reader's edit\b|"
     r", as (?:the reader edited it|edited(?: by the reader)?)\b,?)"
 )
+_THE_EDITED = re.compile(
+    r"\bthe (?:reader-)?edited (?:one|(?:segmented )?(?:lesion|abnormality))(?!s| \d)\b", re.IGNORECASE
+)
 _EDITED_BEFORE = r"(?:^(?:as|once) edited(?: by the reader)?, (?:the )?|\bthe (?:reader-)?edited )"
 
 
@@ -115,11 +118,14 @@ def _without_edit_marks(sentence: str, findings: Findings) -> str:
             "the segmentation",
             sentence,
         )
-    for lesion in findings.lesions:
-        if lesion.edited_by_reader:
-            called = rf"((?:segmented )?(?:abnormality|lesion) {lesion.name.removeprefix('lesion-')}\b)"
-            for marked in (rf"\b{called}{_EDITED_BEHIND}", rf"{_EDITED_BEFORE}{called}"):
-                sentence = re.sub(rf"(?i){marked}", r"\1", sentence)
+    edited = [lesion for lesion in findings.lesions if lesion.edited_by_reader]
+    if len(edited) == 1:
+        number = edited[0].name.removeprefix("lesion-")
+        sentence = re.sub(_THE_EDITED, f"abnormality {number}", sentence)
+    for lesion in edited:
+        called = rf"((?:segmented )?(?:abnormality|lesion) {lesion.name.removeprefix('lesion-')}\b)"
+        for marked in (rf"\b{called}{_EDITED_BEHIND}", rf"{_EDITED_BEFORE}{called}"):
+            sentence = re.sub(rf"(?i){marked}", r"\1", sentence)
     return sentence
 
 

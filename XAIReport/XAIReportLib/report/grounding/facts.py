@@ -60,7 +60,7 @@ def _within(number: Number, fact: float) -> bool:
 
 def _far(number: Number, fact: float) -> bool:
     """Whether a bound lies so far from a size that nobody would give it: true or not, it is not held."""
-    return bool(number.bound) and number.unit in ("mm", "ml") and not number.value / 10 <= fact <= 10 * number.value
+    return bool(number.bound) and number.unit in ("mm", "ml") and not number.value / 8 <= fact <= 8 * number.value
 
 
 def firm(number: Number, facts: Sequence[float | None]) -> bool:

@@ -19,8 +19,8 @@ from .vocabulary import spelled
 
 _FILE = Path(__file__).with_name("recast.en.txt")
 _NEAR = (
-    r"(?:(?:about|approximately|roughly|around|nearly|almost|just (?:under|over|below|above)|only|merely|just|close to|up to|"
-    r"at most|slightly (?:under|over|less than|more than)|a little (?:under|over|less than|more than)) )*"
+    r"(?:(?:about|approximately|roughly|around|nearly|almost|just (?:under|over|below|above)|only|merely|just|close to|"
+    r"slightly (?:under|over|less than|more than)|a little (?:under|over|less than|more than)) )*"
 )
 _COUNT = r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|seventeen)"
 _NUMBER = r"\d+(?:\.\d+)?"
