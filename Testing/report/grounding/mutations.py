@@ -64,8 +64,10 @@ def side() -> Iterator[Said]:
             ("One lesion lies", "The two lesions lie on", "The model found two lesions, one")
         ):
             continue
-        if "one on the left and one on the right" in text:  # with its sides exchanged it is as true
-            continue
+        if "one on the left and one on the right" in text or text.startswith(
+            "One heat map lies on the right and the other"
+        ):
+            continue  # with its sides exchanged it is as true
         places = [*re.finditer(r"\b(left|right)\b", text)]
         if places:
             yield case, re.sub(r"\b(left|right)\b", lambda m: _SIDES[m[0]], text)

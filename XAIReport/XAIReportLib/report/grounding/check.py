@@ -20,6 +20,7 @@ from .never import never_said
 from .outcome import CheckedClaim, CheckedSentence, quoted, unsupported, worst
 from .quotes import introduced, quotes, sentences, stated
 from .reading import OPENING, Case
+from .rewording import plainer
 from .search import Search
 from .targets import of_each_class, of_its_class
 from .vocabulary import Vocabulary, plain
@@ -97,7 +98,12 @@ def _known(sentence: str, case: Case) -> CheckedSentence | None:
 def _introduced(opening: re.Match[str], case: Case) -> bool:
     """What stands behind "Reason:" would else be taken for what the suggestion rests on."""
     rest = opening.string[opening.end() :]
-    return opening[1] == "Note" or plain(opening.string) in case.quotes or introduced(opening[1], rest, case.findings)
+    plainest = OPENING.sub("", plainer(opening.string, ()))
+    return (
+        opening[1] == "Note"
+        or plain(opening.string) in case.quotes
+        or any(introduced(opening[1], text, case.findings) for text in (rest, plainest))
+    )
 
 
 _EDITED_BEHIND = (
