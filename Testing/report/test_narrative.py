@@ -67,7 +67,7 @@ def _number_is_there(token, texts, numbers):
     if token.count(".") > 1:
         return False
     decimals = len(token.partition(".")[2])
-    return any(f"{number:.{decimals}f}" == token for number in numbers)
+    return any(f"{abs(number):.{decimals}f}" == token for number in numbers)  # "28 mm behind": a word may be the sign
 
 
 @many
