@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from XAIReportLib.cells import CellGrid
-from XAIReportLib.saliency import checks, quality
+from XAIReportLib.saliency import checks, doubt, quality
 
 SIZE = 64
 Y, X = np.mgrid[0:SIZE, 0:SIZE]
@@ -64,6 +66,39 @@ def test_a_class_that_small_changes_take_away_is_not_relied_on() -> None:
     assert steady.figures["steadiness"] == 1  # its only class
     assert turned.figures["steadiness"] < 0.3
     assert "steadiness" in turned.failed
+
+
+class TwoClasses(Looks):
+    """The first class where its place is bright, the second where it is not."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        first = super().forward(x)[:, 1:]
+        return torch.cat([torch.zeros_like(first), first, -first], dim=1)
+
+
+def test_the_likeness_is_read_off_the_lesion_shown_alone_and_taken_away() -> None:
+    share = partial(checks.class_shares, TwoClasses(slice(5, 7), slice(10, 12)), 1, 0.5)
+    one = doubt.measured(share, IMAGE, HEAD, LESION, LESION)
+    several = doubt.measured(share, *(np.repeat(a, 3, axis=0) for a in (IMAGE, HEAD, LESION, LESION)))
+    assert several == pytest.approx(one, abs=1e-6)
+    assert one["mask_on_outline"] == 1
+    assert one["highlighted_p"] == pytest.approx(one["confidence"], abs=0.02)
+    assert one["removed_p"] < 0.1
+    assert one["confidence"] > 0.9
+    elsewhere = doubt.measured(share, IMAGE, HEAD, LESION, LESION[..., ::-1])
+    assert elsewhere["highlighted_p"] < 0.1
+    assert elsewhere["mask_on_outline"] == 0
+
+
+def test_the_likeness_rises_with_what_spoke_for_a_wrong_class_and_fails_above_its_limit() -> None:
+    sure = {"confidence": 1.0, "highlighted_p": 0.98, "mask_on_outline": 0.8, "removed_p": 0.6}
+    unsure = sure | {"confidence": 0.4, "highlighted_p": 0.05, "removed_p": 0.02}
+    assert 0 <= doubt.FITTED.of(sure) < 0.05
+    assert doubt.FITTED.limit < doubt.FITTED.of(unsure) <= 1
+    assert checks.failures({"doubt": doubt.FITTED.of(unsure)}) == ("doubt",)
+    assert checks.failures({"doubt": doubt.FITTED.limit}) == ()
+    assert doubt.fitted(doubt.FITTED.weights_sha256, "gradcam++") is doubt.FITTED
+    assert doubt.fitted("", "gradcam++") is doubt.fitted(doubt.FITTED.weights_sha256, "scorecam") is None
 
 
 def test_small_changes_keep_the_size_and_most_of_the_brightness() -> None:
