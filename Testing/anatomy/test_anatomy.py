@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
-from XAIReportLib.anatomy import locate
+from XAIReportLib.anatomy import locate, quality
 from XAIReportLib.anatomy.atlas import SELLA_CENTRE_MM, SELLA_NAME, load_atlas, load_template
 from XAIReportLib.anatomy.canonical import to_canonical
 from XAIReportLib.anatomy.descriptors import positions
@@ -315,6 +315,19 @@ def test_real_heads_with_and_without_skull_are_registered() -> None:
         _, other = register(case_from_array(np.ascontiguousarray(flipped), affine), np.zeros(flipped.shape, bool))
         points = transform.to_patient(POINTS)
         assert np.abs(transform.to_mni(points) - other.to_mni(points)).max() < 3.0
+
+
+def test_the_affine_transform_is_judged_before_the_deformable_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit that only the deformed template passes is not passed."""
+    case, lesion, _ = pushed()
+    deformed, affine = register(case, lesion)[0], register(case, lesion, deformable=None)[0]
+    overlaps = affine.checks["brain_overlap"], deformed.checks["brain_overlap"]
+    assert overlaps[0] < overlaps[1]
+    monkeypatch.setattr(quality, "LIMITED_OVERLAP", sum(overlaps) / 2)
+    registration, transform = register(case, lesion)
+    assert registration.verdict == "failed"
+    assert (transform, registration.patient_to_mni) == (None, None)
+    np.testing.assert_array_equal(registration.failed_matrix, affine.patient_to_mni)
 
 
 @needs_volumes
