@@ -110,8 +110,9 @@ _EDITED_BEHIND = (
     r"(?: \((?:as )?(?:edited by the reader|reader-edited|edited|post-edit)\)| post-edit\b| after the reader's edit\b|"
     r", as (?:the reader edited it|edited(?: by the reader)?)\b,?)"
 )
+_EDITED_ONE = r"(?:segmented )?(?:lesion|abnormality)"
 _THE_EDITED = re.compile(
-    r"\bthe (?:reader-)?edited (?:one|(?:segmented )?(?:lesion|abnormality))(?!s| \d)\b", re.IGNORECASE
+    rf"\bthe (?:(?:reader-)?edited (?:one|{_EDITED_ONE})|{_EDITED_ONE} edited by the reader)(?!s| \d)\b", re.IGNORECASE
 )
 _EDITED_BEFORE = r"(?:^(?:as|once) edited(?: by the reader)?, (?:the )?|\bthe (?:reader-)?edited )"
 
@@ -136,11 +137,17 @@ def _without_edit_marks(sentence: str, findings: Findings) -> str:
 
 
 def _named(sentence: str, findings: Findings) -> str:
-    """The sentence with the data set's name in full: "the Jun Cheng brain tumor dataset" lacks a comma and a number."""
+    """The sentence with the data set's name in full: "Jun Cheng's brain tumor dataset" lacks a comma and a number."""
     whole = findings.model.data_set
-    words = re.findall(r"\w+", whole.partition("(")[0])
+    name, _, number = whole.partition("(")
+    who, _, what = (piece.strip() for piece in name.partition(","))
+    words = re.findall(r"\w+", name)
     if len(words) < 2 or whole in sentence:
         return sentence
-    rest = re.escape(whole.partition("(")[2])
-    behind = rf"(?: \({rest})?" if rest else ""
-    return re.sub(rf"(?i)\b{'(?:, ?| )'.join(map(re.escape, words))}\b{behind}", whole.replace("\\", r"\\"), sentence)
+    behind = rf"(?: \({re.escape(number)})?" if number else ""
+    joint = r"(?:, ?| )"
+    ways = [rf"{joint.join(map(re.escape, words))}\b{behind}"]
+    if what:
+        ways.append(rf"{re.escape(who)}'s {re.escape(what)}\b{behind}")
+        ways.append(rf"(?:{re.escape(number.partition(' ')[0])} )?{re.escape(what)} of {re.escape(who)}\b{behind}")
+    return re.sub(rf"(?i)\b(?:{'|'.join(ways)})", whole.replace("\\", r"\\"), sentence)

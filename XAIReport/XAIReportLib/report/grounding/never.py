@@ -28,7 +28,7 @@ _NEVER = re.compile(
     r"(?:brain|head|patient)|free (?:of|from) (?:any |all )?(?:abnormalit\w+|lesions?|findings?|disease|tumou?rs?|foci)|"
     r"no (?:abnormality|lesion|abnormalities|lesions) (?:lies?|is|are|exists?|sits?)(?! (?:named|described|excluded|ruled|found|"
     r"segmented|seen|outlined|detected|shown|marked))|"
-    r"patient (?:has|had|suffers)|with (?:\w+ )?evidence|"
+    r"(?<!left of the )(?<!right of the )patient (?:has|had|suffers)|with (?:\w+ )?evidence|"
     r"(?:entropy|plane agreement) of (?:the |its )?(?:segmentation|registration|heat ?maps?|maps?|atlas|lesion|abnormality)|"
     r"(?:suggestion|prediction) (?:rests?|(?:is|was) based|builds?|relies|depends?|stems?|derives?) (?:up)?(?:on|from) "
     r"(?!(?:the |its )?(?:model|own)\b)|"
