@@ -131,6 +131,23 @@ def test_a_split_that_was_not_trained_has_a_row_that_says_so() -> None:
     assert not [line for line in networks.section({"runs": {"x": leaking}}) if "dealt out | not trained" in line]
 
 
+def test_the_folds_of_one_training_answer_together_and_other_trainings_do_not() -> None:
+    runs = KEPT["networks"]["runs"]
+    found = networks.together(
+        {name: runs[name] for name in ("short-dual", "short-dual-fold1", "short-single", "neck-a")}
+    )
+    assert [pooled["runs"] for pooled in found.values()] == [["short-dual", "short-dual-fold1"]]
+    pooled = found["short-dual"]
+    for count in ("n_images", "n_groups"):
+        assert pooled[count] == runs["short-dual"][count] + runs["short-dual-fold1"][count]
+    apart = [runs[name]["accuracy"]["value"] for name in pooled["runs"]]
+    assert min(apart) <= pooled["accuracy"]["value"] <= max(apart)
+    rows = [
+        line for line in networks.section({"runs": runs, "together": found}) if "0 and 1 together, 69 patients" in line
+    ]
+    assert len(rows) == 1
+
+
 def test_accuracies_stand_beside_what_needs_no_pixel_of_a_lesion() -> None:
     forest = f"accuracy {_forest.forest_kept()['accuracy']:.3f}"
     for section, part in ((slices.section, "slices"), (networks.section, "networks"), (audit.section, "audit")):

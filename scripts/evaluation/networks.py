@@ -5,7 +5,9 @@
 Each run of train.py is calibrated on its tune groups and answers for the test groups of its fold by the road of the product.
 Its figures are kept in docs/measurements/networks.json, its answers in docs/measurements/networks/NAME.csv. A run with
 ``--split record`` has slices of its test patients among those it was trained on; it is here to show what that would claim.
-Three class activation maps of every other run are held against the reference outlines. Two runs are compared by
+Three class activation maps of every other run are held against the reference outlines. Runs of the same training on several
+folds answer together, each patient by the network that never saw him; without --run only that is computed anew. Two runs are
+compared by
 
     python scripts/compare_bundles.py docs/measurements/networks/short-single.csv docs/measurements/networks/short-dual.csv \
         --output docs/measurements/networks/comparison.json
@@ -17,17 +19,20 @@ import argparse
 import csv
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from compare_bundles import read_answers
 from training.bundling import DataSource, described, trained
 from training.slices import SPLITS, load_slices
 from training.unseen import slices_of
 from XAIReportLib.evaluate import answer, read_index
 from XAIReportLib.models.bundle import Bundle, load_bundle, load_network, save_bundle
 from XAIReportLib.models.inference import ClassPath
-from XAIReportLib.models.metrics import summary
+from XAIReportLib.models.metrics import Answered, summary
 
 from evaluation import MEASUREMENTS, ROOT, keep, machine
 from evaluation._forest import forest_line
@@ -91,6 +96,35 @@ def measure(run: Path, data: Path) -> tuple[dict[str, Any], list[dict[str, Any]]
     return {**told, "groups_sha256": split.groups_sha256, "cams": maps, **kept}, answers
 
 
+# What must be the same for runs to be one training on several folds.
+RECIPE = ("architecture", "heads", "split", "start", "epochs", "samples", "rate", "seed")
+
+
+def together(runs: dict[str, Any]) -> dict[str, Any]:
+    """Of each training with patients apart on several folds: the names of its runs, and figures of all their answers."""
+    trainings: dict[tuple, list[str]] = {}
+    for name, run in runs.items():
+        if run["split"] == "patient":
+            trainings.setdefault(tuple(str(run[part]) for part in RECIPE), []).append(name)
+    result = {}
+    for names in trainings.values():
+        names.sort(key=lambda name: runs[name]["fold"])
+        if len({runs[name]["fold"] for name in names}) < 2:
+            continue
+        answers = [read_answers(MEASUREMENTS / "networks" / f"{name}.csv").answered for name in names]
+        whole = Answered(
+            answers[0].classes,
+            *(
+                np.concatenate([getattr(a, p) for a in answers])
+                for p in ("groups", "labels", "scores", "dice", "outcomes")
+            ),
+        )
+        found = summary(whole)
+        kept = {name: found[name] for name in (*FIGURES, "confusion_matrix", "n_images", "n_groups")}
+        result[names[0]] = {"runs": names, **kept}
+    return result
+
+
 def cams(bundle: Bundle, data: Path, fold: int) -> dict[str, Any]:
     """Where the maps of the class with the highest score lie, on slices of all test groups."""
     slices = slices_of("test", data, CAM_SLICES, fold)
@@ -113,22 +147,21 @@ def cams(bundle: Bundle, data: Path, fold: int) -> dict[str, Any]:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument(
-        "--run", action="append", required=True, help="name of a folder in training/; may be given again"
-    )
+    parser.add_argument("--run", action="append", default=[], help="name of a folder in training/; may be given again")
     options = parser.parse_args(argv)
     stored = MEASUREMENTS / "networks.json"
     runs = json.loads(stored.read_text(encoding="utf-8"))["runs"] if stored.exists() else {}
     for name in options.run:
         runs[name], records = measure(ROOT / "training" / name, options.data)
         print(name, {k: runs[name][k]["value"] for k in FIGURES}, flush=True)
-        keep("networks", {"runs": runs})
         table = MEASUREMENTS / "networks" / f"{name}.csv"
         table.parent.mkdir(exist_ok=True)
         with table.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(records[0]))
             writer.writeheader()
             writer.writerows({k: round(v, 4) if isinstance(v, float) else v for k, v in r.items()} for r in records)
+        keep("networks", {"runs": runs})
+    keep("networks", {"runs": runs, "together": together(runs)})
     return 0
 
 
@@ -143,14 +176,15 @@ def section(measured: dict[str, Any]) -> list[str]:
         "Runs of few epochs compare with each other, not with the shipped network. What was not trained says so.",
         *forest_line(),
         "",
-        "| architecture | heads | split | start | epochs x samples | " + " | ".join(FIGURES.values()) + " |",
-        "| --- " * (5 + len(FIGURES)) + "|",
+        "| architecture | heads | split | fold | start | epochs x samples | " + " | ".join(FIGURES.values()) + " |",
+        "| --- " * (6 + len(FIGURES)) + "|",
     ]
-    for run in runs.values():
+    for run in _rows(runs, measured.get("together", {})):
         cells = [
             NAMES[run["architecture"]],
             run["heads"],
             SPLIT_WORDS[run["split"]],
+            str(run["fold"]),
         ]
         cells += [run["start"].split(" (")[0], f"{run['epochs']} x {run['samples']}"]
         for figure in FIGURES:
@@ -159,8 +193,8 @@ def section(measured: dict[str, Any]) -> list[str]:
             cells.append("no outline" if nothing else _with_interval(f))
         lines.append("| " + " | ".join(cells) + " |")
     if not any(run["split"] == "record" for run in runs.values()):
-        lines.append(f"| any | | {SPLIT_WORDS['record']} | not trained |" + " |" * (1 + len(FIGURES)))
-    lines += [f"| {words} | not trained |" + " |" * (3 + len(FIGURES)) for words in untrained(runs)]
+        lines.append(f"| any | | {SPLIT_WORDS['record']} | | not trained |" + " |" * (1 + len(FIGURES)))
+    lines += [f"| {words} | not trained |" + " |" * (4 + len(FIGURES)) for words in untrained(runs)]
     compared = MEASUREMENTS / "networks" / "comparison.json"
     lines += _compared(json.loads(compared.read_text(encoding="utf-8")), runs) if compared.exists() else []
     with_maps = {name: run for name, run in runs.items() if run.get("cams")}
@@ -169,18 +203,32 @@ def section(measured: dict[str, Any]) -> list[str]:
     some = next(iter(with_maps.values()))["cams"]
     lines += [
         "",
-        f"Maps of the class with the highest score on {some['slices']} slices of the {some['groups']} test groups,",
+        f"Maps of the class with the highest score on {some['slices']} slices of a fold's test groups,",
         "cut as in the product: Dice with the reference outline, and how often the hottest pixel lies inside it.",
         "A dual network reads the class under an attention to the outline that it learns, so that its maps lie over",
         "lesions because they were taught to.",
         "",
-        "| architecture | heads | " + " | ".join(f"{words} Dice | pointing" for words in CAMS.values()) + " |",
-        "| --- " * (2 + 2 * len(CAMS)) + "|",
+        "| architecture | heads | fold | " + " | ".join(f"{words} Dice | pointing" for words in CAMS.values()) + " |",
+        "| --- " * (3 + 2 * len(CAMS)) + "|",
     ]
     for run in with_maps.values():
         cells = [_with_interval(run["cams"][m][f]) for m in CAMS for f in PLACES]
-        lines.append("| " + " | ".join([NAMES[run["architecture"]], run["heads"], *cells]) + " |")
+        lines.append("| " + " | ".join([NAMES[run["architecture"]], run["heads"], str(run["fold"]), *cells]) + " |")
     return lines
+
+
+def _rows(runs: dict[str, Any], pooled: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each run, and behind the last of a training's folds all of them together."""
+    last = {found["runs"][-1]: found for found in pooled.values()}
+    for name, run in runs.items():
+        yield run
+        if found := last.get(name):
+            folds = " and ".join(str(runs[n]["fold"]) for n in found["runs"])
+            yield (
+                run
+                | {figure: found[figure] for figure in FIGURES}
+                | {"fold": f"{folds} together, {found['n_groups']} patients"}
+            )
 
 
 def _compared(comparison: dict[str, Any], runs: dict[str, Any]) -> list[str]:
