@@ -223,6 +223,8 @@ def class_() -> Iterator[Said]:
         named = [name for name in _CLASSES if re.search(rf"\b{name}\b", text, re.IGNORECASE)]
         if "can be set aside" in text or "knows" in text or "to know" in text or not named:
             continue
+        if "set aside" in text and case == "abstained":  # of two classes it is true
+            continue
         if len(named) == 1 and not re.search(
             r"\b(not|no|[Nn]either|hardly|below 0\.1)\b", text.replace("not calibrated", "").replace("from, not", "")
         ):
