@@ -66,6 +66,7 @@ def _before(clause: Clause, cues: list[int]) -> None:
 def _acts(clause: Clause, verbs: list[int], reader: list[int]) -> None:
     edit = clause.findings.reader_edit
     passive = not reader or reader[0] > verbs[0]
+    known = {lesion.name for lesion in clause.findings.lesions} | {*edit.changed, *edit.removed}
     for i in clause.of("lesion"):
         behind = [v for v in verbs if v < i]
         ahead = [v for v in verbs if v > i]
@@ -75,7 +76,7 @@ def _acts(clause: Clause, verbs: list[int], reader: list[int]) -> None:
             continue
         number = clause.mentions[i].value.split()[0]
         names = edit.changed if clause.mentions[verb[0]].value == "changed" else edit.removed
-        holds: bool | None = f"lesion-{number}" in names if number.isdigit() else None
+        holds: bool | None = f"lesion-{number}" in names if f"lesion-{number}" in known else None
         if number == "one" and len(names) == 1 and len(clause.findings.lesions) == 1:
             holds = clause.mentions[verb[0]].value == "changed"
         clause.state("edit", holds, i, verb[0], *reader)

@@ -32,7 +32,7 @@ SUBJECTS = {
     ),
     "changed": re.compile(
         r"\b(?:these changes|without the (?:segmented )?(?:lesion|abnormality)|(?:lesion|abnormality) alone|"
-        r"only the (?:segmented )?(?:lesion|abnormality) (?:is|was)|"
+        r"only the (?:segmented )?(?:lesion|abnormality) (?:is|was|left|visible|remaining)|"
         r"shown to the model|with noise|noise is|"
         r"absence of the (?:segmented )?(?:lesion|abnormality)|(?:blott|paint|edit|wip)(?:ed|ing) (?:out|over)|"
         r"remov(?:e|es|ed|ing|al)|eras(?:e|ed|ing)|delet(?:e|ed|ing|ion)|mask(?:ed|ing) out|inpaint\w*|"
