@@ -10,8 +10,8 @@ library would still spin when the network's go on.
 Tried on slices of tune groups, ten channels of 96 scored, SSIM with the exact map (median): masks alone 0.83; with the guess 0.95,
 and the same with the layer's masked outputs run through the rest of the network as the guess, at eight times its cost; all channels
 at half the input's resolution had lost far more: the network's answer changes with the scale. All channels at full resolution, on
-a window around the lesion attention of a fifth to half of the image, lost more, too: what lies around it counts. What the shipped settings lose on
-unseen groups is measured by ``scripts/benchmark.py score-cam``.
+a window around the lesion attention of a fifth to half of the image, lost more, too: what lies around it counts. What the shipped
+settings lose on unseen groups is measured by ``scripts/benchmark.py score-cam``.
 """
 
 from __future__ import annotations
