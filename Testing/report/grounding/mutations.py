@@ -186,7 +186,11 @@ _UNITS = {
     r"(?<=\d) (?:mm³|mm3)(?!\w)": (" ml", " cm³", " mm"),
     r"(?<=\d) (?:%|percent)": (" ml", " mm", " voxels", ""),
     r"(?<=\d) (?:voxels|pixels)\b": (" ml", " mm", " %"),
-    r"(?<=\d\.\d\d)(?=[ ,.]?(?:$|[a-z(),;.]| [a-z(]))(?! (?:ml|mm|cm|cc|mL|%|x|×|millil|and [\d.]+ m[lm]))": (" ml", " %", " mm"),
+    r"(?<=\d\.\d\d)(?=[ ,.]?(?:$|[a-z(),;.]| [a-z(]))(?! (?:ml|mm|cm|cc|mL|%|x|×|millil|and [\d.]+ m[lm]))": (
+        " ml",
+        " %",
+        " mm",
+    ),
 }
 
 
