@@ -44,7 +44,10 @@ def _figures(findings: Findings) -> list[float]:
             found.extend((float(value), 100.0 * value))
 
     collect(findings.model_dump())
-    return found
+    tables = [[(r.lobe, r.percent_of_lesion) for r in lesion.regions] for lesion in findings.lesions]
+    tables += [[(r.lobe, r.percent_of_mask) for r in mask.regions] for mask in findings.saliency]
+    # All that lies outside the named regions may be said together.
+    return found + [sum(share for lobe, share in rows if lobe == "other") for rows in tables]
 
 
 def _otherwise(written: str, figures: list[float]) -> str:
