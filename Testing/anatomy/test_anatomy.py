@@ -331,16 +331,36 @@ def test_the_affine_transform_is_judged_before_the_deformable_step(monkeypatch: 
 
 
 @needs_volumes
-def test_a_deformation_does_not_lift_a_head_whose_affine_transform_failed() -> None:
-    """A quarter of the head was set to zero; the deformable step drew the template into the rest and passed."""
+def test_a_brain_of_which_a_quarter_was_cut_away_is_judged_by_the_rest() -> None:
+    """BRATS 2013 pat0006: zeros beyond an oblique plane."""
     case = read_case(VOLUMES / "brats_2013_pat0006_1" / "t1c.nii.gz")
-    lesion = np.zeros(case.image.shape, bool)
-    anatomy, _ = locate(case, {}, lesion)
-    assert anatomy.registration.verdict == "failed"
-    assert anatomy.registration.checks["brain_overlap"] < 0.80
-    assert anatomy.registration.checks["coverage"] < 0.80
-    assert (anatomy.labels, anatomy.to_mni, anatomy.registration.patient_to_mni) == (None, None, None)
-    assert anatomy.template_edges.any(), "for a person to see why"
+    (cut,) = FieldOfView(case.image, case.affine, case.head).cuts
+    assert cut[1] < -0.9, "the occipital part is missing"
+    registration, transform = register(case, np.zeros(case.image.shape, bool), deformable=None)
+    assert registration.verdict == "limited"
+    assert registration.checks["brain_overlap"] > 0.90
+    assert 0.6 < registration.checks["coverage"] < 0.8
+    assert transform is not None
+
+
+@needs_volumes
+@pytest.mark.parametrize(("way", "percent"), [((0, -1, -0.4), 40), ((0, 0, 1), 25)], ids=["oblique", "base"])
+def test_a_brain_that_is_cut_is_placed_where_it_is_whole(way: tuple[float, ...], percent: float) -> None:
+    case = read_case(VOLUMES / "brats_2013_pat0004_1" / "t1c.nii.gz")
+    nothing = np.zeros(case.image.shape, bool)
+    mm = np.moveaxis(np.indices(case.image.shape), 0, -1) @ case.affine[:3, :3].T + case.affine[:3, 3]
+    along = mm @ way
+    kept = along >= np.percentile(along[case.head], percent)
+    background = np.median(case.image[~case.head])
+    cut = case_from_array(np.where(kept, case.image, background).astype(np.float32), case.affine)
+    whole, placed_whole = register(case, nothing, deformable=None)
+    part, placed_part = register(cut, nothing, deformable=None)
+    assert (whole.verdict, part.verdict) == ("good", "limited"), "a cut brain is approximate at best"
+    assert part.checks["coverage"] < whole.checks["coverage"] - 0.15
+    points = mm[case.head & kept][::997]
+    error = np.linalg.norm(placed_part.to_mni(points) - placed_whole.to_mni(points), axis=1)
+    assert error.mean() < 4.0
+    assert reach_mm(5.0, None, part.checks["coverage"]) > reach_mm(5.0, None, whole.checks["coverage"]) + 1.0
 
 
 def in_the_template(case: Case) -> np.ndarray:
@@ -375,6 +395,12 @@ def test_brain_whose_voxels_were_set_to_zero_is_not_counted_as_imaged(grid: str)
     assert not {("Frontal Pole", "left"), ("Thalamus", "right"), ("Temporal Pole", "left")} & gone
     whole = FieldOfView(case.image, case.affine, case.head)
     assert cut_regions(load_atlas(), Transform(patient()), whole) == ()
+    assert len(whole.cuts) == 0, "no side of a whole brain is flat"
+    normal = CUT @ patient()[:3, :3]  # of the plane m @ CUT = CUT_MM of MNI152, in the patient
+    length = np.linalg.norm(normal)
+    ((*outward, offset),) = field.cuts
+    assert np.degrees(np.arccos(-np.array(outward) @ normal / length)) < 4.0
+    assert offset == pytest.approx((CUT_MM - CUT @ patient()[:3, 3]) / length, abs=4.0)
 
 
 def test_fluid_cavities_and_dark_bone_were_imaged_though_they_are_zero() -> None:

@@ -201,7 +201,8 @@ def _reach(found: Findings, total_ml: float) -> float | None:
     from XAIReportLib.anatomy.intervals import reach_mm
 
     stated, shift = found.anatomy.interval_mm, found.anatomy.midline_shift
-    needed = reach_mm(total_ml, None if shift is None else shift.distance_mm)
+    coverage = found.anatomy.registration.checks.get("coverage", 1.0)
+    needed = reach_mm(total_ml, None if shift is None else shift.distance_mm, coverage)
     return stated if stated is not None and stated >= needed - REACH_PRECISION_MM else None
 
 

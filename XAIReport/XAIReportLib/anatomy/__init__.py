@@ -75,7 +75,8 @@ def locate(
 
     tell(0.8, "naming the regions under each mask")
     shift = midline_shift(transform, registration, lesion, case)
-    reach = reach_mm(float((lesion > 0).sum() * case.voxel_ml), shift.distance_mm)
+    volume_ml = float((lesion > 0).sum() * case.voxel_ml)
+    reach = reach_mm(volume_ml, shift.distance_mm, registration.checks["coverage"])
     level = levels_of(lesion > 0, case, mni_mm) if lesions else None
     sizes = np.bincount(labels.ravel(), minlength=len(atlas.regions) + 1)
     cut = cut_regions(atlas, transform, FieldOfView(case.image, case.affine, case.head))

@@ -1,8 +1,8 @@
 """Which places in the patient a volume holds an image of, and which regions of the atlas it cuts.
 
-A file can hold one and the same value where nothing was imaged: a program cut the volume, or turned it onto a larger grid. As
-a field of view has no dents, only what lies beyond every part of the head is taken for that: fluid, bone and a cavity are
-dark, and were imaged.
+A file can hold one and the same value where nothing was imaged: a program cut the volume, or turned it onto a larger grid. What
+was cut off lies beyond a plane, on which the head ends with a large flat face; no head has such a face of its own. What is
+dark elsewhere (air, fluid, bone, a cavity) was imaged.
 """
 
 from __future__ import annotations
@@ -16,40 +16,63 @@ from XAIReportLib.anatomy.atlas import Atlas
 from XAIReportLib.anatomy.transform import Transform, pull
 
 SAME_VALUE = 0.5  # share of what is not head that has one value, from which on that stands for nothing
-HULL_MARGIN_MM = 6.0  # around the head; a registration errs by less
+# A face of the head from which on it is a cut: the flattest sides of whole brains have 20 to 45 cm2, a section through one
+# a tenth of the way along it has 90.
+FLAT_CM2 = 50.0
+SAME_FACE_DEGREES = 15.0
+BEYOND_MM = 1.5  # outside a cut from which on nothing was imaged
 HULL_MM, REGIONS_MM = 4.0, 2.0  # steps at which the head and the regions are looked at
 WHOLE = 0.95  # of a region in the field of view, from which on it counts as whole
 
 
 class FieldOfView:
-    """Of a volume (i, j, k), 4x4 affine to RAS millimetres, with its head, bool."""
+    """Of a volume (i, j, k), 4x4 affine to RAS millimetres, with its head, bool.
+
+    Attributes:
+        cuts: planes (n, 4), outward normal and offset in RAS millimetres: places x with normal @ x + offset > 0 were cut off.
+    """
 
     def __init__(self, image: np.ndarray, affine: np.ndarray, head: np.ndarray) -> None:
-        self._image, self._head, self._to_index = image, head, np.linalg.inv(affine)
+        self._image, self._to_index = image, np.linalg.inv(affine)
         outside = image[~head]
-        value = float(np.median(outside)) if outside.size else np.nan
-        self._empty = value if (outside == value).sum() > SAME_VALUE * outside.size else None
-        steps = np.maximum(HULL_MM / np.sqrt((affine[:3, :3] ** 2).sum(axis=0)), 1).astype(int)
-        seen = np.argwhere(head[tuple(slice(None, None, step) for step in steps)]) * steps
-        try:
-            self._faces = np.unique(ConvexHull(seen @ affine[:3, :3].T + affine[:3, 3]).equations.round(3), axis=0)
-        except (QhullError, ValueError):  # no head, or all of it in one plane
-            self._faces = None
+        self._empty = float(np.median(outside)) if outside.size else np.nan
+        uniform = (outside == self._empty).sum() > SAME_VALUE * outside.size
+        self.cuts = _flat_faces(head, affine) if uniform else np.empty((0, 4))
 
     def holds(self, points: np.ndarray) -> np.ndarray:
         """Bool (n,), for RAS millimetres (n, 3)."""
         index = np.rint(points @ self._to_index[:3, :3].T + self._to_index[:3, 3]).astype(int)
         held = ((index >= 0) & (index < self._image.shape)).all(axis=1)
-        if self._empty is None or self._faces is None:
-            return held
-        asked = np.flatnonzero(held)
-        at = tuple(index[asked].T)
-        asked = asked[(self._image[at] == self._empty) & ~self._head[at]]
-        for face in self._faces:  # most places are told by the first ones
-            beyond = points[asked] @ face[:3] + face[3] > HULL_MARGIN_MM
-            held[asked[beyond]] = False
-            asked = asked[~beyond]
+        for cut in self.cuts:
+            asked = np.flatnonzero(held)
+            asked = asked[points[asked] @ cut[:3] + cut[3] > BEYOND_MM]
+            held[asked[self._image[tuple(index[asked].T)] == self._empty]] = False
         return held
+
+
+def _flat_faces(head: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """The planes (n, 4) on which a head ends with a face of FLAT_CM2 or more, the largest first."""
+    edges_mm = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    steps = np.maximum(HULL_MM / edges_mm, 1).astype(int)
+    places = np.argwhere(head[tuple(slice(None, None, step) for step in steps)]) * steps
+    places = places @ affine[:3, :3].T + affine[:3, 3]
+    try:
+        faces = np.unique(ConvexHull(places).equations.round(2), axis=0)
+    except (QhullError, ValueError):  # no head, or all of it in one plane
+        return np.empty((0, 4))
+    depth = float((edges_mm * steps).max())
+    each_cm2 = abs(np.linalg.det(affine[:3, :3])) * steps.prod() / depth / 100
+    areas = np.array([each_cm2 * (places @ face[:3] + face[3] > -depth).sum() for face in faces])
+    found: list[np.ndarray] = []
+    for n in np.argsort(-areas, kind="stable"):
+        if areas[n] < FLAT_CM2:
+            break
+        normal = faces[n, :3] / np.linalg.norm(faces[n, :3])
+        if all(normal @ other[:3] < np.cos(np.radians(SAME_FACE_DEGREES)) for other in found):
+            # The hull is of every few voxels; the face itself is that of all of them.
+            ends = np.argwhere(head) @ (normal @ affine[:3, :3]) + normal @ affine[:3, 3]
+            found.append(np.append(normal, -np.percentile(ends, 99.9)))
+    return np.array(found).reshape(-1, 4)
 
 
 def cut_regions(atlas: Atlas, transform: Transform, field: FieldOfView) -> tuple[int, ...]:

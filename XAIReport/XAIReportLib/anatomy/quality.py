@@ -10,7 +10,6 @@ from scipy import ndimage
 from XAIReportLib.anatomy.atlas import Template, load_template
 from XAIReportLib.anatomy.canonical import Canonical
 from XAIReportLib.anatomy.deformation import jacobian, local_correlation
-from XAIReportLib.anatomy.field_of_view import FieldOfView
 from XAIReportLib.anatomy.transform import Transform, index_of, pull
 from XAIReportLib.results import Registration
 
@@ -22,7 +21,11 @@ LOCAL_GAIN, LARGEST_BRAIN_ML = 0.15, 1900.0
 DETERMINANT = (0.6, 1.7)  # volume of the template over the patient's: adult brains lie well within
 SHIFT_MM = 12.0
 INTERIOR_MM = 8.0  # how far from the brain's border mutual information is taken for the gain
-COVERAGE = 0.75  # of the template's brain that was imaged, below which regions are approximate at best
+COVERAGE = 0.90  # of the template's brain that was imaged, below which regions are approximate at best
+CUT = 0.75  # and below which a brain may be taken for a smaller whole one
+# Volume of the template over the patient's from which on what is cut can be a brain: MNI152's is larger than those of adults, of
+# which BRATS volumes reach 1.0 to 1.6; a piece of a head with its skull reached 0.6.
+LEAST_OF_A_BRAIN = 0.9
 # Left and right: the registered left-right axis against the stored one, and the brain's share left of the midline.
 GREATEST_TURN_DEGREES = 45.0
 HALF = (0.40, 0.60)
@@ -32,12 +35,13 @@ SCALP_AND_SKULL_MM = 12.0
 
 @dataclass(frozen=True)
 class Patient:
-    """The patient on the working grid; ``brain`` is rough where there is a skull."""
+    """The patient on the working grid, which covers only what was imaged; ``brain`` is rough where there is a skull.
+    ``cuts``: planes beyond which nothing was imaged (field_of_view.py), (n, 4)."""
 
     grid: Canonical
     brain: np.ndarray
     with_skull: bool
-    field: FieldOfView
+    cuts: np.ndarray
 
 
 def pull_linear(template: Template, transform: Transform, grid: Canonical) -> np.ndarray:
@@ -83,7 +87,8 @@ def judge(patient: Patient, template: Template, transform: Transform, reach: np.
         level = np.percentile(grid.image[own], 30) * 0.6
         own = ndimage.binary_dilation(brain, iterations=4) & ndimage.binary_fill_holes((grid.image > level) & grid.head)
         own &= ndimage.distance_transform_edt(grid.head, sampling=grid.spacing_mm) > SCALP_AND_SKULL_MM / 2
-    overlap = 2 * (brain & own).sum() / max(brain.sum() + own.sum(), 1)
+    imaged = brain & grid.covered
+    overlap = 2 * (imaged & own).sum() / max(imaged.sum() + own.sum(), 1)
     aligned = mutual_information(grid.image[reach], aligned_template[reach])
     whole = float((template.image > 0).sum()) * abs(np.linalg.det(template.affine[:3, :3]))
     whole /= abs(np.linalg.det(matrix[:3, :3]))
@@ -94,7 +99,7 @@ def judge(patient: Patient, template: Template, transform: Transform, reach: np.
         "mutual_information_gain": float(aligned / max(_by_chance(patient, template, transform, reach), 1e-9) - 1),
         "local_correlation_gain": _gain(patient, template, Transform(matrix), reach),
         "determinant": float(np.linalg.det(matrix[:3, :3])),
-        "coverage": float(min(_imaged(patient, brain) * grid.spacing_mm**3 / whole, 1.0)),
+        "coverage": float(min(imaged.sum() * grid.spacing_mm**3 / whole, 1.0)),
         "local_volume_lowest": low,
         "local_volume_highest": high,
         "left_right_turn_degrees": float(np.degrees(np.arccos(np.clip(_turn(matrix), -1, 1)))),
@@ -102,17 +107,15 @@ def judge(patient: Patient, template: Template, transform: Transform, reach: np.
     }
     # Something as large as a head without the bone of one may be any round object: there the inside must agree, too.
     large = not patient.with_skull and patient.brain.sum() * grid.spacing_mm**3 / 1000 >= LARGEST_BRAIN_ML
-    # A head that is cut by the field of view can be taken for a smaller whole one: there, too.
-    cut = checks["coverage"] < COVERAGE and checks["local_correlation_gain"] < 0
+    # A head that is cut by the field of view can be taken for a smaller whole one: there, too, unless it is a brain whose cut
+    # is known and all that is left fits.
+    fits = checks["brain_overlap"] >= GOOD_OVERLAP and checks["mutual_information_gain"] >= GOOD_GAIN
+    brain_alone = not patient.with_skull and checks["determinant"] >= LEAST_OF_A_BRAIN
+    known = len(patient.cuts) > 0 and brain_alone and fits
+    cut = checks["coverage"] < CUT and checks["local_correlation_gain"] < 0 and not known
     verdict, reason = _verdict(checks, cut or (large and checks["local_correlation_gain"] < LOCAL_GAIN))
     failed = verdict == "failed"
     return Registration(verdict, reason, None if failed else matrix, checks, matrix if failed else None)
-
-
-def _imaged(patient: Patient, brain: np.ndarray) -> int:
-    """How many voxels of the template's brain (bool, on the working grid) the volume holds an image of."""
-    places = np.argwhere(brain & patient.grid.covered)
-    return int(patient.field.holds(places * patient.grid.spacing_mm + patient.grid.origin_mm).sum())
 
 
 def _by_chance(patient: Patient, template: Template, transform: Transform, reach: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import SimpleITK as sitk
@@ -36,6 +37,8 @@ SEED = 1
 LESION_MARGIN_MM = 4.0
 SKULL_REACH_MM, EMPTY_REACH_MM = 6.0, 16.0  # how far around the brain the metric looks
 SKULL_MARGIN_MM, EMPTY_MARGIN_MM = 2.0, 6.0  # and the deformable step
+CUT_MARGIN_MM = 8.0  # how far from a cut the deformable step stays
+CUT_ACROSS = 0.3  # of an axis' direction in a cut's normal, from which on the cut hides where the brain ends along that axis
 
 
 def register(
@@ -96,7 +99,11 @@ def register(
     # A displacement fits almost anything to almost anything: it must not lift an affine transform that failed.
     if deformable and done.verdict != "failed":
         step = {"correlation": deform, "syn": syn}[deformable]
-        refined = _refined(patient, template, matrix, patient.grid.covered & ~grown, step, stop)
+        # The emptiness behind a cut is in what the step compares near it.
+        seen = patient.grid.covered
+        if len(patient.cuts):
+            seen = ndimage.binary_erosion(seen, iterations=int(CUT_MARGIN_MM / WORKING_MM), border_value=1)
+        refined = _refined(patient, template, matrix, seen & ~grown, step, stop)
         # The step is kept only where the images agree better by another measure than it climbed, nothing folds, and what
         # comes of it passes, too.
         better = _agreement(patient, template, refined, reach) > _agreement(patient, template, transform, reach)
@@ -152,9 +159,13 @@ def _agreement(patient: Patient, template: Template, transform: Transform, reach
 def _patient(case: Case, lesion: np.ndarray) -> Patient:
     grid = to_canonical(case.image, case.affine, case.head, lesion.astype(bool), WORKING_MM)
     field = FieldOfView(case.image, case.affine, case.head)
+    if len(field.cuts):
+        covered = grid.covered.copy()
+        covered[covered] = field.holds(np.argwhere(covered) * grid.spacing_mm + grid.origin_mm)
+        grid = replace(grid, covered=covered)
     if _has_skull(grid):
-        return Patient(grid, _brain_of_head(grid), True, field)
-    return Patient(grid, ndimage.binary_fill_holes(grid.head), False, field)
+        return Patient(grid, _brain_of_head(grid), True, field.cuts)
+    return Patient(grid, ndimage.binary_fill_holes(grid.head), False, field.cuts)
 
 
 def _has_skull(grid: Canonical) -> bool:
@@ -193,6 +204,12 @@ def _starts(patient: Patient, template: Template) -> list[sitk.AffineTransform]:
     scale = np.clip((mni_high - mni_low) / np.maximum(high - low, 1.0), 0.8, 1.25)
     scale[2] = np.sqrt(scale[0] * scale[1]) if patient.with_skull else scale[2]
     centre, mni_centre = (low + high) / 2, (mni_low + mni_high) / 2
+    # Where the brain is cut its end is not known: the other end and the scale of the axes that are whole say where it is.
+    cut_high, cut_low = ((side * patient.cuts[:, :3] > CUT_ACROSS).any(axis=0) for side in (1, -1))
+    whole = ~(cut_low | cut_high)
+    scale[~whole] = np.exp(np.log(scale[whole]).mean()) if whole.any() else 1.0
+    half = (mni_high - mni_low) / 2 / scale
+    centre = np.where(cut_high & ~cut_low, low + half, np.where(cut_low & ~cut_high, high - half, centre))
     if patient.with_skull:
         centre[2] = high[2] - (mni_high[2] - mni_centre[2]) / scale[2]
     starts = []
