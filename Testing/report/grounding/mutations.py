@@ -1,4 +1,4 @@
-"""False sentences by script: true ones (the template's, paraphrases.txt, unseen/) with one thing changed, kind by kind."""
+"""False sentences by script: true ones (the template's, paraphrases.txt, ways.txt, unseen/) with one thing changed, by kind."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from XAIReportLib.report.schema import Lesion, Saliency
 from XAIReportLib.report.wording import class_name, method_name
 
 PARAPHRASES = Path(__file__).with_name("paraphrases.txt")
+WAYS = Path(__file__).with_name("ways.txt")
 UNSEEN = Path(__file__).with_name("unseen")  # batches: their lines begin with "+ " where they are true, "- " where not
 Said = tuple[str, str]  # the case's name, the sentence
 
@@ -26,6 +27,18 @@ def paraphrases(path: Path = PARAPHRASES) -> list[Said]:
             case = line.strip("[]")
         elif line and not line.startswith("#"):
             said.append((case, line))
+    return said
+
+
+def ways() -> list[Said]:
+    """The sentences of ways.txt: each frame with each of its ways."""
+    said, frame = [], ""
+    for case, line in paraphrases(WAYS):
+        if not line.startswith(" "):
+            frame = line
+            continue
+        whole = (frame.replace("{}", way.strip()) for way in line.split("|") if way.strip())
+        said += [(case, text[0].upper() + text[1:]) for text in whole]
     return said
 
 
@@ -51,7 +64,7 @@ def template() -> tuple[Said, ...]:
 @cache
 def true_sentences() -> tuple[Said, ...]:
     unseen = (said for path in batches() for said in batch(path, "+"))
-    return tuple(dict.fromkeys((*template(), *paraphrases(), *unseen)))
+    return tuple(dict.fromkeys((*template(), *paraphrases(), *ways(), *unseen)))
 
 
 _NEGATED = re.compile(r"\b(not|no|neither|nor|none|nothing|cannot|without|only|never)\b", re.IGNORECASE)
@@ -217,7 +230,8 @@ _CLASSES = ("glioma", "meningioma", "pituitary tumour")
 _SYMMETRIC = re.compile(
     r"\bknown?s?\b|knowledge|distinguish|\bcovers\b|be neither|cannot name|both (?:scored )?below|"
     r"could not be separated|do not separate|set aside|and [a-z ]+ each (?:remain|stay|score)|differ by|class set|\bscores of\b|"
-    r"\blesions other than\b",
+    r"\blesions other than\b|vocabulary|able to recognise|recognises only|only name|classes are|trained on|"
+    r"(?:limited|restricted|confined) to",
     re.IGNORECASE,
 )
 
@@ -238,7 +252,7 @@ def class_() -> Iterator[Said]:
         if len(named) == 2 and not re.search(
             r"\bnot\b|Neither|neither|between|differ|slightly|set aside|class set|separate|\bsame score|"
             r"both scored|both below|stay below|each (?:remain|stay|score)|together|(?:nearly|almost) the same|"
-            r"similar|equal|close|two leading|classes that remain|\bapart\b",
+            r"similar|equal|close|two leading|classes that remain|\bapart\b|have scores below|leave both|[Bb]oth .* have to",
             text,
         ):
             yield case, _renamed(text, {named[0]: named[1], named[1]: named[0]})

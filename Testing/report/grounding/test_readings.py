@@ -90,13 +90,13 @@ def test_one_and_the_other_are_tried_both_ways_round_and_the_former_is_the_first
 
 def test_words_are_left_out_only_where_they_claim_nothing():
     assert (
-        plainest("In terms of its location, the lesion, as outlined by the model, lies there.")
+        plainest("In terms of its location, the lesion, as outlined by the model, lies there.", ())
         == "the lesion lies there."
     )
-    assert plainest("On the left, the lesion lies there.") == "On the left, the lesion lies there."
-    assert "small" not in plainest("The small lesion measures 0.14 ml.")
-    assert "small" in plainest("The small lesion measures 14 ml.")
-    assert "small" in plainest("The small lesion lies there.")
+    assert plainest("On the left, the lesion lies there.", ()) == "On the left, the lesion lies there."
+    assert "small" not in plainest("The small lesion measures 0.14 ml.", ())
+    assert "small" in plainest("The small lesion measures 14 ml.", ())
+    assert "small" in plainest("The small lesion lies there.", ())
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def causes(parts: list[Clause]) -> Iterator[str]:
         if not clause.causal:
             led = _leading(clause)
             continue
-        if not clause.claims or not _may_be_joined(clause, led, parts[0].causal):
+        if not clause.claims or not _may_be_joined(clause, led, parts[0].causal and not parts[0].consequence):
             yield "a cause"
         led = _leading(clause) if clause is parts[0] else led
 

@@ -401,7 +401,8 @@ def _new_predicate(before: list[Mention], after: list[Mention]) -> bool:
     return any(m.kind in ("verb", "modal", "do") for m in first[1:])
 
 
-_WHAT_IT_IS = ("good", "limited", "failed", "approximate", "image", "mr", "ct", "template", "atlas", "research")
+_NAMES_ONLY, _SAYING = ("neutral", "mark", "quantity", "shift", "outside"), ("overlap", "checks")
+_WHAT_IT_IS = ("kind", "good", "limited", "failed", "approximate", "image", "mr", "ct", "template", "atlas", "research")
 
 
 def _apposition(after: list[Mention], first: bool) -> bool:
@@ -413,6 +414,8 @@ def _apposition(after: list[Mention], first: bool) -> bool:
     predicate = any(m.kind in ("verb", "do", "neg", "modal") for m in after[:ends])
     if following.kind == "cue" and following.value in _WHAT_IT_IS and not predicate:
         return True  # "rated as good", "served as the input"
+    if all(m.kind in _NAMES_ONLY and m.value not in _SAYING for m in after[:ends]):
+        return True  # "with 4.45 ml as its volume", "listed as white matter / other"
     if following.kind != "class":
         return False
     return not first and not any(m.kind in ("verb", "do", "neg", "modal", "cue") for m in after[:ends])

@@ -37,7 +37,8 @@ def agrees(number: Number, fact: float) -> bool:
         right_way = {"almost": value >= fact, "over": value <= fact}.get(number.approx, True)
         scale = max(abs(fact), 1e-12)
         two_digits = 0.5 * 10 ** (math.floor(math.log10(scale)) - 1) * (1 + 1e-6)
-        return right_way and distance <= max(slack, two_digits, 0.06 * scale)
+        fine = 0 < 2 * number.half_step < 0.01 * scale  # "about 4.54 ml" means that its last digit is right
+        return right_way and distance <= (slack if fine else max(slack, two_digits, 0.06 * scale))
     certain = value in (0.0, 1.0, 100.0) and (value == 0 or number.unit == "%" or slack < 0.1)
     fine = number.half_step <= 0.0051 and number.unit in ("", "ml")  # two decimals of a score or of millilitres
     most = 0.3 if number.unit == "ml" and number.half_step <= 0.051 else 0.1

@@ -23,6 +23,9 @@ Holds = Callable[[Findings], bool | None]
 _FILE, _FRAMES = (Path(__file__).with_name(f"{name}.en.txt") for name in ("concepts", "frames"))
 _DENIALS = ("NEG", "UNAVAIL", "IGNORE", "FAILC")  # what turns a statement about
 _CANNOT = re.compile(r"\b(?:cannot|can't|couldn't)\b")
+_ON_SIDES = re.compile(
+    r"\bon (?:both|either|each|the (?:left|right|same|other)) (?:sides?|hemispheres?|hal(?:f|ves))\b", re.IGNORECASE
+)
 _FIGURE = re.compile(r"(?<!mni)(?<!\w)\d|[:;()\"]|\bno,", re.IGNORECASE)
 _KNOWABLE = "(?:SIDE|REGION|VOLUME|LENGTH|MAPS|SCORES|SUGGESTION)"
 _EACH_DENIED = re.compile(rf"NEG {_KNOWABLE}(?: (?:NEG|NOR) {_KNOWABLE})+")  # "no A, no B and no C"
@@ -84,8 +87,8 @@ def _concepts(words: tuple[str, ...], phrases: dict[str, list[tuple[tuple[str, .
 def read(statement: str, findings: Findings) -> tuple[str, bool | None] | None:
     """What kind of statement it is and whether the findings hold it; None where no frame fits. Frames that fit and say
     different things of it leave it unread."""
-    if _FIGURE.search(statement) or ON_NO_DATA_SET.search(statement):
-        return None  # figures are read claim by claim
+    if _FIGURE.search(statement) or ON_NO_DATA_SET.search(statement) or _ON_SIDES.search(statement):
+        return None  # figures and sides are read claim by claim
     said = _all_classes(_CANNOT.sub("could not", plain(statement).lower().rstrip(" .")), findings.model.classes)
     words = tuple(_WORD.findall(said))
     results = {(frame.kind, _holds(frame, row, findings)) for frame, row in _fitting(words)}

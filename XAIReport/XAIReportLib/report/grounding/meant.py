@@ -1,4 +1,5 @@
-"""Which of two is meant: "the former" and "the latter", "the first" and "the second" of two heat maps, "one" and "the other"."""
+"""Which one is meant: "the former" and "the latter", "the first" and "the second" of two heat maps, "one" and "the other"; "a
+lesion of 0.47 ml on the right" where there are several."""
 
 from __future__ import annotations
 
@@ -17,6 +18,15 @@ _ONE = re.compile(
     re.IGNORECASE,
 )
 _PLACED = re.compile(r"\bthe (\w+) (?:abnormality|lesion)\b", re.IGNORECASE)
+# "On the right, a lesion of 0.47 ml was segmented", "there is a left-sided lesion of 4.03 ml".
+_SIDED = r"(?:on the (?P<{0}>left|right)(?: side)?(?: of the (?:patient|head|brain))?)"
+_SIZED = re.compile(
+    rf"^(?:{_SIDED.format('front')},? )?(?:there (?:is|was) )?(?:an?|one) (?:(?P<sided>left|right)(?:-sided)? )?(?:segmented )?"
+    r"(?:lesion|abnormality) (?:(?:of|with|measuring) )?(?:with )?(?:a volume of )?(?P<volume>[\d.]+) ?ml"
+    rf"(?: (?:is|was|lies|lying|located|present|found|segmented|seen))*(?: {_SIDED.format('behind')})?$",
+    re.IGNORECASE,
+)
+_JOINED = re.compile(r",? and (?=(?:an? |one |on the ))|[,;] (?=on the |an? )", re.IGNORECASE)
 _MAPS = re.compile(r"\b(?:heat[ -]?maps?|maps|masks|methods)\b", re.IGNORECASE)
 _LESIONS = re.compile(r"\b(?:lesions|abnormalities|foci)\b", re.IGNORECASE)
 
@@ -58,3 +68,25 @@ def _main_place(lesion: Lesion) -> set[str]:
     """The adjectives of where most of a lesion lies: more than half of it."""
     main = [row for row in lesion.regions if row.lobe != "other" and row.percent_of_lesion > 50]
     return {word for row in main for word in (row.lobe, *region_forms(row.name))}
+
+
+def sized(sentence: str, findings: Findings) -> str:
+    """The sentence with its lesions by number, where it says of each of several only how large it is and on which side; as it is
+    where no lesion, or more than one, is of that size and side."""
+    if len(findings.lesions) < 2:
+        return sentence
+    said = []
+    for piece in _JOINED.split(sentence.rstrip(". ")):
+        found = _SIZED.match(piece)
+        sides = {found[name].lower() for name in ("front", "sided", "behind") if found[name]} if found else set()
+        fits = [
+            n
+            for n, lesion in enumerate(findings.lesions, start=1)
+            if found and lesion.volume_ml is not None and f"{lesion.volume_ml:.2f}" == f"{float(found['volume']):.2f}"
+        ]
+        if len(fits) != 1 or len(sides) != 1:
+            return sentence
+        said.append(
+            f"abnormality {fits[0]} measures {found['volume']} ml; abnormality {fits[0]} lies on the {sides.pop()}"
+        )
+    return "; ".join(said)

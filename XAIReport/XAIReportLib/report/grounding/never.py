@@ -10,7 +10,7 @@ from .vocabulary import plain
 
 # What may be said to be due: it is about how the text is to be read.
 _MAY_BE = (
-    r"relied|treated as (?:un)?reliable|"
+    r"relied|trusted|treated as (?:un)?reliable|"
     r"disregarded|ignored|discounted|noted|(?:kept|borne) in mind|remembered|mentioned|used (?:only )?for research|"
     r"(?:regarded|considered|treated|understood|taken|read|interpreted|seen) (?:only )?(?:(?:as|to be) )?"
     r"(?:approximate|(?:an? |the )?explanations?)"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from .. import asked, checklist, measures, wording
-from ..changes import changes
+from ..changes import NOT_WHY, changes
 from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT, Passage, confidence, slab
 from ..places import TABLE_HOLDS, called, heat_map_check, numbered, reader_edit, reservations, several_classes
 from ..schema import Findings
@@ -26,6 +26,7 @@ _FRAME = frozenset(
 _SAME = {"may": "can", "might": "can", "could": "can", "mm": "millimetre", "cm": "centimetre", "ml": "millilitre"}
 _DENIALS = frozenset(("not", "no", "cannot", "never", "none", "nothing", "neither", "nor", "without", "hardly"))
 Denials = tuple[int, ...]
+_ASIDE = re.compile(r" \([^)]*\)")
 _PIECES = re.compile(r"[;:]|[.,](?!\d)")
 _COUNTED = {word: str(n) for n, word in enumerate(CARDINALS)}
 
@@ -39,9 +40,15 @@ def _content(text: str) -> tuple[list[str], Denials]:
 
 
 def stated(findings: Findings) -> frozenset[tuple[tuple[str, ...], Denials]]:
-    """What the reasons and warnings of the findings state, as words in order, so that it is known where other little words or
-    other endings are used: "the slices are three millimetres thick, so that small abnormalities can be missed"."""
-    why = (findings.prediction.reason, findings.anatomy.registration.reason)
+    """What the reasons and warnings of the findings state, and the template of its own figures, as words in order, so that it is
+    known where other little words or other endings are used: "the slices are three millimetres thick, so that small abnormalities
+    can be missed"."""
+    why = [findings.prediction.reason, findings.anatomy.registration.reason]
+    why += [NOT_WHY] if findings.counterfactuals else []
+    if (check := findings.saliency_check) is not None:
+        failed = [wording.failed_check(name, check.figures[name]) for name in check.failed]
+        why += [*failed, *(_ASIDE.sub("", reason) for reason in failed)]
+    why += [passage.text for passage in checklist.passages(findings)]
     texts = [*(piece for text in why for piece in _PIECES.split(text)), *findings.warnings]
     texts += [piece for text in findings.warnings for piece in _PIECES.split(text)]
     return _contents(texts, findings)

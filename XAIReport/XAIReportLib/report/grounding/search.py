@@ -11,7 +11,7 @@ from . import frames
 from .apart import FINITE, Way, apart
 from .causes import backwards, may_explain, may_follow
 from .claims import Context
-from .meant import named, placed
+from .meant import named, placed, sized
 from .outcome import CheckedClaim, CheckedSentence, joined, quoted
 from .quotes import is_stated, reasons
 from .reading import Case, said_so
@@ -64,7 +64,10 @@ class Search:
             outcome, seen = self._one(plain, never, context)
         if outcome.verdict == "supported":
             return outcome, seen
-        plainer_still = plainer(placed(plainest(plain), self._case.findings), self._classes)
+        plainest_still = plainest(plain, self._classes)
+        for meant in (placed, sized):
+            plainest_still = meant(plainest_still, self._case.findings)
+        plainer_still = plainer(plainest_still, self._classes)
         if one_way(plainer_still) in self._case.quotes:
             return quoted(self._sentence), replace(context)
         if plainer_still != plain:

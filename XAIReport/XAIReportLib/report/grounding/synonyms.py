@@ -110,12 +110,13 @@ def _without_opening(sentence: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def plainest(sentence: str) -> str:
-    """The sentence with synonyms replaced, adjuncts that claim nothing left out, and vague words left out that its figures fit."""
+def plainest(sentence: str, classes: tuple[str, ...]) -> str:
+    """The sentence with synonyms replaced, adjuncts that claim nothing left out, and vague words left out that its figures fit;
+    ``classes``: what the model's classes are called."""
     tables = _tables()
     said = without_adjuncts(_without_opening(sentence), tables.free)
     said = tables.pattern.sub(lambda found: tables.words[found[0].lower()], said)
-    for rule in rules((), _CONSTRUCTIONS):
+    for rule in rules(classes, _CONSTRUCTIONS):
         if rule.pattern.search(said) and (not rule.only or _fits(rule.only, said)):
             said = rule.pattern.sub(rule.new, said)
     return said.strip()
