@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -18,6 +19,7 @@ pytest.importorskip("statsmodels", reason="the evaluation's packages are not ins
 from evaluation import (  # noqa: E402
     _anatomy_targets,
     _forest,
+    _out_of_fold,
     _saliency_targets,
     _targets,
     audit,
@@ -146,6 +148,33 @@ def test_the_folds_of_one_training_answer_together_and_other_trainings_do_not() 
         line for line in networks.section({"runs": runs, "together": found}) if "0 and 1 together, 69 patients" in line
     ]
     assert len(rows) == 1
+
+
+def overconfident(fold: int, patients: int = 60, slices_each: int = 4) -> Answered:
+    """Log scores three times too far apart, of slices whose classes are drawn by what they should be."""
+    rng = np.random.default_rng(fold)
+    groups = np.repeat([f"{fold}-{n}" for n in range(patients)], slices_each)
+    logits = np.repeat(rng.normal(0, 1.2, (patients, 3)), slices_each, axis=0)
+    labels = np.repeat([rng.choice(3, p=p) for p in softmax(logits[::slices_each], axis=1)], slices_each)
+    nothing = np.zeros(len(groups))
+    return Answered(tuple("gmp"), groups, labels, softmax(3 * logits, axis=1), nothing, np.full(len(groups), ""))
+
+
+@pytest.mark.parametrize("level", ["slice", "patient"])
+def test_a_temperature_of_other_folds_mends_scores_that_are_too_sure(level: str) -> None:
+    folds = [overconfident(fold) for fold in range(3)]
+    found = _out_of_fold.temperatures(folds, repeats=20)[level]
+    assert found["number"] == 3 * 60 * (4 if level == "slice" else 1)
+    assert found["temperature"] == pytest.approx(3.0, abs=0.7)
+    for figure in ("ece", "log_loss"):
+        assert found["scaled"][figure]["value"] < 0.7 * found["as_is"][figure]["value"]
+
+
+def test_no_patient_serves_for_the_temperature_of_its_own_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted = []
+    monkeypatch.setattr(_out_of_fold, "fit_temperature", lambda logs, _: fitted.append(len(logs)) or 1.0)
+    _out_of_fold.temperatures([overconfident(0, 5), overconfident(1, 7), overconfident(2, 11)], repeats=2)
+    assert fitted == [4 * 18, 4 * 16, 4 * 12, 4 * 23, 18, 16, 12, 23], "each fold without its own, then all of them"
 
 
 def test_accuracies_stand_beside_what_needs_no_pixel_of_a_lesion() -> None:

@@ -145,7 +145,8 @@ def _networks(measured: Measured) -> Iterator[Row]:
     done = [name for name in asked if name not in lacking]
     value = f"{len(done)} of {len(asked)}" + (f" ({', '.join(done)})" if done else "")
     yield "architectures trained", "all nine", value, len(done) == len(asked)
-    yield "folds trained", "all five", f"{len(folds)} of 5; the others {NOT_MEASURED}", len(folds) == 5
+    rest = "" if len(folds) == 5 else f"; the others {NOT_MEASURED}"
+    yield "folds trained", "all five", f"{len(folds)} of 5{rest}", len(folds) == 5
     heads = {run["heads"] for run in runs.values()}
     yield "single-head ablation", "one at least", "yes" if "single" in heads else "not trained", "single" in heads
     dealt = any(run["split"] == "record" for run in runs.values())

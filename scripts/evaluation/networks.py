@@ -34,8 +34,9 @@ from XAIReportLib.models.bundle import Bundle, load_bundle, load_network, save_b
 from XAIReportLib.models.inference import ClassPath
 from XAIReportLib.models.metrics import Answered, summary
 
-from evaluation import MEASUREMENTS, ROOT, keep, machine
+from evaluation import MEASUREMENTS, ROOT, _out_of_fold, keep, machine
 from evaluation._forest import forest_line
+from evaluation._out_of_fold import temperatures
 from evaluation._saliency_slices import Explainer, place_of
 from evaluation.saliency import by_group
 from evaluation.slices import DATA
@@ -121,7 +122,7 @@ def together(runs: dict[str, Any]) -> dict[str, Any]:
         )
         found = summary(whole)
         kept = {name: found[name] for name in (*FIGURES, "confusion_matrix", "n_images", "n_groups")}
-        result[names[0]] = {"runs": names, **kept}
+        result[names[0]] = {"runs": names, **kept, "out_of_fold": temperatures(answers)}
     return result
 
 
@@ -195,6 +196,8 @@ def section(measured: dict[str, Any]) -> list[str]:
     if not any(run["split"] == "record" for run in runs.values()):
         lines.append(f"| any | | {SPLIT_WORDS['record']} | | not trained |" + " |" * (1 + len(FIGURES)))
     lines += [f"| {words} | not trained |" + " |" * (4 + len(FIGURES)) for words in untrained(runs)]
+    for found in measured.get("together", {}).values():
+        lines += _out_of_fold.section(found["out_of_fold"]) if "out_of_fold" in found else []
     compared = MEASUREMENTS / "networks" / "comparison.json"
     lines += _compared(json.loads(compared.read_text(encoding="utf-8")), runs) if compared.exists() else []
     with_maps = {name: run for name, run in runs.items() if run.get("cams")}
@@ -223,7 +226,8 @@ def _rows(runs: dict[str, Any], pooled: dict[str, Any]) -> Iterator[dict[str, An
     for name, run in runs.items():
         yield run
         if found := last.get(name):
-            folds = " and ".join(str(runs[n]["fold"]) for n in found["runs"])
+            *before, last_fold = (str(runs[n]["fold"]) for n in found["runs"])
+            folds = f"{', '.join(before)} and {last_fold}"
             yield (
                 run
                 | {figure: found[figure] for figure in FIGURES}
