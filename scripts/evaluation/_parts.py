@@ -15,7 +15,7 @@ PARTS: dict[str, tuple[Any, str, Any]] = {
     "synonyms and longer constructions (synonyms.en.txt, constructions.en.txt)": (
         search,
         "plainest",
-        lambda said: said,
+        lambda said, *_: said,
     ),
     "statements about the analysis (frames.en.txt)": (search.frames, "read", lambda *_: None),
     "taking joined statements apart (apart.py)": (search, "apart", lambda *_: []),

@@ -19,8 +19,8 @@ from XAIReportLib.anatomy.transform import index_of, pull
 
 # Millimetres: what the registration errs by without a lesion, by the cube root of a lesion's volume in ml, by shift in mm.
 BASE_MM, BY_SIZE_MM, BY_SHIFT, GREATEST_MM = 2.5, 1.0, 0.5, 12.0
-# By the share of the brain that was not imaged, beyond what a field of view often leaves out: brains from which a quarter to two
-# fifths was cut are placed 1 to 3 mm from where they are whole, 5 mm at the 95th percentile.
+# By the share of the brain that was not imaged, beyond what a field of view often leaves out: how far the rest of a brain is placed
+# from where the whole one is stands in docs/results.md ("Brains of which a part was cut away").
 BY_MISSING_MM, OFTEN_MISSING = 10.0, 0.05
 # Tissue that a mass pushed away comes from a smaller place than it now takes.
 SCALES = (0.7, 0.85, 1.15)
