@@ -16,7 +16,6 @@ from XAIReportLib.anatomy import locate, quality
 from XAIReportLib.anatomy.atlas import SELLA_CENTRE_MM, SELLA_NAME, load_atlas, load_template
 from XAIReportLib.anatomy.canonical import to_canonical
 from XAIReportLib.anatomy.descriptors import positions
-from XAIReportLib.anatomy.field_of_view import FieldOfView, cut_regions
 from XAIReportLib.anatomy.intervals import reach_mm, share_intervals
 from XAIReportLib.anatomy.midline import FALX, SEPTUM, signed_distance_mm
 from XAIReportLib.anatomy.quality import template_edges
@@ -28,36 +27,15 @@ from XAIReportLib.reading import case_from_array, read_case
 from XAIReportLib.results import AtlasRegion, Cancelled, Registration
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from grids import GRIDS, sampled, turned
+from grids import GRIDS, sampled
+from template_patient import VOLUMES, needs_volumes, patient, placed
 
-VOLUMES = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "brain_volumes"
-needs_volumes = pytest.mark.skipif(not VOLUMES.is_dir(), reason="shared data is absent")
 CENTRE = np.array([12.0, -20.0, 9.0])
 SEMI_AXES = np.array([14.0, 9.0, 11.0])
 
 
 def ellipsoid(ras: np.ndarray) -> np.ndarray:
     return (((ras - CENTRE) / SEMI_AXES) ** 2).sum(axis=-1) < 1
-
-
-def placed(grid: str, to_mni: np.ndarray) -> Case:
-    """The template's brain in a patient whose points ``to_mni`` brings to MNI152, stored on ``grid``."""
-    template = load_template()
-    index = np.linalg.inv(template.affine) @ to_mni
-
-    def brain(ras: np.ndarray) -> np.ndarray:
-        at = ras @ index[:3, :3].T + index[:3, 3]
-        return ndimage.map_coordinates(template.image, np.moveaxis(at, -1, 0), order=1) * 700
-
-    image, affine = sampled(brain, grid, 105)
-    return case_from_array(image, affine)
-
-
-def patient() -> np.ndarray:
-    matrix = np.eye(4)
-    matrix[:3, :3] = turned(8, 0) @ turned(-5, 1) @ np.diag([1.04, 0.95, 1.02])
-    matrix[:3, 3] = (4, -14, 8)
-    return matrix
 
 
 POINTS = np.array([[x, y, z] for x in (-45, 0, 45) for y in (-70, -10, 45) for z in (-20, 20, 50)], float)
@@ -328,101 +306,3 @@ def test_the_affine_transform_is_judged_before_the_deformable_step(monkeypatch: 
     assert registration.verdict == "failed"
     assert (transform, registration.patient_to_mni) == (None, None)
     np.testing.assert_array_equal(registration.failed_matrix, affine.patient_to_mni)
-
-
-@needs_volumes
-def test_a_brain_of_which_a_quarter_was_cut_away_is_judged_by_the_rest() -> None:
-    """BRATS 2013 pat0006: zeros beyond an oblique plane."""
-    case = read_case(VOLUMES / "brats_2013_pat0006_1" / "t1c.nii.gz")
-    (cut,) = FieldOfView(case.image, case.affine, case.head).cuts
-    assert cut[1] < -0.9, "the occipital part is missing"
-    registration, transform = register(case, np.zeros(case.image.shape, bool), deformable=None)
-    assert registration.verdict == "limited"
-    assert registration.checks["brain_overlap"] > 0.90
-    assert 0.6 < registration.checks["coverage"] < 0.8
-    assert transform is not None
-
-
-@needs_volumes
-@pytest.mark.parametrize(("way", "percent"), [((0, -1, -0.4), 40), ((0, 0, 1), 25)], ids=["oblique", "base"])
-def test_a_brain_that_is_cut_is_placed_where_it_is_whole(way: tuple[float, ...], percent: float) -> None:
-    case = read_case(VOLUMES / "brats_2013_pat0004_1" / "t1c.nii.gz")
-    nothing = np.zeros(case.image.shape, bool)
-    mm = np.moveaxis(np.indices(case.image.shape), 0, -1) @ case.affine[:3, :3].T + case.affine[:3, 3]
-    along = mm @ way
-    kept = along >= np.percentile(along[case.head], percent)
-    background = np.median(case.image[~case.head])
-    cut = case_from_array(np.where(kept, case.image, background).astype(np.float32), case.affine)
-    whole, placed_whole = register(case, nothing, deformable=None)
-    part, placed_part = register(cut, nothing, deformable=None)
-    assert (whole.verdict, part.verdict) == ("good", "limited"), "a cut brain is approximate at best"
-    assert part.checks["coverage"] < whole.checks["coverage"] - 0.15
-    points = mm[case.head & kept][::997]
-    error = np.linalg.norm(placed_part.to_mni(points) - placed_whole.to_mni(points), axis=1)
-    assert error.mean() < 4.0
-    assert reach_mm(5.0, None, part.checks["coverage"]) > reach_mm(5.0, None, whole.checks["coverage"]) + 1.0
-
-
-def in_the_template(case: Case) -> np.ndarray:
-    """Where the voxels of a case of ``patient`` lie in MNI152, (i, j, k, 3)."""
-    return np.moveaxis(Transform(patient()).mni_mm(case.affine, case.image.shape), 0, -1)
-
-
-def not_imaged(case: Case) -> tuple[np.ndarray, np.ndarray]:
-    """Places of the brain of ``patient`` in MNI152, (n, 3), and those of them that a case holds no image of."""
-    template = load_template()
-    brain = np.argwhere(template.image > 0)[::50] @ template.affine[:3, :3].T + template.affine[:3, 3]
-    field = FieldOfView(case.image, case.affine, case.head)
-    return brain, brain[~field.holds(Transform(patient()).to_patient(brain))]
-
-
-CUT, CUT_MM = np.array([0.1, 0.95, 0.3]), -35.0
-
-
-@pytest.mark.parametrize("grid", ["LPS, thick axial", "oblique"])
-def test_brain_whose_voxels_were_set_to_zero_is_not_counted_as_imaged(grid: str) -> None:
-    case = placed(grid, patient())
-    cut = case_from_array(np.where(in_the_template(case) @ CUT < CUT_MM, 0, case.image), case.affine)
-    brain, missing = not_imaged(cut)
-    truly = brain[brain @ CUT < CUT_MM]
-    assert 0.2 < len(truly) / len(brain) < 0.4
-    assert (missing @ CUT < CUT_MM + 1).all()
-    assert len(missing) > 0.75 * len(truly), "all but the last millimetres next to the cut"
-    regions = {region.label: (region.name, region.side) for region in load_atlas().regions}
-    field = FieldOfView(cut.image, cut.affine, cut.head)
-    gone = {regions[label] for label in cut_regions(load_atlas(), Transform(patient()), field)}
-    assert {("Occipital Pole", "left"), ("Cerebellum", "right"), ("Precuneous Cortex", "left")} <= gone
-    assert not {("Frontal Pole", "left"), ("Thalamus", "right"), ("Temporal Pole", "left")} & gone
-    whole = FieldOfView(case.image, case.affine, case.head)
-    assert cut_regions(load_atlas(), Transform(patient()), whole) == ()
-    assert len(whole.cuts) == 0, "no side of a whole brain is flat"
-    normal = CUT @ patient()[:3, :3]  # of the plane m @ CUT = CUT_MM of MNI152, in the patient
-    length = np.linalg.norm(normal)
-    ((*outward, offset),) = field.cuts
-    assert np.degrees(np.arccos(-np.array(outward) @ normal / length)) < 4.0
-    assert offset == pytest.approx((CUT_MM - CUT @ patient()[:3, 3]) / length, abs=4.0)
-
-
-def test_fluid_cavities_and_dark_bone_were_imaged_though_they_are_zero() -> None:
-    case = placed("LPS, thick axial", patient())
-    cavity = np.linalg.norm(in_the_template(case) - [-45.0, 20.0, 35.0], axis=-1) < 22.0  # open to the surface
-    emptied = case_from_array(np.where(cavity | (case.image < 0.45 * 700), 0, case.image), case.affine)
-    brain, lost = not_imaged(emptied)
-    assert len(lost) < 0.01 * len(brain)
-    noise = np.abs(np.random.default_rng(0).normal(size=case.image.shape)).astype(np.float32)
-    _, lost = not_imaged(case_from_array(case.image + noise, case.affine))
-    assert not len(lost), "no value stands for nothing"
-
-
-@needs_volumes
-@pytest.mark.parametrize("lowest_highest", [(27, 102), (87, 190)], ids=["neck to thalamus", "thalamus to vertex"])
-def test_a_cut_head_that_is_taken_for_a_smaller_whole_one_gets_no_region(lowest_highest: tuple[int, int]) -> None:
-    low, high = lowest_highest
-    case = read_case(VOLUMES / "healthy_t1" / "t1.nii.gz")
-    corner = case.affine @ np.array([0, 0, low, 1.0])
-    affine = case.affine.copy()
-    affine[:, 3] = corner
-    cut = case_from_array(np.ascontiguousarray(case.image[:, :, low:high]), affine)
-    registration, transform = register(cut, np.zeros(cut.image.shape, bool), deformable=None)
-    assert registration.verdict == "failed"
-    assert transform is None

@@ -1,7 +1,8 @@
-"""Brains of which a part was cut away: how far from where the whole brain lies the rest is placed.
+"""Brains of which a part was cut away: how flat their sides are, and how far from where the whole one lies the rest is placed.
 
     python scripts/evaluate.py cut
 
+Flat sides are those of the stripped heads among _head_phantoms.py's, whole and with a tenth cut away along each axis. The others:
 The brains are those of ../shared/data/brain_volumes that are whole and without skull (BRATS 2013); what lies beyond a plane is
 set to the background's value, as a program does that cuts a volume. The whole brain's registration is the reference, not a known
 answer.
@@ -10,18 +11,23 @@ answer.
 from __future__ import annotations
 
 import argparse
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from XAIReportLib.anatomy.field_of_view import FLAT_CM2, sides_of
 from XAIReportLib.anatomy.registration import register
 from XAIReportLib.anatomy.transform import Transform
 from XAIReportLib.case import Case
 from XAIReportLib.reading import case_from_array, read_case
 
 from evaluation import keep, machine
+from evaluation._head_phantoms import make_phantom
 from evaluation.measures import VOLUMES
 
+SEEDS = range(100, 120)
+TENTH = 10
 WHOLE = ("brats_2013_pat0004_1", "brats_2013_pat0005_1")
 # The direction in RAS along which the brain begins with what is missing, and how many percent of it are.
 CUTS = (
@@ -38,11 +44,27 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=VOLUMES)
     options = parser.parse_args(argv)
+    sides = flattest_sides()
+    print(sides, flush=True)
     rows = [row for name in WHOLE for row in placed(name, read_case(options.data / name / "t1c.nii.gz"))]
-    measured = {"machine": machine(), "cuts": rows}
+    measured = {"machine": machine(), "sides": sides, "cuts": rows}
     keep("cut", measured)
     print("\n".join(section(measured)))
     return 0
+
+
+def flattest_sides() -> dict[str, Any]:
+    """cm2 of the flattest side of whole stripped heads, and of the same with TENTH percent cut away at each end of each axis."""
+    whole, cut = [], []
+    for phantom in filter(lambda p: not p.skull, map(make_phantom, SEEDS)):
+        case = phantom.case
+        whole.append(float(sides_of(case.head, case.affine)[1].max()))
+        along = np.moveaxis(np.indices(case.head.shape), 0, -1) @ case.affine[:3, :3].T
+        for axis, end in product(range(3), (TENTH, 100 - TENTH)):
+            limit = np.percentile(along[..., axis][case.head], end)
+            kept = along[..., axis] >= limit if end == TENTH else along[..., axis] <= limit
+            cut.append(float(sides_of(case.head & kept, case.affine)[1].max()))
+    return {"heads": len(whole), "largest_whole_cm2": round(max(whole), 1), "smallest_cut_cm2": round(min(cut), 1)}
 
 
 def placed(name: str, case: Case) -> list[dict[str, Any]]:
@@ -79,10 +101,14 @@ def placed(name: str, case: Case) -> list[dict[str, Any]]:
 
 def section(measured: dict[str, Any]) -> list[str]:
     """Markdown lines for docs/results.md."""
-    rows = measured["cuts"]
+    rows, sides = measured["cuts"], measured["sides"]
     means = [row["mm"] for row in rows]
     return [
         f"## Brains of which a part was cut away ({measured['machine']})",
+        "",
+        f"The flattest side of {sides['heads']} whole heads without skull has {sides['largest_whole_cm2']:.0f} cm2; where a tenth "
+        f"was cut away along an axis, the least is {sides['smallest_cut_cm2']:.0f} cm2. A side of {FLAT_CM2:.0f} cm2 is taken",
+        "for a cut.",
         "",
         "What lies beyond a plane was set to the background's value. Distance in MNI152 from where the registration of the whole",
         f"brain, which is no known answer, puts what is left: {np.median(means):.1f} mm in the median of the means, "

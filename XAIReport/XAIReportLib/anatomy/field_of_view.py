@@ -16,9 +16,9 @@ from XAIReportLib.anatomy.atlas import Atlas
 from XAIReportLib.anatomy.transform import Transform, pull
 
 SAME_VALUE = 0.5  # share of what is not head that has one value, from which on that stands for nothing
-# A face of the head from which on it is a cut: the flattest sides of whole brains have 20 to 45 cm2, a section through one
-# a tenth of the way along it has 90.
-FLAT_CM2 = 50.0
+# A face of the head from which on it is a cut; docs/results.md has the flattest sides of whole brains and of such of which a
+# tenth was cut away ("Brains of which a part was cut away").
+FLAT_CM2 = 65.0
 SAME_FACE_DEGREES = 15.0
 BEYOND_MM = 1.5  # outside a cut from which on nothing was imaged
 HULL_MM, REGIONS_MM = 4.0, 2.0  # steps at which the head and the regions are looked at
@@ -50,8 +50,9 @@ class FieldOfView:
         return held
 
 
-def _flat_faces(head: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """The planes (n, 4) on which a head ends with a face of FLAT_CM2 or more, the largest first."""
+def sides_of(head: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How flat a head's sides are: planes that touch its convex hull, (n, 4) as ``cuts``, and the mean area in cm2, (n,), of the
+    sections through the head that lie within one step behind each. Nothing of a head without three dimensions."""
     edges_mm = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
     steps = np.maximum(HULL_MM / edges_mm, 1).astype(int)
     places = np.argwhere(head[tuple(slice(None, None, step) for step in steps)]) * steps
@@ -59,10 +60,15 @@ def _flat_faces(head: np.ndarray, affine: np.ndarray) -> np.ndarray:
     try:
         faces = np.unique(ConvexHull(places).equations.round(2), axis=0)
     except (QhullError, ValueError):  # no head, or all of it in one plane
-        return np.empty((0, 4))
+        return np.empty((0, 4)), np.empty(0)
     depth = float((edges_mm * steps).max())
     each_cm2 = abs(np.linalg.det(affine[:3, :3])) * steps.prod() / depth / 100
-    areas = np.array([each_cm2 * (places @ face[:3] + face[3] > -depth).sum() for face in faces])
+    return faces, np.array([each_cm2 * (places @ face[:3] + face[3] > -depth).sum() for face in faces])
+
+
+def _flat_faces(head: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """The planes (n, 4) on which a head ends with a face of FLAT_CM2 or more, the largest first."""
+    faces, areas = sides_of(head, affine)
     found: list[np.ndarray] = []
     for n in np.argsort(-areas, kind="stable"):
         if areas[n] < FLAT_CM2:

@@ -202,12 +202,12 @@ def _starts(patient: Patient, template: Template) -> list[sitk.AffineTransform]:
         low = low.copy()
         low[2] = max(low[2], high[2] - 138.0)
     scale = np.clip((mni_high - mni_low) / np.maximum(high - low, 1.0), 0.8, 1.25)
-    scale[2] = np.sqrt(scale[0] * scale[1]) if patient.with_skull else scale[2]
     centre, mni_centre = (low + high) / 2, (mni_low + mni_high) / 2
     # Where the brain is cut its end is not known: the other end and the scale of the axes that are whole say where it is.
     cut_high, cut_low = ((side * patient.cuts[:, :3] > CUT_ACROSS).any(axis=0) for side in (1, -1))
-    whole = ~(cut_low | cut_high)
+    whole = ~(cut_low | cut_high | (False, False, patient.with_skull))
     scale[~whole] = np.exp(np.log(scale[whole]).mean()) if whole.any() else 1.0
+    scale[2] = np.sqrt(scale[0] * scale[1]) if patient.with_skull else scale[2]
     half = (mni_high - mni_low) / 2 / scale
     centre = np.where(cut_high & ~cut_low, low + half, np.where(cut_low & ~cut_high, high - half, centre))
     if patient.with_skull:
