@@ -93,6 +93,22 @@ def test_one_sweep_serves_every_class_and_bfloat16_is_used_only_where_it_agrees(
         assert structural_similarity(*maps, data_range=1.0) >= 0.99
 
 
+def test_a_sweep_for_one_class_scores_only_its_heaviest_channels_again(shipped: ClassPath, picture: np.ndarray) -> None:
+    layer = shipped.network.neck
+    activations = recorded(shipped, layer, picture)
+    grid = cell_grid(shipped, layer, 128)
+    exact = ScoreCam(shipped, grid, precision="float32").exact(picture, activations)
+    engine = ScoreCam(shipped, grid)
+    engine._half, engine.models[True] = True, score_cam._converted(shipped)  # whatever this machine's bfloat16 gains
+    best = engine.exact(picture, activations, target=2)
+    assert best.precision == "bfloat16"
+    assert best.forwards == len(activations) + score_cam.SAMPLE
+    heaviest = np.argsort(-best.scores[:, 2])[: score_cam.SAMPLE]
+    np.testing.assert_allclose(best.scores[heaviest], exact.scores[heaviest], atol=1e-3)
+    maps = [weighted_maps(s.weights(2), activations[None])[0] for s in (exact, best)]
+    assert structural_similarity(*(m / m.max() for m in maps), data_range=1.0) >= 0.99
+
+
 def test_only_columns_that_differ_say_which_channels_are_scored_again() -> None:
     scores = np.zeros((50, 3))
     scores[:, 1], scores[:, 2] = np.arange(50), np.arange(50)

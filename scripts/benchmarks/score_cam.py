@@ -91,7 +91,8 @@ class Bench:
 
     def our_maps(self, precision: str, image: np.ndarray, classes: Any) -> list[np.ndarray]:
         activations = self.activations(image)
-        sweep = self.engines[precision].exact(image[None], activations)
+        only = classes[0] if len(classes) == 1 else None
+        sweep = self.engines[precision].exact(image[None], activations, target=only)
         return [self.grid.onto_input(weighted_maps(sweep.weights(c), activations[None]), 224)[0] for c in classes]
 
     def our_fast_map(self, image: np.ndarray, target: int) -> np.ndarray:

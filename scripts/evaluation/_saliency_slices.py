@@ -52,7 +52,7 @@ class Explainer:
             if method in GRADIENT_METHODS:
                 cells = gradient_maps(method, self.model, self.layer, record)
             elif method == "scorecam":
-                weights = self.score_cam.exact(image[None], record.activations[0]).weights(column)
+                weights = self.score_cam.exact(image[None], record.activations[0], target=column).weights(column)
                 cells = weighted_maps(weights, record.activations)
             else:
                 weights = self.score_cam.fast(image[None], record.activations[0], record.gradients[0], column).weights(

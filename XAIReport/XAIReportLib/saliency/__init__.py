@@ -175,7 +175,7 @@ def _exact_weights(
     sweeps = []
     for done, (image, layer) in enumerate(zip(pixels, activations, strict=True)):
         within = lambda f, done=done: tell(0.5 + 0.5 * (done + f) / len(pixels))  # noqa: E731
-        sweeps.append(engine.exact(image[None], layer, progress=within))
+        sweeps.append(engine.exact(image[None], layer, progress=within, target=column))
     return _mean(sweeps, column, "exact")
 
 

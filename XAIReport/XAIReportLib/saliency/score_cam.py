@@ -84,13 +84,18 @@ class ScoreCam:
         self._half: bool | None = None if precision == "auto" else False
 
     def exact(
-        self, image: np.ndarray, activations: np.ndarray, progress: Callable[[float], None] | None = None
+        self,
+        image: np.ndarray,
+        activations: np.ndarray,
+        progress: Callable[[float], None] | None = None,
+        target: int | None = None,
     ) -> Sweep:
         """Every channel is scored. In bfloat16 the heaviest channels are scored again in float32; when the two disagree, the
         whole sweep is done again in float32, and later ones too.
 
         Args:
             image: float32 (input channels, *size); activations: (channels, *cells).
+            target: the only column whose weights are wanted, so that only its heaviest channels are scored again; default: all.
 
         Raises:
             Cancelled: between two batches.
@@ -102,9 +107,10 @@ class ScoreCam:
         half = self._may_use_half(passes)
         scores = passes.score(passes.varied, half)
         if half:
-            heavy = _heaviest(scores)
+            wanted = slice(None) if target is None else slice(target, target + 1)
+            heavy = _heaviest(scores[:, wanted])
             again = passes.score(passes.varied[heavy], half=False)
-            if _disagreement(scores[heavy], again) <= DISAGREEMENT:
+            if _disagreement(scores[heavy, wanted], again[:, wanted]) <= DISAGREEMENT:
                 scores[heavy] = again
             else:
                 self._half = half = False
