@@ -39,13 +39,13 @@ def measures(row: dict[str, Any]) -> dict[str, float]:
 
 def fitted_doubt(tune: Rows, weights_sha256: str) -> doubt.Regression:
     """The regression of the check ``doubt``, of four digits, and its limit."""
-    scaler, logistic = (step for _, step in _regression().fit(features(tune, doubt.MEASURES), _wrong(tune)).steps)
+    scaler, logistic = (step for _, step in _regression().fit(features(tune, doubt.MEASURES), wrong_of(tune)).steps)
     columns = zip(scaler.mean_, scaler.scale_, logistic.coef_[0], strict=True)
     terms = {
         name: tuple(round(float(value), 4) for value in column)
         for name, column in zip(("confidence", *doubt.MEASURES), columns, strict=True)
     }
-    right = expit(_left_out(tune, doubt.MEASURES))[~_wrong(tune)]
+    right = expit(_left_out(tune, doubt.MEASURES))[~wrong_of(tune)]
     limit = round(float(np.percentile(right, 100 - TAIL)), 2)
     return doubt.Regression(weights_sha256, round(float(logistic.intercept_[0]), 4), terms, limit)
 
@@ -77,8 +77,8 @@ def fitted_limits(tune: Rows, regression: doubt.Regression) -> dict[str, tuple[f
 def verdicts(tune: Rows, test: Rows, regression: doubt.Regression) -> dict[str, Any]:
     """What the product's verdict, which is either said or not, tells of the test slices: by the limits that ship, by these
     without the check ``doubt``, and by those that the rule gives with the network that was measured. Of rows ``with_doubt``."""
-    wrong, unsure = _wrong(test), -features(test, [])[:, 0]
-    figure = _by_group(test)
+    wrong, unsure = wrong_of(test), -features(test, [])[:, 0]
+    figure = figure_by_group(test)
     result = {}
     ways = {
         "shipped": checks.LIMITS,
@@ -86,8 +86,8 @@ def verdicts(tune: Rows, test: Rows, regression: doubt.Regression) -> dict[str, 
         "by the rule": fitted_limits(tune, regression),
     }
     for name, limits in ways.items():
-        refused = np.array([bool(_missed(r, limits)) for r in test])
-        on_tune = np.array([bool(_missed(r, limits)) for r in tune])
+        refused = np.array([bool(missed(r, limits)) for r in test])
+        on_tune = np.array([bool(missed(r, limits)) for r in tune])
         result[name] = {
             "limits": {check: list(bounds) for check, bounds in limits.items()},
             "auroc": figure(lambda s, refused=refused: roc_auc_score(wrong[s], refused[s])),
@@ -96,11 +96,11 @@ def verdicts(tune: Rows, test: Rows, regression: doubt.Regression) -> dict[str, 
             ),
             "refused_of_wrong": round(float(refused[wrong].mean()), 3),
             "refused_of_right": round(float(refused[~wrong].mean()), 3),
-            "auroc_on_tune": round(float(roc_auc_score(_wrong(tune), on_tune)), 3),
+            "auroc_on_tune": round(float(roc_auc_score(wrong_of(tune), on_tune)), 3),
             "missed_by": {
                 check: [
                     round(
-                        float(np.mean([check in _missed(r, limits) for r in test if r["right"] is kind])),
+                        float(np.mean([check in missed(r, limits) for r in test if r["right"] is kind])),
                         3,
                     )
                     for kind in (False, True)
@@ -111,7 +111,7 @@ def verdicts(tune: Rows, test: Rows, regression: doubt.Regression) -> dict[str, 
     return result
 
 
-def _missed(row: dict[str, Any], limits: dict[str, tuple[float, float]]) -> tuple[str, ...]:
+def missed(row: dict[str, Any], limits: dict[str, tuple[float, float]]) -> tuple[str, ...]:
     return checks.failures({name: value for name, value in row["checks"].items() if name in limits}, limits)
 
 
@@ -131,7 +131,7 @@ def _left_out(rows: Rows, names: Sequence[str]) -> np.ndarray:
     return cross_val_predict(
         _regression(),
         features(rows, names),
-        _wrong(rows),
+        wrong_of(rows),
         groups=groups,
         cv=LeaveOneGroupOut(),
         method="decision_function",
@@ -140,10 +140,10 @@ def _left_out(rows: Rows, names: Sequence[str]) -> np.ndarray:
 
 def _reached(rows: Rows, names: Sequence[str]) -> float:
     """AUROC on groups that were left out of the fit."""
-    return float(roc_auc_score(_wrong(rows), _left_out(rows, names)))
+    return float(roc_auc_score(wrong_of(rows), _left_out(rows, names)))
 
 
-def _wrong(rows: Rows) -> np.ndarray:
+def wrong_of(rows: Rows) -> np.ndarray:
     return np.array([not r["right"] for r in rows])
 
 
@@ -165,17 +165,17 @@ def choose(tune: Rows) -> tuple[list[str], dict[str, float]]:
 
 def warning_figures(tune: Rows, test: Rows, weights_sha256: str) -> dict[str, Any]:
     """AUROC for wrong classes on the test slices, with 95 % intervals over groups, and what was tried on the tune slices."""
-    wrong = _wrong(test)
+    wrong = wrong_of(test)
     groups_of_wrong = {r["group"] for r in tune if not r["right"]}
     if len(groups_of_wrong) < 2 or wrong.all() or not wrong.any():
         return {}
     chosen, tried = choose(tune)
-    together = _regression().fit(features(tune, chosen), _wrong(tune)).decision_function(features(test, chosen))
+    together = _regression().fit(features(tune, chosen), wrong_of(tune)).decision_function(features(test, chosen))
     regression = fitted_doubt(tune, weights_sha256)
     tune, test = with_doubt(tune, regression), with_doubt(test, regression)
     graded = np.array([r["checks"]["doubt"] for r in test])
     unsure = -features(test, [])[:, 0]
-    figure = _by_group(test)
+    figure = figure_by_group(test)
 
     def auroc(values: np.ndarray) -> Callable[[np.ndarray], float]:
         return lambda s: roc_auc_score(wrong[s], values[s])
@@ -187,7 +187,7 @@ def warning_figures(tune: Rows, test: Rows, weights_sha256: str) -> dict[str, An
     return {
         "wrong": int(wrong.sum()),
         "groups_with_wrong": len({r["group"] for r in test if not r["right"]}),
-        "tune_wrong": int(_wrong(tune).sum()),
+        "tune_wrong": int(wrong_of(tune).sum()),
         "tune_groups_with_wrong": len(groups_of_wrong),
         "chosen": chosen,
         "tried_on_tune": tried,
@@ -201,7 +201,7 @@ def warning_figures(tune: Rows, test: Rows, weights_sha256: str) -> dict[str, An
             "regression": asdict(regression),
         },
         "auroc_of_each": {
-            n: figure(auroc(v if roc_auc_score(_wrong(tune), [measures(r)[n] for r in tune]) >= 0.5 else -v))
+            n: figure(auroc(v if roc_auc_score(wrong_of(tune), [measures(r)[n] for r in tune]) >= 0.5 else -v))
             for n, v in singles.items()
         },
         "without_score_drop": sum("score_drop" not in r["checks"] for r in test),
@@ -212,11 +212,11 @@ def warning_figures(tune: Rows, test: Rows, weights_sha256: str) -> dict[str, An
 def _graded_of_found(test: Rows) -> dict[str, Any]:
     """The same where the class path finds a lesion: elsewhere a case has no heat maps, and nothing is said of them."""
     found = [r for r in test if r["found"]]
-    wrong = _wrong(found)
+    wrong = wrong_of(found)
     if wrong.all() or not wrong.any():
         return {}
     graded, unsure = np.array([r["checks"]["doubt"] for r in found]), -features(found, [])[:, 0]
-    figure = _by_group(found)
+    figure = figure_by_group(found)
     return {
         "slices": len(found),
         "wrong": int(wrong.sum()),
@@ -225,9 +225,9 @@ def _graded_of_found(test: Rows) -> dict[str, Any]:
     }
 
 
-def _by_group(rows: Rows) -> Callable[[Callable[[np.ndarray], float]], dict[str, float]]:
+def figure_by_group(rows: Rows) -> Callable[[Callable[[np.ndarray], float]], dict[str, float]]:
     """A figure of row numbers with its bootstrap interval; draws without both kinds of rows are drawn again."""
-    wrong, groups = _wrong(rows), np.array([r["group"] for r in rows])
+    wrong, groups = wrong_of(rows), np.array([r["group"] for r in rows])
     members = [np.flatnonzero(groups == g) for g in np.unique(groups)]
     draws = np.random.default_rng(0)
     samples: list[np.ndarray] = []

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,17 +25,16 @@ from typing import Any
 import numpy as np
 import torch
 from compare_bundles import read_answers
-from training.bundling import DataSource, described, trained
-from training.slices import SPLITS, load_slices
 from training.unseen import slices_of
 from XAIReportLib.evaluate import answer, read_index
-from XAIReportLib.models.bundle import Bundle, load_bundle, load_network, save_bundle
+from XAIReportLib.models.bundle import Bundle, load_network
 from XAIReportLib.models.inference import ClassPath
 from XAIReportLib.models.metrics import Answered, summary
 
 from evaluation import MEASUREMENTS, ROOT, _out_of_fold, keep, machine
 from evaluation._forest import forest_line
 from evaluation._out_of_fold import temperatures
+from evaluation._runs import calibrated_run
 from evaluation._saliency_slices import Explainer, place_of
 from evaluation.saliency import by_group
 from evaluation.slices import DATA
@@ -68,21 +66,12 @@ PLACES = ("dice", "pointing")
 
 def measure(run: Path, data: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Figures and answers of one run on the test slices of its split."""
-    curve = json.loads((run / "curve.json").read_text(encoding="utf-8"))
-    asked = curve["options"]
-    slices = load_slices(data, ROOT / "training" / "slices.npz")
-    split = SPLITS[asked["split"]](slices.table, int(asked["fold"]))
-    network = trained(run, asked["architecture"])
-    source = DataSource(data.name, "not said: a bundle that is measured and not kept", non_commercial=True)
-    metadata = described(
-        network, curve["start"], slices, split, source, asked["architecture"], int(asked["fold"]), run.name, "0", {}
-    )
-    with tempfile.TemporaryDirectory() as scratch:
-        save_bundle(Path(scratch) / run.name, network, metadata, "")
-        bundle = load_bundle(Path(scratch) / run.name)
-        test = set(slices.table.iloc[split.test]["idx"].astype(str))
+    with calibrated_run(run, data) as found_run:
+        curve, split, bundle, network = found_run.curve, found_run.split, found_run.bundle, found_run.network
+        asked = curve["options"]
+        test = set(found_run.slices.table.iloc[split.test]["idx"].astype(str))
         answered, records = answer([row for row in read_index(data, bundle.classes) if row.name in test], bundle, "cpu")
-        maps = cams(bundle, data, int(asked["fold"])) if asked["split"] == "patient" else None
+        maps = cams(bundle, data, found_run.fold) if asked["split"] == "patient" else None
     told = {k: asked[k] for k in ("architecture", "heads", "split", "fold", "samples", "rate", "seed")}
     told |= {"epochs": curve["epoch"], "best_epoch": curve["best_epoch"], "start": curve["start"]}
     told |= {

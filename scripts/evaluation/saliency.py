@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from training.unseen import slices_of
+from training.unseen import UnseenSlices, slices_of
 from XAIReportLib.models.bundle import Bundle, load_bundle, load_network
 from XAIReportLib.models.inference import ClassPath
 from XAIReportLib.saliency import checks
@@ -42,7 +42,11 @@ def measure_part(part: str, options: argparse.Namespace, bundle: Bundle) -> list
     whole = options.whole if part == "test" else 0
     slices = slices_of(part, options.data, options.slices if part == "test" else options.tune_slices)
     code = hashlib.sha256(bundle.sha256.encode()).hexdigest()[:8]
-    store = WORK / f"saliency-{part}-{code}.jsonl"
+    return measured_rows(WORK / f"saliency-{part}-{code}.jsonl", slices, bundle, whole)
+
+
+def measured_rows(store: Path, slices: UnseenSlices, bundle: Bundle, whole: int) -> list[dict[str, Any]]:
+    """Figures of each slice, of the first ``whole`` with those of many passes; what ``store`` holds is not measured again."""
     rows: dict[int, dict[str, Any]] = {}
     if store.exists():
         for line in store.read_text().splitlines():
@@ -58,7 +62,7 @@ def measure_part(part: str, options: argparse.Namespace, bundle: Bundle) -> list
             file.write(json.dumps(row) + "\n")
             file.flush()
             if n % 10 == 0:
-                print(f"{part}: {n + 1} of {len(slices.rows)}", flush=True)
+                print(f"{store.stem}: {n + 1} of {len(slices.rows)}", flush=True)
     return [rows[int(number)] for number in slices.rows]
 
 

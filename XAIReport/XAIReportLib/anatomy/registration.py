@@ -37,6 +37,7 @@ SEED = 1
 LESION_MARGIN_MM = 4.0
 SKULL_REACH_MM, EMPTY_REACH_MM = 6.0, 16.0  # how far around the brain the metric looks
 SKULL_MARGIN_MM, EMPTY_MARGIN_MM = 2.0, 6.0  # and the deformable step
+SMOOTHINGS, SMOOTHING = 6, 1.0  # times, and by how many voxels of the grid, a displacement that is no anatomy is smoothed
 CUT_MARGIN_MM = 8.0  # how far from a cut the deformable step stays
 CUT_ACROSS = 0.3  # of an axis in a cut's normal, from which on the cut hides where the brain ends along it
 
@@ -146,10 +147,24 @@ def _refined(
     def smaller(array: np.ndarray) -> np.ndarray:
         return ndimage.gaussian_filter(array, 0.42 * np.sqrt(coarse**2 - 1))[take].astype(np.float32)
 
-    u = step(smaller(fixed), smaller(template_here), weight[take], stop)
+    u = step(smaller(fixed), smaller(template_here), weight[take], stop) * np.float32(GRID_MM)
     affine = grid.affine.copy()
     affine[:3, :3] *= coarse
-    return Transform(matrix, u * np.float32(GRID_MM), affine)
+    return _smoothed(Transform(matrix, u, affine))
+
+
+def _smoothed(transform: Transform) -> Transform:
+    """The displacement smoothed until it changes no volume by more than anatomy does (``sound``), a few times at most.
+
+    Ventricles many times as large as the template's bring it there; without the step, or with all of it smoothed from the
+    beginning, they would stay where the affine transform has them.
+    """
+    for _ in range(SMOOTHINGS):
+        if sound(transform):
+            break
+        u = np.stack([ndimage.gaussian_filter(c, SMOOTHING) for c in transform.displacement])
+        transform = replace(transform, displacement=u)
+    return transform
 
 
 def _agreement(patient: Patient, template: Template, transform: Transform, reach: np.ndarray) -> float:
