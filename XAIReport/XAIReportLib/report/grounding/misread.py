@@ -72,7 +72,7 @@ class _Ground:
 
 # A statement and its reason, in the order of the groups.
 _CLAUSE = r"(?:because|since|as(?= (?:the|no|it|its|there|they|only|what|this|function|other|post-\w+)\b))"
-_BECAUSE = re.compile(rf"^(?P<said>.+?),? {_CLAUSE} (?P<reason>.+)$", re.IGNORECASE)
+_BECAUSE = re.compile(rf"^(?P<said>.+?),? (?<!serving )(?<!used )(?<!taken ){_CLAUSE} (?P<reason>.+)$", re.IGNORECASE)
 _FRONTED = re.compile(rf"^{_CLAUSE} (?P<reason>[^,]+), (?P<said>.+)$", re.IGNORECASE)
 _SO = re.compile(
     r"^(?P<reason>.+?)[,;] (?:and )?(?:so|hence|thus|therefore|consequently)(?: that)?,? (?P<said>.+)$", re.IGNORECASE
