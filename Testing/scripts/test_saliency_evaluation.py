@@ -196,3 +196,21 @@ def test_the_product_computes_the_likeness_that_the_evaluation_computes_of_the_s
     for others in (verdict(("gradcam++",), "b" * 64), verdict(("gradcam", "gradcam++"), weights)):
         assert "doubt" not in others[0].figures  # not fitted with these weights, or for the mask of this method
         assert "doubt" not in others[0].limits
+
+
+def test_a_warning_across_networks_is_fitted_without_the_network_it_is_tried_on(warning) -> None:
+    from evaluation import _warning_across as across
+
+    parts = {"one": rows(1, 0.0), "two": rows(2, 0.0), "three": rows(3, 0.0)}
+    for name, part in parts.items():
+        for number, row in enumerate(part):
+            row["group"] = f"{name} {number % 12}"  # patients of one network only
+            row["signs"]["removed_p"] += 2.0 * (not row["right"])
+    found = across.across(parts)
+    others = warning.fitted_doubt([*parts["two"], *parts["three"]], "")
+    assert found["regressions"]["one"]["terms"] == others.terms
+    assert found["figures"][across.GRADED]["auroc"]["value"] > 0.9
+    assert found["figures"][across.GRADED]["gain"]["low"] > 0
+    assert found["groups_with_wrong"] == 36
+    lines = across.across_lines(found)
+    assert any(across.GRADED in line for line in lines)
