@@ -76,24 +76,22 @@ class TwoClasses(Looks):
         return torch.cat([torch.zeros_like(first), first, -first], dim=1)
 
 
-def test_the_likeness_is_read_off_the_lesion_shown_alone_and_taken_away() -> None:
+def test_the_likeness_is_read_off_the_sections_with_the_highlighted_area_taken_away() -> None:
     share = partial(checks.class_shares, TwoClasses(slice(5, 7), slice(10, 12)), 1, 0.5)
-    one = doubt.measured(share, IMAGE, HEAD, LESION, LESION)
-    several = doubt.measured(share, *(np.repeat(a, 3, axis=0) for a in (IMAGE, HEAD, LESION, LESION)))
+    one = doubt.measured(share, IMAGE, HEAD, LESION, 0.7)
+    several = doubt.measured(share, *(np.repeat(a, 3, axis=0) for a in (IMAGE, HEAD, LESION)), 0.7)
     assert several == pytest.approx(one, abs=1e-6)
-    assert one["mask_on_outline"] == 1
-    assert one["highlighted_p"] == pytest.approx(one["confidence"], abs=0.02)
-    assert one["removed_p"] < 0.1
+    assert one["steadiness"] == 0.7
+    assert one["highlighted_removed_p"] < 0.1
     assert one["confidence"] > 0.9
-    elsewhere = doubt.measured(share, IMAGE, HEAD, LESION, LESION[..., ::-1])
-    assert elsewhere["highlighted_p"] < 0.1
-    assert elsewhere["mask_on_outline"] == 0
+    elsewhere = doubt.measured(share, IMAGE, HEAD, LESION[..., ::-1], 0.7)
+    assert elsewhere["highlighted_removed_p"] == pytest.approx(elsewhere["confidence"], abs=0.02)
 
 
 def test_the_likeness_rises_with_what_spoke_for_a_wrong_class_and_fails_above_its_limit() -> None:
-    sure = {"confidence": 1.0, "highlighted_p": 0.98, "mask_on_outline": 0.8, "removed_p": 0.6}
-    unsure = sure | {"confidence": 0.4, "highlighted_p": 0.05, "removed_p": 0.02}
-    assert 0 <= doubt.FITTED.of(sure) < 0.05
+    sure = {"confidence": 0.99, "steadiness": 0.97, "highlighted_removed_p": 0.6}
+    unsure = sure | {"confidence": 0.45, "steadiness": 0.1, "highlighted_removed_p": 0.1}
+    assert 0 <= doubt.FITTED.of(sure) < 0.1
     assert doubt.FITTED.limit < doubt.FITTED.of(unsure) <= 1
     assert checks.failures({"doubt": doubt.FITTED.of(unsure)}) == ("doubt",)
     assert checks.failures({"doubt": doubt.FITTED.limit}) == ()

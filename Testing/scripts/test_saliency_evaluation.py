@@ -30,6 +30,14 @@ def warning(monkeypatch: pytest.MonkeyPatch):
     return _warning
 
 
+@pytest.fixture
+def across(warning):
+    assert warning.REPEATS == 60
+    from evaluation import _warning_across
+
+    return _warning_across
+
+
 def rows(seed: int, useful: float) -> list[dict]:
     """Slices of twelve groups, a third of them wrong; the sign "hint" tells them apart as far as ``useful``, "noise" does not."""
     draw = np.random.default_rng(seed)
@@ -48,13 +56,14 @@ def rows(seed: int, useful: float) -> list[dict]:
                     "noise": float(draw.normal()),
                     **{name: float(draw.random()) for name in doubt.MEASURES},
                 },
+                "network": f"n{number % 3}",
             }
         )
     return made
 
 
 def test_a_measure_that_tells_wrong_classes_is_chosen_and_its_gain_is_seen_on_other_groups(warning) -> None:
-    found = warning.warning_figures(rows(1, 3.0), rows(2, 3.0), WEIGHTS)
+    found = warning.warning_figures(rows(1, 3.0), rows(2, 3.0))
     assert found["chosen"][0] == "hint"
     assert found["gain"]["low"] > 0.1
     assert found["auroc_together"]["value"] > 0.9
@@ -62,38 +71,39 @@ def test_a_measure_that_tells_wrong_classes_is_chosen_and_its_gain_is_seen_on_ot
 
 
 def test_a_measure_that_tells_nothing_gives_no_gain(warning) -> None:
-    found = warning.warning_figures(rows(3, 0.0), rows(4, 0.0), WEIGHTS)
+    found = warning.warning_figures(rows(3, 0.0), rows(4, 0.0))
     assert abs(found["gain"]["value"]) < 0.05
 
 
 def test_test_slices_do_not_change_what_is_chosen(warning) -> None:
     tune = rows(1, 3.0)
-    assert warning.choose(tune)[0] == warning.warning_figures(tune, rows(5, 0.0), WEIGHTS)["chosen"]
+    assert warning.choose(tune)[0] == warning.warning_figures(tune, rows(5, 0.0))["chosen"]
 
 
 def test_without_wrong_slices_nothing_is_said(warning) -> None:
     right = [row | {"right": True} for row in rows(1, 1.0)]
-    assert warning.warning_figures(rows(1, 1.0), right, WEIGHTS) == {}
+    assert warning.warning_figures(rows(1, 1.0), right) == {}
 
 
 def test_limits_are_what_a_twentieth_of_the_right_tune_slices_miss_and_a_verdict_is_any_of_them(warning) -> None:
     rng = np.random.default_rng(0)
     slices = [
         {
-            "right": n % 4 > 0, "group": n // 10, "confidence": 0.5 + rng.random() / 2, "found": True,
+            "right": n % 4 > 0, "group": n // 10, "network": n % 3, "confidence": 0.5 + rng.random() / 2, "found": True,
             "signs": {"votes": rng.random(), **{name: rng.random() for name in doubt.MEASURES}},
             "checks": {name: float(rng.random()) for name in checks.LIMITS if n % 3 or name != "score_drop"},
         }
         for n in range(400)
     ]  # fmt: skip
-    regression = warning.fitted_doubt(slices, WEIGHTS)
-    slices_with = warning.with_doubt(slices, regression)
-    limits = warning.fitted_limits(slices_with, regression)
+    slices_with = warning.with_doubt(slices, doubt.FITTED)
+    limits = warning.fitted_limits(slices_with, doubt.FITTED)
     right = [r["checks"] for r in slices_with if r["right"]]
     for name, (low, high) in limits.items():
+        if name == "doubt":  # of its own fit
+            continue
         missed = [not low <= figures[name] <= high for figures in right if name in figures]
         assert np.mean(missed) == pytest.approx(0.05, abs=0.02), name
-    found = warning.warning_figures(slices, slices, WEIGHTS)
+    found = warning.warning_figures(slices, slices)
     assert found["without_score_drop"] == sum("score_drop" not in r["checks"] for r in slices)
     assert "score_drop" not in found["auroc_of_each"]
     by_rule = found["verdicts"]["by the rule"]
@@ -108,23 +118,24 @@ def test_limits_are_what_a_twentieth_of_the_right_tune_slices_miss_and_a_verdict
     )
 
 
-def test_the_limit_of_the_likeness_is_missed_by_a_twentieth_of_right_slices_whose_group_was_left_out(warning) -> None:
-    tune = rows(7, 0.0)
-    regression = warning.fitted_doubt(tune, WEIGHTS)
+def test_the_limit_of_the_likeness_is_missed_by_a_twentieth_of_right_slices_whose_network_was_left_out(across) -> None:
+    slices = rows(7, 0.0)
+    regression = across.fitted_doubt(slices, WEIGHTS)
     missed = []
-    for group in {r["group"] for r in tune}:
-        rest = warning.fitted_doubt([r for r in tune if r["group"] != group], WEIGHTS)
-        left_out = warning.with_doubt([r for r in tune if r["group"] == group and r["right"]], rest)
+    for network in {r["network"] for r in slices}:
+        rest = across.fitted_doubt([r for r in slices if r["network"] != network], WEIGHTS)
+        left_out = across.with_doubt([r for r in slices if r["network"] == network and r["right"]], rest)
         missed += [r["checks"]["doubt"] > regression.limit for r in left_out]
     assert np.mean(missed) == pytest.approx(0.05, abs=0.02)
+    assert regression.weights_sha256 == WEIGHTS
 
 
 def test_the_verdict_with_the_likeness_refuses_what_it_refuses_without_and_what_the_likeness_misses(warning) -> None:
     test = rows(9, 0.0)
-    found = warning.warning_figures(rows(8, 0.0), test, WEIGHTS)
+    found = warning.warning_figures(rows(8, 0.0), test)
     with_it, without = found["verdicts"]["shipped"], found["verdicts"]["shipped, without doubt"]
     limit = checks.LIMITS["doubt"][1]
-    graded = warning.with_doubt(test, warning.fitted_doubt(rows(8, 0.0), WEIGHTS))
+    graded = warning.with_doubt(test, doubt.FITTED)
     wrong = [r["checks"] for r in graded if not r["right"]]
     assert with_it["refused_of_wrong"] == pytest.approx(
         np.mean([c["doubt"] > limit or c["agreement"] < 0.45 for c in wrong]), abs=1e-3
@@ -134,13 +145,19 @@ def test_the_verdict_with_the_likeness_refuses_what_it_refuses_without_and_what_
     assert found["doubt"]["of_found"]["slices"] == sum(r["found"] for r in test)
 
 
-def test_what_ships_is_what_was_fitted_on_the_tune_slices() -> None:
-    measured = json.loads((ROOT / "docs" / "measurements" / "saliency.json").read_text(encoding="utf-8"))
-    fitted = measured["checks"]["doubt"]["regression"]
+def test_what_ships_is_what_was_fitted_on_other_networks_and_tried_on_the_one_that_ships() -> None:
+    folds, saliency_ = (
+        json.loads((ROOT / "docs" / "measurements" / f"{part}.json").read_text(encoding="utf-8"))
+        for part in ("folds", "saliency")
+    )
+    fitted = folds["warning"]["regression"]
     assert fitted == json.loads(json.dumps(asdict(doubt.FITTED)))
     assert checks.LIMITS["doubt"] == (0.0, fitted["limit"])
-    assert set(measured["checks"]["chosen"]) == set(doubt.MEASURES)
-    assert measured["bundle"]["weights_sha256"] == fitted["weights_sha256"]
+    assert saliency_["checks"]["doubt"]["regression"] == fitted
+    assert saliency_["bundle"]["weights_sha256"] == fitted["weights_sha256"]
+    assert fitted["weights_sha256"] not in {network["weights_sha256"] for network in folds["networks"]}
+    tried = folds["warning"]["tried"]
+    assert tried[" + ".join(["confidence", *doubt.MEASURES])] >= max(tried.values()) - 0.01
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +204,7 @@ def test_the_product_computes_the_likeness_that_the_evaluation_computes_of_the_s
     )  # fmt: skip
     logits = output.scores[0, 1:].numpy() / temperature
     confidence = float((np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum())[column - 1])
-    row = {"confidence": confidence, "signs": signs, "checks": {}}
+    row = {"confidence": confidence, "signs": signs, "checks": {"steadiness": found.figures["steadiness"]}}
     (by_evaluation,) = warning.with_doubt([row], doubt.FITTED)
     assert 0 < found.figures["doubt"] < 1
     assert found.figures["doubt"] == pytest.approx(by_evaluation["checks"]["doubt"], abs=1e-5)
@@ -198,19 +215,18 @@ def test_the_product_computes_the_likeness_that_the_evaluation_computes_of_the_s
         assert "doubt" not in others[0].limits
 
 
-def test_a_warning_across_networks_is_fitted_without_the_network_it_is_tried_on(warning) -> None:
-    from evaluation import _warning_across as across
-
+def test_a_warning_across_networks_is_fitted_without_the_network_it_is_tried_on(across) -> None:
     parts = {"one": rows(1, 0.0), "two": rows(2, 0.0), "three": rows(3, 0.0)}
     for name, part in parts.items():
         for number, row in enumerate(part):
-            row["group"] = f"{name} {number % 12}"  # patients of one network only
-            row["signs"]["removed_p"] += 2.0 * (not row["right"])
-    found = across.across(parts)
-    others = warning.fitted_doubt([*parts["two"], *parts["three"]], "")
+            row["group"], row["network"] = f"{name} {number % 12}", name  # patients of one network only
+            row["signs"]["steadiness"] += 2.0 * (not row["right"])
+    found = across.across(parts, WEIGHTS)
+    others = across.fitted_doubt([*parts["two"], *parts["three"]], "")
     assert found["regressions"]["one"]["terms"] == others.terms
+    assert found["regression"]["weights_sha256"] == WEIGHTS
     assert found["figures"][across.GRADED]["auroc"]["value"] > 0.9
     assert found["figures"][across.GRADED]["gain"]["low"] > 0
     assert found["groups_with_wrong"] == 36
-    lines = across.across_lines(found)
-    assert any(across.GRADED in line for line in lines)
+    assert max(found["tried"], key=found["tried"].get).startswith("confidence + steadiness")
+    assert any(across.GRADED in line for line in across.across_lines(found))

@@ -122,13 +122,12 @@ def _graded(doubt: dict[str, Any] | None) -> list[str]:
     """The product's own figure; nothing of figures from before it was one."""
     if doubt is None:
         return []
-    fitted, rest = doubt["regression"], doubt["of_found"]
+    rest = doubt["of_found"]
     lines = [
         "",
-        "The product's own figure for this is the check `doubt`: the regression on the confidence and the chosen measures, from 0",
-        f"to 1, of the weights {fitted['weights_sha256'][:12]}. Its limit was fixed on the tune slices before any verdict with",
-        f"it was counted on test slices: {TAIL} % of those with the right class miss it, each by the fit without its group. That",
-        "the regression became a check was decided with its AUROC on the test slices in view.",
+        "The product's own figure for this is the check `doubt`, from 0 to 1: a regression on the confidence and two measures that",
+        'was fitted on the slices of other networks and patients ("Saliency across folds"). That two are enough was decided with',
+        "the figures below in view.",
         "",
         _row("AUROC of `doubt` for wrong classes", "test", "gain over the confidence"),
         _row(*["---"] * 3),
@@ -137,12 +136,7 @@ def _graded(doubt: dict[str, Any] | None) -> list[str]:
     if rest:
         of = f"where a lesion is found ({rest['slices']} slices, {rest['wrong']} wrong)"
         lines.append(_row(of, _cell(rest["auroc"]), _cell(rest["gain"])))
-    lines += ["", _row("term", "mean", "scale", "coefficient"), _row(*["---"] * 4)]
-    lines += [
-        _row(f"{name}, log-odds" if name == "confidence" else name, *(f"{value:.4f}" for value in term))
-        for name, term in fitted["terms"].items()
-    ]
-    return [*lines, "", f"Intercept {fitted['intercept']:.4f}; the limit is {fitted['limit']:g}."]
+    return lines
 
 
 def _verdicts(found: dict[str, Any], measured: dict[str, Any]) -> list[str]:

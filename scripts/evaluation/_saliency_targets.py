@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from evaluation._targets import NOT_MEASURED, Measured, Row, table
+from evaluation._warning_across import GRADED
 
 FLAT = 1.1  # the most that memory may grow from 320 to 1536 channels, as a factor, to be called flat
 
@@ -81,17 +82,22 @@ def _maps(measured: Measured) -> Iterator[Row]:
     yield "Grad-CAM++ with the heads drawn anew: Dice lower by", "at least 0.20", _shown(f), f and f["value"] >= 0.20
     f = found.get("masks", {}).get("gradcam++", {}).get("share of maximum", {}).get("above_best_percentile")
     yield "adaptive mask of Grad-CAM++: Dice above the best fixed percentile", "above 0", _shown(f), f and f["low"] > 0
-    value = f"{found['slices']} of {found['groups']}" if found else NOT_MEASURED
-    enough = found["slices"] >= 300 and found["groups"] >= 40 if found else None
-    yield "slices and groups measured", "300 of at least 40", value, enough
+    folds = measured.get("folds", {})
+    parts = [
+        f"{m['slices']} of {m['groups']}{of}" for m, of in ((found, ""), (folds, " by networks of other folds")) if m
+    ]
+    enough = any(m["slices"] >= 300 and m["groups"] >= 40 for m in (found, folds) if m) if parts else None
+    yield "slices and groups measured", "300 of at least 40", " and ".join(parts) or NOT_MEASURED, enough
 
 
 def _verdict(measured: Measured) -> Iterator[Row]:
     checks = measured.get("saliency", {}).get("checks", {})
     shipped = checks.get("verdicts", {}).get("shipped", {})
     graded = checks.get("doubt", {})
+    across = measured.get("folds", {}).get("warning", {}).get("figures", {}).get(GRADED, {})
     of: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None]] = {
         '"should not be relied on", by the figure `doubt`': (graded.get("auroc"), graded.get("gain")),
+        "the same across folds, fitted on the other networks": (across.get("auroc"), across.get("gain")),
         '"should not be relied on", said or not': (shipped.get("auroc"), shipped.get("gain")),
     }
     for what, (auroc, gain) in of.items():

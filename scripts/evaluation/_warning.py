@@ -3,9 +3,8 @@
 A logistic regression on the confidence and at most MOST measures is chosen by forward selection and fitted on the tune slices only,
 each group left out in turn; the test slices are looked at once, with what was chosen.
 
-The product's own figure for this, ``doubt``, is the same regression on the measures that were so chosen. Its limit follows from the
-tune slices by a rule that was fixed before any verdict with it was counted on test slices: as with the other checks, TAIL % of the
-tune slices with the right class miss it, here by the figures that they are given when their group is left out of the fit.
+The product's own figure for this, ``doubt``, is such a regression that was fitted on the slices of other networks and patients
+(``_warning_across``); here it is tried.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
@@ -37,23 +36,10 @@ def measures(row: dict[str, Any]) -> dict[str, float]:
     return {n: value for n, value in {**row["checks"], **row["signs"]}.items() if n not in ("score_drop", "doubt")}
 
 
-def fitted_doubt(tune: Rows, weights_sha256: str) -> doubt.Regression:
-    """The regression of the check ``doubt``, of four digits, and its limit."""
-    scaler, logistic = (step for _, step in _regression().fit(features(tune, doubt.MEASURES), wrong_of(tune)).steps)
-    columns = zip(scaler.mean_, scaler.scale_, logistic.coef_[0], strict=True)
-    terms = {
-        name: tuple(round(float(value), 4) for value in column)
-        for name, column in zip(("confidence", *doubt.MEASURES), columns, strict=True)
-    }
-    right = expit(_left_out(tune, doubt.MEASURES))[~wrong_of(tune)]
-    limit = round(float(np.percentile(right, 100 - TAIL)), 2)
-    return doubt.Regression(weights_sha256, round(float(logistic.intercept_[0]), 4), terms, limit)
-
-
 def with_doubt(rows: Rows, regression: doubt.Regression) -> Rows:
     """The rows with the check ``doubt`` as the product computes it from their measures."""
     return [
-        r | {"checks": r["checks"] | {"doubt": regression.of({"confidence": r["confidence"], **r["signs"]})}}
+        r | {"checks": r["checks"] | {"doubt": regression.of({"confidence": r["confidence"], **measures(r)})}}
         for r in rows
     ]
 
@@ -121,7 +107,7 @@ def features(rows: Rows, names: Sequence[str]) -> np.ndarray:
     return np.column_stack([confidence, *([measures(r)[n] for r in rows] for n in names)])
 
 
-def _regression() -> Any:
+def regression_model() -> Any:
     return make_pipeline(StandardScaler(), LogisticRegression(C=0.3, class_weight="balanced"))
 
 
@@ -129,7 +115,7 @@ def _left_out(rows: Rows, names: Sequence[str]) -> np.ndarray:
     """Log-odds of each slice by the regression that was fitted without its group."""
     groups = [r["group"] for r in rows]
     return cross_val_predict(
-        _regression(),
+        regression_model(),
         features(rows, names),
         wrong_of(rows),
         groups=groups,
@@ -163,16 +149,15 @@ def choose(tune: Rows) -> tuple[list[str], dict[str, float]]:
     return chosen, {name: round(value, 3) for name, value in tried.items()}
 
 
-def warning_figures(tune: Rows, test: Rows, weights_sha256: str) -> dict[str, Any]:
+def warning_figures(tune: Rows, test: Rows) -> dict[str, Any]:
     """AUROC for wrong classes on the test slices, with 95 % intervals over groups, and what was tried on the tune slices."""
     wrong = wrong_of(test)
     groups_of_wrong = {r["group"] for r in tune if not r["right"]}
     if len(groups_of_wrong) < 2 or wrong.all() or not wrong.any():
         return {}
     chosen, tried = choose(tune)
-    together = _regression().fit(features(tune, chosen), wrong_of(tune)).decision_function(features(test, chosen))
-    regression = fitted_doubt(tune, weights_sha256)
-    tune, test = with_doubt(tune, regression), with_doubt(test, regression)
+    together = regression_model().fit(features(tune, chosen), wrong_of(tune)).decision_function(features(test, chosen))
+    tune, test = with_doubt(tune, doubt.FITTED), with_doubt(test, doubt.FITTED)
     graded = np.array([r["checks"]["doubt"] for r in test])
     unsure = -features(test, [])[:, 0]
     figure = figure_by_group(test)
@@ -198,14 +183,14 @@ def warning_figures(tune: Rows, test: Rows, weights_sha256: str) -> dict[str, An
             "auroc": figure(auroc(graded)),
             "gain": figure(gain(graded)),
             "of_found": _graded_of_found(test),
-            "regression": asdict(regression),
+            "regression": asdict(doubt.FITTED),
         },
         "auroc_of_each": {
             n: figure(auroc(v if roc_auc_score(wrong_of(tune), [measures(r)[n] for r in tune]) >= 0.5 else -v))
             for n, v in singles.items()
         },
         "without_score_drop": sum("score_drop" not in r["checks"] for r in test),
-        "verdicts": verdicts(tune, test, regression),
+        "verdicts": verdicts(tune, test, doubt.FITTED),
     }
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import torch
 from scipy import ndimage
 from XAIReportLib.cells import CellGrid
 from XAIReportLib.models.bundle import Bundle
 from XAIReportLib.models.inference import ClassPath
-from XAIReportLib.saliency import checks, doubt
+from XAIReportLib.saliency import doubt
 from XAIReportLib.saliency.cam import gradient_maps, record_layer
-from XAIReportLib.saliency.quality import inpainted, relevance_mass, small_changes
+from XAIReportLib.saliency.quality import dice, inpainted, relevance_mass, small_changes
 
 
 def _among_classes(scores: np.ndarray, temperature: float) -> np.ndarray:
@@ -42,7 +40,8 @@ def warning_signs(
         moved_*            mean and share agreeing of p over fifteen small changes of the image (the lowest is a check)
         map_entropy        spread of the map, a share of the head; map_on_outline: its mass there
         rivals             correlation of the maps of c and of the class that comes second
-        highlighted_p, removed_p, mask_on_outline: the product's (``saliency.doubt``)
+        highlighted_p      p when all but the highlighted area is flat; removed_p: when the outline is filled from its rim
+        mask_on_outline    Dice of the highlighted area with the outline
 
     Args:
         outline, highlighted: bool, of the segmentation and of the map ``values``; attention: (rows, columns) of cells, 0 to 1.
@@ -69,7 +68,8 @@ def warning_signs(
 
     changed = [
         np.where(grown(outline, 4), image, flat), np.where(grown(outline, 16), image, flat),
-        inpainted(image, grown(highlighted, 6)),
+        inpainted(image, grown(highlighted, doubt.REMOVED_RIM)),
+        np.where(grown(highlighted, 4), image, flat), inpainted(image, grown(outline, 6)),
         *small_changes(image, head),
     ]  # fmt: skip
     with torch.inference_mode():
@@ -80,8 +80,6 @@ def warning_signs(
     other = gradient_maps("gradcam++", path, layer, record_layer(path, layer, image[None], second))
     rival = grid.onto_input(other, image.shape)[0][head]
     mine = values[head]
-    share_of_class = partial(checks.class_shares, path, column, temperature)
-    ours = doubt.measured(share_of_class, image[None], head[None], outline[None], highlighted[None])
     mass = mine / max(float(mine.sum()), 1e-9)
     return {
         "votes": float(weight[share.argmax(axis=-1) == c].sum()),
@@ -95,5 +93,5 @@ def warning_signs(
         "map_entropy": float(np.exp(-(mass * np.log(mass + 1e-12)).sum()) / max(int(head.sum()), 1)),
         "map_on_outline": relevance_mass(values * head, outline),
         "rivals": float(np.corrcoef(mine, rival)[0, 1]) if mine.std() > 0 and rival.std() > 0 else 0.0,
-        **{name: ours[name] for name in doubt.MEASURES},
+        "mask_on_outline": dice(highlighted, outline),
     }  # fmt: skip

@@ -144,7 +144,7 @@ def summary(tune: list[dict[str, Any]], test: list[dict[str, Any]], bundle: Bund
                 for name in checks.LIMITS
                 if any(name in r["checks"] for r in right)
             },
-            **warning_figures(tune, test, bundle.settings.weights_sha256),
+            **warning_figures(tune, test),
         },
     }  # fmt: skip
 

@@ -37,7 +37,8 @@ SEED = 1
 LESION_MARGIN_MM = 4.0
 SKULL_REACH_MM, EMPTY_REACH_MM = 6.0, 16.0  # how far around the brain the metric looks
 SKULL_MARGIN_MM, EMPTY_MARGIN_MM = 2.0, 6.0  # and the deformable step
-SMOOTHINGS, SMOOTHING = 6, 1.0  # times, and by how many voxels of the grid, a displacement that is no anatomy is smoothed
+SMOOTHINGS = 6  # at most, of a displacement that is no anatomy
+SMOOTHING = 1.0  # each of them, in voxels of the grid
 CUT_MARGIN_MM = 8.0  # how far from a cut the deformable step stays
 CUT_ACROSS = 0.3  # of an axis in a cut's normal, from which on the cut hides where the brain ends along it
 

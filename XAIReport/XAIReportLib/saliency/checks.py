@@ -66,7 +66,7 @@ def check(
         pixels, heads, lesions, highlighted: of the largest sections, (n, rows, columns); the last three bool.
         maps: for each method its maps on these sections, (n, rows, columns).
         temperature: that the class scores are divided by.
-        regression: of ``doubt``, where it was fitted with this network and ``highlighted`` is of its method.
+        regression: of ``doubt``, where it was tried with this network and ``highlighted`` is of its method.
     """
     mirrored = [_mirror_image(h, area) for h, area in zip(heads, highlighted, strict=True)]
     apart = all(map(_apart, highlighted, mirrored))
@@ -85,7 +85,7 @@ def check(
         "steadiness": _steadiness(class_share, pixels, heads),
     }
     if regression is not None:
-        figures["doubt"] = regression.of(doubt.measured(class_share, pixels, heads, lesions, highlighted))
+        figures["doubt"] = regression.of(doubt.measured(class_share, pixels, heads, highlighted, figures["steadiness"]))
     if len(maps) > 1:
         figures = {"agreement": _agreement(list(maps.values()), heads), **figures}
     failed = failures(figures)

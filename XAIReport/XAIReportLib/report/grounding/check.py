@@ -121,8 +121,8 @@ def _without_edit_marks(sentence: str, findings: Findings) -> str:
     """The sentence without "edited" or "edited by the reader" at what that is true of."""
     if findings.reader_edit is not None:
         sentence = re.sub(
-            r"(?i)\bthe (?:(?:reader-)?edited segmentation|segmentation (?:as )?edited by the reader|segmentation (?:that |which )?the "
-            r"reader (?:has )?edited)\b",
+            r"(?i)\bthe (?:(?:reader-)?edited segmentation|segmentation (?:as )?edited by the reader|"
+            r"segmentation (?:that |which )?the reader (?:has )?edited)\b",
             "the segmentation",
             sentence,
         )
