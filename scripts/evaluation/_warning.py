@@ -111,22 +111,17 @@ def regression_model() -> Any:
     return make_pipeline(StandardScaler(), LogisticRegression(C=0.3, class_weight="balanced"))
 
 
-def _left_out(rows: Rows, names: Sequence[str]) -> np.ndarray:
-    """Log-odds of each slice by the regression that was fitted without its group."""
-    groups = [r["group"] for r in rows]
+def left_out(rows: Rows, names: Sequence[str], apart: str = "group") -> np.ndarray:
+    """Log-odds of each slice by the regression that was fitted without its group, or without its "network"."""
     return cross_val_predict(
-        regression_model(),
-        features(rows, names),
-        wrong_of(rows),
-        groups=groups,
-        cv=LeaveOneGroupOut(),
-        method="decision_function",
-    )
+        regression_model(), features(rows, names), wrong_of(rows), groups=[r[apart] for r in rows],
+        cv=LeaveOneGroupOut(), method="decision_function",
+    )  # fmt: skip
 
 
 def _reached(rows: Rows, names: Sequence[str]) -> float:
     """AUROC on groups that were left out of the fit."""
-    return float(roc_auc_score(wrong_of(rows), _left_out(rows, names)))
+    return float(roc_auc_score(wrong_of(rows), left_out(rows, names)))
 
 
 def wrong_of(rows: Rows) -> np.ndarray:

@@ -9,14 +9,12 @@ that they are given when their network is left out of the fit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from XAIReportLib.saliency import checks, doubt
 
 from evaluation._warning import (
@@ -25,6 +23,7 @@ from evaluation._warning import (
     features,
     figure_by_group,
     fitted_limits,
+    left_out,
     measures,
     missed,
     regression_model,
@@ -32,6 +31,7 @@ from evaluation._warning import (
     wrong_of,
 )
 
+NETWORK = "network"  # of a row: whose answer it is
 CONFIDENCE = "the model's own confidence"
 GRADED = "`doubt`, fitted on the other networks"
 
@@ -46,26 +46,20 @@ def fitted_doubt(rows: Rows, weights_sha256: str) -> doubt.Regression:
         name: tuple(round(float(value), 4) for value in column)
         for name, column in zip(("confidence", *doubt.MEASURES), columns, strict=True)
     }
-    right = expit(left_out(rows, doubt.MEASURES))[~wrong_of(rows)]
+    right = expit(left_out(rows, doubt.MEASURES, NETWORK))[~wrong_of(rows)]
     limit = round(float(np.percentile(right, 100 - TAIL)), 2)
     return doubt.Regression(weights_sha256, round(float(logistic.intercept_[0]), 4), terms, limit)
-
-
-def left_out(rows: Rows, names: Sequence[str]) -> np.ndarray:
-    """Log-odds of each slice by the regression that was fitted without its network."""
-    return cross_val_predict(
-        regression_model(), features(rows, names), wrong_of(rows), groups=[r["network"] for r in rows],
-        cv=LeaveOneGroupOut(), method="decision_function",
-    )  # fmt: skip
 
 
 def tried(rows: Rows) -> dict[str, float]:
     """AUROC with each network left out of the fit: of the confidence, and of it with the sets that forward selection meets."""
     wrong, chosen = wrong_of(rows), []
-    found = {"confidence": float(roc_auc_score(wrong, left_out(rows, [])))}
+    found = {"confidence": float(roc_auc_score(wrong, left_out(rows, [], NETWORK)))}
     while len(chosen) < len(doubt.MEASURES):
         more = {
-            n: float(roc_auc_score(wrong, left_out(rows, [*chosen, n]))) for n in measures(rows[0]) if n not in chosen
+            n: float(roc_auc_score(wrong, left_out(rows, [*chosen, n], NETWORK)))
+            for n in measures(rows[0])
+            if n not in chosen
         }
         found |= {" + ".join(["confidence", *chosen, n]): value for n, value in more.items()}
         chosen.append(max(more, key=more.__getitem__))
@@ -79,7 +73,7 @@ def across(rows: dict[str, Rows], weights_sha256: str) -> dict[str, Any]:
         rows: of each network, by its name.
         weights_sha256: of the network that the regression of all is for.
     """
-    rows = {name: [row | {"network": name} for row in part] for name, part in rows.items()}
+    rows = {name: [row | {NETWORK: name} for row in part] for name, part in rows.items()}
     everyone = [row for part in rows.values() for row in part]
     graded: Rows = []
     refused: dict[str, list[bool]] = {"shipped limits, without doubt": [], "the same with doubt": [], "by the rule": []}
