@@ -12,6 +12,7 @@ from result_folders import METHODS, REPORT, oblique, write_result
 from XAIReportLib.case import InputError
 from XAIReportLib.models.series import NOT_DETECTED
 from XAIReportLib.scene import load_result
+from XAIReportLib.scene.cases import cases_in, remove_case
 from XAIReportLib.scene.colors import heat_map_colors
 from XAIReportLib.scene.load import flat_provenance
 from XAIReportLib.scene.nodes import image_array
@@ -218,3 +219,58 @@ def test_heat_maps_come_in_the_order_of_the_findings(a_session, a_result):
     findings["saliency"] = [{"method": method} for method in reversed(METHODS)]
     path.write_text(json.dumps(findings), "utf-8")
     assert list(load_result(a_result, a_session.scene).heatmaps) == list(reversed(METHODS))
+
+
+def _under(scene, node, name):
+    """The node in a folder of the person's own, with another node beside it."""
+    import slicer
+
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    other = scene.AddNewNodeByClass("vtkMRMLTextNode", "the person's own")
+    study = hierarchy.CreateStudyItem(hierarchy.GetSceneItemID(), name)
+    hierarchy.SetItemParent(hierarchy.GetItemByDataNode(node), study)
+    hierarchy.CreateItem(study, other)
+    return other
+
+
+def test_a_result_whose_image_was_moved_in_the_data_tree_is_replaced_and_nothing_else(a_session, a_result):
+    first = load_result(a_result, a_session.scene)
+    other = _under(a_session.scene, first.volume, "Study 1")
+    (found,) = cases_in(a_session.scene)
+    assert [node.GetID() for node in found.all_nodes()] == [node.GetID() for node in first.all_nodes()]
+    own = found.all_nodes()
+    second = load_result(a_result, a_session.scene, replace=True)
+    assert a_session.scene.IsNodePresent(other)
+    assert not any(a_session.scene.IsNodePresent(node) for node in own)
+    assert [case.volume for case in cases_in(a_session.scene)] == [second.volume]
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_copy_of_a_results_image_is_no_result_and_stays(a_session, a_result, beside):
+    import slicer
+
+    loaded = load_result(a_result, a_session.scene)
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(a_session.scene)
+    copy = a_session.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "image masked")
+    copy.Copy(loaded.volume)  # with its attributes and references, as Mask Volume and Clone do
+    hierarchy.CreateItem(loaded.folder_item if beside else hierarchy.GetSceneItemID(), copy)
+    assert [case.volume for case in cases_in(a_session.scene)] == [loaded.volume]
+    load_result(a_result, a_session.scene, replace=True)
+    assert a_session.scene.IsNodePresent(copy)
+    assert len(cases_in(a_session.scene)) == 1
+
+
+def test_a_scene_from_before_the_references_shows_its_case(a_session, a_result):
+    import slicer
+    from XAIReportLib.scene.cases import CASE_ID, ITSELF, PARTS
+
+    loaded = load_result(a_result, a_session.scene)
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(a_session.scene)
+    for role in (ITSELF, PARTS):
+        loaded.volume.RemoveNodeReferenceIDs(role)
+    hierarchy.RemoveItemAttribute(loaded.folder_item, CASE_ID)
+    (found,) = cases_in(a_session.scene)
+    assert len(found.all_nodes()) == len(loaded.all_nodes())
+    remove_case(a_session.scene, found)
+    assert not cases_in(a_session.scene)
+    assert not hierarchy.GetNumberOfItemChildren(hierarchy.GetSceneItemID())

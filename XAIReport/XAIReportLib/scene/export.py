@@ -13,7 +13,7 @@ import numpy as np
 from XAIReportLib.case import InputError, new_case_id
 from XAIReportLib.clinical import read_clinical
 
-from .cases import ATTRIBUTE_PREFIX, HEAT_MAP, ROLE
+from .cases import ATTRIBUTE_PREFIX, CASE_ID, HEAT_MAP, ROLE
 from .nodes import image_array
 from .reveal import ijk_to_ras
 
@@ -24,7 +24,7 @@ def case_id_of(node: Any) -> str:
     """The random case id of a volume, the same whenever it is analysed: kept in the node, saved with the scene."""
     name = f"{ATTRIBUTE_PREFIX}AnalysedAs"
     if not node.GetAttribute(name):
-        node.SetAttribute(name, node.GetAttribute(f"{ATTRIBUTE_PREFIX}CaseID") or new_case_id())
+        node.SetAttribute(name, node.GetAttribute(CASE_ID) or new_case_id())
     return node.GetAttribute(name)
 
 

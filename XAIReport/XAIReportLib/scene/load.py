@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from . import nodes, scores, segments, tables, views
-from .cases import ATTRIBUTE_PREFIX, LoadedResult, cases_in, mark, remove_case
+from .cases import ATTRIBUTE_PREFIX, CASE_ID, LoadedResult, cases_in, gather, mark, remove_case
 from .contents import Contents, read_contents
 from .session import live_scene, slicer_package
 
@@ -112,34 +112,20 @@ def _steps(scene: Any, contents: Contents, loaded: LoadedResult) -> Iterator[Cal
             loaded.texts[file_name] = tables.text(scene, content, f"{case} {_TEXT_NAMES[file_name].lower()}")
         loaded.focus = next(iter(tables.lesion_centroids(contents).values()), None)
 
-    def gather() -> None:
+    def together() -> None:
         for node in loaded.all_nodes():
             _set_provenance(node, contents)
         mark(loaded)
-        loaded.folder_item = _gather(scene, loaded)
+        loaded.folder_item = gather(scene, loaded)
 
     yield image
     yield from (partial(heat_map, map_name) for map_name in contents.heatmaps)
     yield from segments.segmentation_steps(scene, contents, lambda: loaded.volume, f"{case} segmentation", keep)
-    yield from (atlas, words, gather)
-
-
-def _gather(scene: Any, loaded: LoadedResult) -> int:
-    hierarchy = slicer_package().vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    item = hierarchy.CreateFolderItem(hierarchy.GetSceneItemID(), f"XAIReport {loaded.case_id}")
-    for node in loaded.all_nodes():
-        # In Slicer the node has an item already; a headless scene has nobody who makes one.
-        existing = hierarchy.GetItemByDataNode(node)
-        if existing:
-            hierarchy.SetItemParent(existing, item)
-        else:
-            hierarchy.CreateItem(item, node)
-    hierarchy.SetItemExpanded(item, True)
-    return item
+    yield from (atlas, words, together)
 
 
 def _set_provenance(node: Any, contents: Contents) -> None:
-    node.SetAttribute(f"{ATTRIBUTE_PREFIX}CaseID", contents.case_id)
+    node.SetAttribute(CASE_ID, contents.case_id)
     node.SetAttribute(f"{ATTRIBUTE_PREFIX}ResearchUseOnly", "Research use only. Not for diagnosis.")
     if not contents.has_geometry:
         node.SetAttribute(f"{ATTRIBUTE_PREFIX}Geometry", "picture without geometry: nominal 1 mm grid, no sides")
