@@ -172,7 +172,10 @@ class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.onReload(self)
 
     def onSceneStartClose(self, _caller, _event):
+        wasOpening = self.logic.isOpening  # an opening that is given up tells nobody
         self.logic.cancel()
+        if wasOpening:
+            self.panel.analysisCancelled()
         self.setParameterNode(None)
 
     def onSceneEndClose(self, _caller, _event):
@@ -191,6 +194,13 @@ class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.setParameterNode(self.logic.getParameterNode())
 
     def setParameterNode(self, parameterNode):
+        shown = self._parameterNode
+        # Connecting fills the combo boxes anew, which a connection that is still there would take for choices of the person.
+        if shown is None or parameterNode is None or parameterNode.parameterNode is not shown.parameterNode:
+            self._connect(parameterNode)
+        self.panel.setParameters(self._parameterNode)
+
+    def _connect(self, parameterNode):
         if self._parameterNode is not None:
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
             self.removeObservers(self.onParametersChanged)
@@ -198,7 +208,6 @@ class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if parameterNode is not None:
             self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
             self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersChanged)
-        self.panel.setParameters(parameterNode)
 
     def onParametersChanged(self, _caller=None, _event=None):
         self.panel.update()
@@ -277,7 +286,9 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
         """
         from XAIReportLib.scene.export import case_id_of, export_inputs
 
-        parameters = {"output": str(output or self.defaultOutput()), "case_id": case_id_of(volumeNode), **options}
+        output = str(output or self.defaultOutput())
+        # The worker has no MRML here; the open scene is the result's, and Slicer saves it.
+        parameters = {"output": output, "case_id": case_id_of(volumeNode), "scene": False, **options}
         self._run.start(lambda folder: export_inputs(volumeNode, clinicalTable, folder), parameters, listener)
 
     def analyze(self, volumeNode, **options):

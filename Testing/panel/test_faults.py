@@ -66,6 +66,21 @@ def test_cancelled_at_a_stage_leaves_nothing_behind(open_panel, a_volume, a_work
     assert nodes(a_host.scene) == before
 
 
+def test_a_scene_closed_while_a_result_is_opened_leaves_no_progress_behind(open_panel, a_host, wait_until, tmp_path):
+    from XAIReportLib.scene.load import loading  # noqa: F401 - imported before the clock runs
+
+    widget = open_panel()
+    steps: list[float] = []
+    widget.panel.openingProgressed = steps.append
+    widget.panel.analysisFinished(str(write_result(tmp_path / "results" / "case-7", oblique())))
+    assert widget.ui.progressBar.isVisible()
+    wait_until(lambda: len(steps) >= 3)
+    a_host.scene.Clear(False)
+    assert not widget.logic.isOpening
+    assert not widget.ui.progressBar.isVisible()
+    assert widget.ui.stageLabel.text() == "Cancelled."
+
+
 def test_cancelled_while_the_result_is_opened_leaves_no_half_made_case(open_panel, a_host, wait_until, tmp_path):
     from XAIReportLib.scene.load import loading  # noqa: F401 - imported before the clock runs
 

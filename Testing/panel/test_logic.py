@@ -69,6 +69,22 @@ def test_close_ends_a_running_analysis(a_logic, a_volume, a_worker):
     assert not logic.isRunning
 
 
+def test_close_answers_what_was_asked_so_that_nobody_waits_for_ever(a_logic, a_worker):
+    heard: list[Any] = []
+    logic = a_logic(a_worker("ask()\n"))
+    logic.ask("revise", {}, heard.append)
+    logic.close()
+    assert [event.type for event in heard] == ["cancelled"]
+
+
+def test_the_worker_is_not_asked_for_a_scene_which_is_the_open_one(a_logic, a_volume, a_worker, wait_until):
+    heard: list[Any] = []
+    body = 'tell("error", id, message=json.dumps(params.get("scene")), details="", kind="input")\nask()\n'
+    a_logic(a_worker(body)).analyzeAsync(a_volume, heard.append)
+    wait_until(lambda: heard)
+    assert str(heard[0]) == "false"
+
+
 def test_the_modules_own_test_passes_here_too(monkeypatch):
     import slicer
 

@@ -120,6 +120,21 @@ def test_the_choices_are_in_the_scene(open_panel, a_volume, a_host):
     assert node.GetNodeReference("inputVolume").GetName() == "Patient Name"
 
 
+def test_coming_back_to_the_module_makes_no_connection_anew(open_panel, a_volume, monkeypatch):
+    import XAIReport
+
+    widget = open_panel()
+    ui = selected(widget, a_volume)
+    ui.deviceSelector.setCurrentIndex(1)
+    made = []
+    monkeypatch.setattr(XAIReport.XAIReportParameterNode, "connectGui", lambda *_: made.append(1))
+    widget.exit()
+    widget.enter()
+    assert not made
+    assert widget.logic.getParameterNode().device == "cpu"
+    assert ui.deviceSelector.currentIndex() == 1
+
+
 def test_every_atlas_can_be_chosen_and_the_usual_one_is(open_panel):
     from XAIReportLib.results import ATLAS_NAMES, DEFAULT_ATLAS
 

@@ -352,3 +352,54 @@ def test_nothing_is_cut_off_at_the_right_where_the_panel_is_as_narrow_as_it_can_
         choose(ui.narratorSelector, narrator)
         QtCore.QCoreApplication.processEvents()
         assert ui.contentsWidget.minimumSizeHint().width() <= ui.scrollArea.viewport().width()
+
+
+def crosshair(scene: Any, position: Any) -> None:
+    scene.GetFirstNodeByClass("vtkMRMLCrosshairNode").SetCursorPositionRAS([float(v) for v in position])
+
+
+@pytest.mark.parametrize("part", ["segmentation", "atlas", "regions", "heat map", "findings.json"])
+def test_what_a_person_deletes_of_a_result_is_no_more_offered_and_the_rest_stays(a_review, a_host, wait_until, part):
+    from XAIReportLib.scene import reveal
+
+    ui, case = a_review.ui, case_of(a_review)
+    place = np.array(reveal.place_of(case, "lesion-1"))
+    crosshair(a_host.scene, place)
+    heat_map = next(iter(case.heatmaps.values()))
+    node = {"heat map": heat_map, "findings.json": case.texts["findings.json"]}.get(part) or getattr(case, part, None)
+    a_host.scene.RemoveNode(node)
+    crosshair(a_host.scene, place + 1)
+    ui.showAtlasCheckBox.click()
+    wait_until(lambda: case_of(a_review) is not case)
+    left = case_of(a_review)
+    assert len(left.all_nodes()) == len(case.all_nodes()) - 1
+    assert left.is_whole()
+    assert ui.correctButton.isEnabled() is (part != "segmentation")
+    assert ui.showAtlasCheckBox.isEnabled() is (part != "atlas")
+    assert (ui.heatMapSelector.findData("gradcam++") < 0) is (part == "heat map")
+    for box in (ui.showLesionCheckBox, ui.showMaskCheckBox, ui.showLegendCheckBox, ui.showAtlasCheckBox):
+        box.click()
+    crosshair(a_host.scene, place)
+    assert (ui.cursorLabel.text() == "–") is (part == "atlas")
+
+
+def test_places_follow_a_transform_that_the_result_is_put_under(a_review, a_host):
+    import slicer
+    from vtkmodules.vtkCommonTransforms import vtkTransform
+    from XAIReportLib.scene import reveal
+
+    case, there = case_of(a_review), vtkTransform()
+    there.RotateZ(30)
+    there.Translate(20, -35, 10)
+    before = {"lesion": reveal.place_of(case, "lesion-1"), "peak": reveal.peak_of(case, "gradcam++")}
+    name = reveal.region_at(case, before["lesion"])
+    assert name
+    transform = a_host.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    transform.SetMatrixTransformToParent(there.GetMatrix())
+    for node in case.all_nodes():
+        if isinstance(node, slicer.vtkMRMLTransformableNode):
+            node.SetAndObserveTransformNodeID(transform.GetID())
+    after = {"lesion": reveal.place_of(case, "lesion-1"), "peak": reveal.peak_of(case, "gradcam++")}
+    for what, place in before.items():
+        assert after[what] == pytest.approx(there.TransformPoint(place), abs=1e-3)
+    assert reveal.region_at(case, after["lesion"]) == name

@@ -349,3 +349,21 @@ def test_the_command_says_what_it_wrote_and_replaces_only_its_own(
     (tmp_path / "mine" / "dicom" / "a.txt").write_text("mine", encoding="utf-8")
     assert main(["dicom", str(made.parent), "--output", str(tmp_path / "mine")]) == 2
     assert (tmp_path / "mine" / "dicom" / "a.txt").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("installed", ["0.27.0", None])
+def test_an_older_highdicom_is_told_and_not_used(monkeypatch, installed):
+    from importlib import metadata
+
+    from XAIReportLib.__main__ import main
+
+    def version(name: str) -> str:
+        if name == "highdicom" and installed is None:
+            raise metadata.PackageNotFoundError(name)
+        return installed if name == "highdicom" else "1"
+
+    said = []
+    monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setattr("builtins.print", lambda *texts, **_: said.extend(texts))
+    assert main(["dicom", "nowhere"]) != 0
+    assert "highdicom 0.28 or newer" in " ".join(map(str, said))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from importlib import metadata
 from pathlib import Path
 
+from XAIReportLib.case import InputError
 from XAIReportLib.report.languages import LANGUAGES
+
+HIGHDICOM = "0.28"  # earlier ones write other character sets and windows
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -45,6 +49,7 @@ def make_report(options: argparse.Namespace) -> int:
 
 def make_dicom(options: argparse.Namespace) -> int:
     """``xaireport dicom``: says where the objects are, and whom they name."""
+    _need_highdicom()
     from XAIReportLib.report import dicom
 
     folder = dicom.write(options.folder.resolve(), options.series, options.output, options.language)
@@ -57,6 +62,22 @@ def make_dicom(options: argparse.Namespace) -> int:
         print("The objects name the patient of the series; the rest of the result folder does not.")
     print(f"DICOM: {folder}")
     return 0
+
+
+def _need_highdicom() -> None:
+    """3D Slicer brings an older one, which its own DICOM modules need."""
+    from packaging.version import Version
+
+    try:
+        installed = metadata.version("highdicom")
+    except metadata.PackageNotFoundError:
+        installed = ""
+    if not installed or Version(installed) < Version(HIGHDICOM):
+        found = f"{installed} is installed" if installed else "it is not installed"
+        raise InputError(
+            f"DICOM objects need highdicom {HIGHDICOM} or newer, and {found}; run this command where the package xaireport is "
+            "installed with pip, outside of 3D Slicer."
+        )
 
 
 def make_fhir(options: argparse.Namespace) -> int:

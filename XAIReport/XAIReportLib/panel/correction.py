@@ -57,7 +57,8 @@ class Correction:
 
     def show(self, case: LoadedResult | None) -> None:
         """Watch another case, or none."""
-        if case is not None and self._case is not None and case.volume is self._case.volume:
+        before = self._case
+        if case and before and case.volume is before.volume and case.segmentation is before.segmentation:
             self._case = case
             self._say()
             return

@@ -16,7 +16,10 @@ from slicer.i18n import tr as _
 
 TORCH_FLOOR, TORCHVISION_FLOOR = ">=2.6", ">=0.21"
 # Slicer and other extensions live on these; an installation must not change them.
-KEPT = ("numpy", "scipy", "SimpleITK", "pydicom", "pillow", "requests", "torch", "torchvision")
+KEPT = (
+    *("numpy", "scipy", "SimpleITK", "pydicom", "pillow", "requests", "torch", "torchvision"),
+    *("highdicom", "dcmqi", "pyjpegls"),
+)
 # Upper bounds of what lies on the disk in the end, gigabytes; a test compares them with an installation.
 PACKAGES_GB, TORCH_GB = 1.0, 6.0
 INSTALLED = "XAIReport/InstalledPackages"  # in the settings of this Slicer: what was not there before

@@ -45,8 +45,10 @@ class EvidenceSection:
     def show(self, case: LoadedResult | None, findings: dict[str, Any], narrative: dict[str, Any]) -> None:
         """Offer the maps of a case, or of none."""
         if self._case is None or case is None or case.volume is not self._case.volume:
-            self._forget()
             self._highlighted = None
+            self._forget()
+        elif case.segmentation is not self._case.segmentation or len(case.heatmaps) < len(self._case.heatmaps):
+            self._forget()  # what was deleted
         self._case, self._findings = case, findings
         self._sentences = narrative.get("sentences") or []
         names = list(case.heatmaps) if case is not None else []

@@ -15,6 +15,7 @@ from slicer.i18n import tr as _
 
 from XAIReportLib.case import InputError
 from XAIReportLib.panel.background import YIELD_S, Background
+from XAIReportLib.worker.protocol import Event
 
 POLL_INTERVAL_MS = 100
 WAIT_INTERVAL_S = 0.03
@@ -131,9 +132,9 @@ class AnalysisRun:
             self._client.cancel(self._request)
 
     def close(self) -> None:
-        """End the worker; a running analysis ends as cancelled. The next ``start`` makes a new worker."""
+        """End the worker; a running analysis and what was asked end as cancelled. The next ``start`` makes a new worker."""
         client, self._client = self._client, None
-        self._asked = {}
+        asked, self._asked = self._asked, {}
         if self._writing is not None:
             self._writing.abandon()
             self._writing.join()  # or its file would outlive the folder
@@ -143,6 +144,8 @@ class AnalysisRun:
         self._timer.stop()
         if self.isRunning:
             self._end().analysisCancelled()
+        for request, answer in asked.items():  # whoever waits for one would wait for ever
+            answer(Event(request, "cancelled", {}))
 
     def wait(self, outcome: Outcome) -> Any:
         """Blocks until ``outcome``, the listener of the running analysis, is known, while Slicer's window stays alive.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import qt
 from slicer.i18n import tr as _
 
 from XAIReportLib.panel.checks import ChecksSection
@@ -66,6 +67,9 @@ class ShownCase:
         self.questions = QuestionsSection(ui, logic.answering, consent, prepare, self.goTo, onError)
         self.correction = Correction(ui, ask, prepare, lambda: self.show(self.case), onError)
         self.signing = Signing(ui, ask, self.correction, self.editing, onError)
+        self._observed: tuple[Any, int] | None = None
+        self._looking = qt.QTimer()
+        self._looking.timeout.connect(self._onRest)
         self.show(None)
 
     def setParameters(self, parameters: Any) -> None:
@@ -96,6 +100,7 @@ class ShownCase:
 
         def first() -> None:
             self.case, self.findings = case, findings
+            self._observe(case.volume.GetScene() if case is not None else None)
             self.prediction.show(findings, narrative)
 
         def words() -> None:
@@ -118,6 +123,28 @@ class ShownCase:
             last,
         ]
 
+    def _observe(self, scene: Any) -> None:
+        """Hear of nodes that a person deletes."""
+        if self._observed is not None:
+            before, tag = self._observed
+            if before is scene:
+                return
+            before.RemoveObserver(tag)
+        self._observed = (
+            (scene, scene.AddObserver(scene.NodeRemovedEvent, self._onRemoved)) if scene is not None else None
+        )
+
+    def _onRemoved(self, *_args: Any) -> None:
+        """Many nodes go at once, and the scene is not to be asked meanwhile."""
+        if self.case is not None and not self.case.is_whole():
+            self._looking.start(0)
+
+    def _onRest(self, *_args: Any) -> None:
+        self._looking.stop()
+        case = self.case
+        if case is not None and case.volume.GetScene() is not None and not case.is_whole():
+            self.show(case_of(case.volume.GetScene(), case.volume))
+
     def _onWritten(self, case: LoadedResult, narrative: dict[str, Any]) -> None:
         findings = case.texts["findings.json"].GetText()
         if narrative.get("findings_sha256") == fingerprint(findings):  # not corrected meanwhile
@@ -129,6 +156,8 @@ class ShownCase:
 
     def close(self) -> None:
         self.case = None
+        self._looking.stop()
+        self._observe(None)
         self.editing.show(None)
         self.narrator.close()
         self.questions.close()

@@ -49,6 +49,10 @@ class LoadedResult:
         parts = [self.volume, *self.heatmaps.values(), *single, *self.texts.values()]
         return [node for node in parts if node is not None]
 
+    def is_whole(self) -> bool:
+        """Whether all its nodes are still in the scene."""
+        return all(node.GetScene() is not None for node in self.all_nodes())
+
     def document(self, name: str) -> dict[str, Any]:
         """``findings.json`` or ``narrative.json`` as it stands in the scene; empty when it is not there."""
         node = self.texts.get(name)
@@ -134,7 +138,7 @@ def _case_of(hierarchy: Any, image: Any) -> LoadedResult | None:
             setattr(case, role, node)
     if case.points is not None and case.points.GetNumberOfControlPoints():
         position = [0.0, 0.0, 0.0]
-        case.points.GetNthControlPointPosition(0, position)
+        case.points.GetNthControlPointPositionWorld(0, position)
         case.focus = tuple(position)
     return case
 
@@ -185,9 +189,8 @@ def remove_case(scene: Any, case: LoadedResult) -> None:
     chart = case.scores
     series = [chart.GetNthPlotSeriesNode(n) for n in range(chart.GetNumberOfPlotSeriesNodes())] if chart else []
     own = [*series, *(one.GetTableNode() for one in series)]
-    own += [
-        node.GetDisplayNode().GetColorNode() for node in (case.atlas,) if node is not None and node.GetDisplayNode()
-    ]
+    shown = case.atlas.GetDisplayNode() if case.atlas is not None else None
+    own += [shown.GetColorNode()] if shown is not None else []
     for node in case.all_nodes():
         if node.IsA("vtkMRMLDisplayableNode"):
             own += [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]

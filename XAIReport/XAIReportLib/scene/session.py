@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -47,6 +48,10 @@ def slicer_package() -> Any:
     try:
         import slicer
     except ImportError as error:
+        if "SLICER_HOME" in os.environ:  # PythonSlicer: Slicer's own package is the application's
+            raise SceneUnavailable(
+                "In 3D Slicer the application makes the scene: save the opened result there, or use scripts/slicer_batch.py."
+            ) from error
         raise SceneUnavailable(
             "The scene needs slicer-core, which is not installed or cannot be loaded here "
             f"({error}); install it with: pip install slicer-core"
