@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     case = parser.add_mutually_exclusive_group()
-    case.add_argument("--input", type=Path, help="NIfTI or NRRD volume, DICOM series folder, PNG or JPEG slice")
+    case.add_argument("--input", type=Path, help="NIfTI or NRRD, DICOM series folder or file, PNG or JPEG slice")
     case.add_argument("--sample", choices=sorted(SAMPLES), help="a sample volume of 3D Slicer, fetched from its site")
     parser.add_argument("--output", type=Path, help="default: demo-output in the repository")
     return parser.parse_args(arguments)

@@ -1,6 +1,6 @@
 """Turns a trained network into a bundle: calibrates on the tune groups, measures on the test groups, writes model and card.
 
-    python scripts/make_bundle.py --architecture efficientnet_lite0 --fold 0 --name brain_tumor_mri
+    python scripts/make_bundle.py --architecture efficientnet_lite0 --fold 0 --name my_bundle --version 0.1.0
 
 Only of a run that was trained with patients apart, with both heads, and on the groups of this fold. Data that are not known here
 need --data-source, --non-commercial or --commercial, and a --name of their own.
@@ -16,6 +16,8 @@ import tempfile
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "XAIReport")]
@@ -69,7 +71,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     use.add_argument("--non-commercial", dest="non_commercial", action="store_true", default=None)
     use.add_argument("--commercial", dest="non_commercial", action="store_false")
     parser.add_argument("--run", help="name of the folder in training/; default <architecture>-fold<k>")
-    parser.add_argument("--version", default="0.3.0")
+    parser.add_argument("--version", required=True, help="newer than that of a bundle of this name")
     parser.add_argument("--change", default="trained anew", help="what is new in this version, for the changelog")
     return parser.parse_args(argv)
 
@@ -83,6 +85,11 @@ def make(options: argparse.Namespace) -> int:
         )
     folder = ROOT / "Resources" / "Models" / options.name
     earlier = json.loads((folder / METADATA).read_text(encoding="utf-8"))["changelog"] if folder.exists() else {}
+    latest = max(map(Version, earlier), default=None)
+    if latest is not None and Version(options.version) <= latest:
+        raise BundlingError(
+            f"Resources/Models/{options.name} is of version {latest} already; give a newer --version, or another --name"
+        )
     run = ROOT / "training" / (options.run or f"{options.architecture}-fold{options.fold}")
     curve = json.loads((run / "curve.json").read_text())
     split = nested_split(read_table(options.data), options.fold)

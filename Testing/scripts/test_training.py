@@ -172,7 +172,17 @@ def test_a_run_becomes_only_the_bundle_that_it_was_trained_for(
     run.mkdir(parents=True)
     (run / "curve.json").write_text(json.dumps({**curve, "options": {**options, "split": "record"}}))
     monkeypatch.setattr(make_bundle, "trained", lambda *_: pytest.fail("the network was read"))
-    named = ["--data", str(data), "--data-source", "made by a test", "--commercial", "--name", "mine"]
+    named = [
+        "--data",
+        str(data),
+        "--data-source",
+        "made by a test",
+        "--commercial",
+        "--name",
+        "mine",
+        "--version",
+        "0.1.0",
+    ]
     assert make_bundle.main([*named, "--architecture", "mobilenet_v2", "--run", "leaking"]) == 2
     assert "training/leaking cannot become this bundle: its split is record, not patient" in capsys.readouterr().err
 
@@ -183,10 +193,24 @@ def test_data_that_are_not_known_say_where_they_come_from(data: Path, capsys: py
             data_source(data, **said)
     source = data_source(data, "Somebody, some licence", True)
     assert (source.name, source.words, source.non_commercial) == ("data", "Somebody, some licence", True)
-    assert make_bundle.main(["--data", str(data), "--data-source", "Somebody", "--non-commercial"]) == 2
+    assert (
+        make_bundle.main(["--data", str(data), "--version", "1", "--data-source", "Somebody", "--non-commercial"]) == 2
+    )
     assert "give another --name" in capsys.readouterr().err
-    assert make_bundle.main(["--data", str(data)]) == 2
+    assert make_bundle.main(["--data", str(data), "--version", "1"]) == 2
     assert not (data.parent / "Resources").exists()
+
+
+@pytest.mark.parametrize("version", ["0.3.0", "0.10.0"])
+def test_a_bundle_is_not_replaced_by_one_that_is_no_newer(
+    data: Path, capsys: pytest.CaptureFixture[str], version: str
+) -> None:
+    there = data.parent / "Resources" / "Models" / "mine" / "configs" / "metadata.json"
+    there.parent.mkdir(parents=True)
+    there.write_text(json.dumps({"changelog": {"0.9.0": "first", "0.10.0": "second"}}))
+    named = ["--data", str(data), "--data-source", "made by a test", "--commercial", "--name", "mine"]
+    assert make_bundle.main([*named, "--version", version]) == 2
+    assert "is of version 0.10.0 already; give a newer --version" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not (ROOT.parent / "shared" / "data" / "brain_tumor_mri").is_dir(), reason="shared data is absent")

@@ -161,7 +161,10 @@ def _add_other_doors(commands: argparse._SubParsersAction) -> None:
 def _add_analyze(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("analyze", help="analyse one case and write its result folder")
     command.add_argument(
-        "input", metavar="INPUT", help="NIfTI or NRRD volume, folder with one DICOM series, or PNG/JPEG slice"
+        "input",
+        metavar="INPUT",
+        help="NIfTI or NRRD, folder with one DICOM series, DICOM file of one slice or of several frames, or "
+        "PNG/JPEG slice",
     )
     command.add_argument("--output", metavar="DIR", type=Path, required=True, help="the result is put at DIR/<case id>")
     add_analysis_options(command)

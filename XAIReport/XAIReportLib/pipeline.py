@@ -131,7 +131,7 @@ def analyze(
     """Analyses one case, the whole road.
 
     Args:
-        source: a NIfTI or NRRD volume, a DICOM series folder, a PNG or JPEG slice, or a Case.
+        source: a NIfTI or NRRD file, a DICOM series folder or file, a PNG or JPEG slice, or a Case.
         output: folder in which the result folder, named by the case id, is made; None writes nothing.
         bundle: name or folder of a model bundle; device: "auto", "cpu" or "cuda".
         saliency: methods, among results.SALIENCY_METHODS.

@@ -49,8 +49,8 @@ def lines(parts: dict[str, dict[str, int]]) -> list[str]:
     whole = parts["nothing"]
     return [
         "",
-        f"What each part of the check gives, on the {whole['true']} true sentences of the batches and {whole['false']} false ones "
-        "(batches and by hand):",
+        f"What each part of the check gave when the batches held {whole['true']} true sentences, on these and {whole['false']} "
+        "false ones (batches and by hand):",
         "",
         "| left out | true sentences supported | false sentences let through |",
         "| --- | --- | --- |",

@@ -211,7 +211,7 @@ def section(stored: dict[str, Any]) -> list[str]:
         "hold, of all that it wrote; what is not held is never shown. Omission: facts of the template's text on the same case "
         "that the shown sentences lack. The template says only what the check reads, so that its figures are as they must be. "
         "The rest tells how a text reads and nothing of its truth (means over the cases); BLEU and ROUGE-L compare with the "
-        "template of the same language. No answer of a large language model is among them: none can be reached here.",
+        "template of the same language. No answer of a large language model is among them: none was measured.",
         "",
         "| narrator | cases | sentences | precision | contradicted | shown | omission | reading ease | TTR | MTLD | coherence | "
         "BLEU | ROUGE-L | BERTScore |",

@@ -94,7 +94,7 @@ Confusion (rows: reference, columns: suggested, {", ".join(block["classes"])}):
   for what was seen on whole volumes.
 - When the lesion is painted out, a lesion is still reported in {100 * (1 - metrics["painted_out_no_lesion_rate"]["value"]):.0f} % of the slices (mass effect and
   traces of the painting remain in them).
-- One split was trained; the intervals are wide because there are {metrics["n_groups"]} test patients.
+- These weights were trained on one split (of the other folds, only short trainings were made); the intervals are wide because there are {metrics["n_groups"]} test patients.
 - Scores are calibrated on slices (temperature {block["calibration"]["temperature_picture"]} for pictures, {block["calibration"]["temperature"]} for the
   slices of volumes); class sets hold at the patient level for data like the tune groups only.
 

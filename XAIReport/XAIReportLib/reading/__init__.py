@@ -117,7 +117,7 @@ def _reader(path: Path, name: str) -> Callable[[Path], LoadedImage]:
             return _dicom_file
     raise InputError(
         f"{name} is not an image that can be read; give NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), a folder with one "
-        "DICOM series, or a PNG or JPEG slice."
+        "DICOM series, a DICOM file, or a PNG or JPEG slice."
     )
 
 

@@ -73,7 +73,12 @@ def _add_narrate(commands: argparse._SubParsersAction) -> None:
     )
     _add_findings(narrate)
     narrator_options.add_options(narrate, required=True)
-    narrate.add_argument("--output", metavar="FILE", type=Path, help="the narrative as JSON; never the result's own")
+    narrate.add_argument(
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="the narrative as JSON, never the result's own; this, --report or both",
+    )
     narrate.add_argument(
         "--report",
         action="store_true",

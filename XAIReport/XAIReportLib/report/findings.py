@@ -156,7 +156,8 @@ def parsed(text: str | bytes, name: str = "findings.json") -> Findings:
         content = migrated(older)
     elif version != SCHEMA_VERSION:
         raise FindingsError(
-            f"{name} has schema version {version!r}, this XAIReport reads {SCHEMA_VERSION!r}; {_ADVICE} or update."
+            f"{name} has schema version {version!r}, this XAIReport reads {OLDER_VERSIONS[0]} to {SCHEMA_VERSION}; {_ADVICE} "
+            "or update."
         )
     try:
         found = Findings.model_validate(content)

@@ -206,7 +206,7 @@ class SaliencyCheckPart(Part):
     it (of the area, not of the score: the network is given nothing of what is outside the head), ``steadiness`` the lowest
     score of the class among the classes under small changes of the image, ``doubt`` how like the scores and explanations of
     slices whose class was wrong those of the case are: 0 to 1, fitted on single slices of one data set, no probability, and
-    absent where the weights or the first heat map are others than it was fitted with. A figure that could not be computed is
+    absent where the weights or the first heat map are others than those it was tried with. A figure that could not be computed is
     absent, ``doubt`` and ``steadiness`` also in files of older versions.
     """
 
