@@ -206,8 +206,9 @@ def scale_bar(axes: Axes, size_mm: tuple[float, float]) -> None:
     axes.add_patch(
         Rectangle((right - length, bottom), length, thickness, facecolor=INK, edgecolor="#000000", linewidth=0.6)
     )
-    place = (right - length / 2, bottom - height * 0.012)
-    axes.text(*place, f"{length} mm", color=INK, fontsize=10, ha="center", va="bottom", path_effects=_HALO)
+    # The words end where the bar does: in a small panel they are longer than it.
+    place = (right, bottom - height * 0.012)
+    axes.text(*place, f"{length} mm", color=INK, fontsize=10, ha="right", va="bottom", path_effects=_HALO)
 
 
 def line_key(colour: str, label: str, dashed: bool = False) -> Line2D:
