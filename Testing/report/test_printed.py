@@ -14,7 +14,7 @@ from XAIReportLib.report import documents, narrative
 from XAIReportLib.report.content import content_of
 
 sys.path.insert(0, str(Path(__file__).parent / "grounding"))
-import measured  # noqa: E402
+import measured
 
 
 def _letters(text: str) -> str:
