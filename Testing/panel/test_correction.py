@@ -82,7 +82,7 @@ def told(widget) -> str:
 
 
 def numbers_of(case) -> list[str]:
-    return [lesion["name"] for lesion in case.document("findings.json")["lesions"]]
+    return sorted(lesion["name"] for lesion in case.document("findings.json")["lesions"])
 
 
 def test_an_abnormality_that_the_reader_adds_is_measured_and_reported(a_review, a_case, wait_until):
@@ -95,7 +95,7 @@ def test_an_abnormality_that_the_reader_adds_is_measured_and_reported(a_review, 
     assert "3 segmented abnormalities" in told(a_review)
     assert numbers_of(case) == ["lesion-1", "lesion-2", "lesion-3"]
     assert "Abnormality 3" in labels_of(ui.regionsTable, 0)
-    assert case.points.GetNthControlPointLabel(2) == "Abnormality 3"
+    assert "Abnormality 3" in [case.points.GetNthControlPointLabel(n) for n in range(3)]
     segment = case.segmentation.GetSegmentation().GetSegment(new)
     assert segment.GetName() == "Segmented abnormality 3 (T1 post-contrast), edited by the reader"
     assert case.segmentation.GetDisplayNode().GetSegmentVisibility(new)
@@ -111,7 +111,7 @@ def test_an_abnormality_that_the_reader_adds_is_measured_and_reported(a_review, 
     ui.reviewButton.click()
     wait_until(lambda: ui.reviewLabel.text().startswith("Reviewed by Ada Reader"), 150)
     signed = json.loads((a_case / "corrected" / "findings.json").read_text("utf-8"))
-    assert [lesion["name"] for lesion in signed["lesions"]] == ["lesion-1", "lesion-2", "lesion-3"]
+    assert sorted(lesion["name"] for lesion in signed["lesions"]) == ["lesion-1", "lesion-2", "lesion-3"]
 
 
 def test_a_lesion_in_two_pieces_is_measured_in_two(a_review, wait_until):
