@@ -177,11 +177,15 @@ def test_what_cannot_be_measured_of_the_outlines_is_said(a_review, wait_until):
 
 
 def test_too_many_abnormalities_are_an_error_and_said_to_be_missing(a_review, wait_until):
+    import slicer
+    from XAIReportLib.scene.nodes import fill_image
+
     case, before = a_review.panel.shown.case, told(a_review)
-    for voxel in np.argwhere(place_beside())[:254]:
-        voxels = np.zeros(place_beside().shape, bool)
-        voxels[tuple(voxel)] = True
-        draw(case, case.segmentation.GetSegmentation().AddEmptySegment(""), voxels)
+    for number in range(254):
+        image, segment = slicer.vtkOrientedImageData(), slicer.vtkSegment()
+        fill_image(image, np.ones((1, 1, 1), np.uint8))
+        segment.AddRepresentation("Binary labelmap", image)
+        assert case.segmentation.GetSegmentation().AddSegment(segment, f"Segment_{number}")
     wait_until(a_review.ui.errorFrame.isVisible)
     assert "at most 255 can be measured" in a_review.ui.errorLabel.text()
     assert a_review.ui.correctionLabel.text() == "The edit is not in the findings."
