@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from PySide6 import QtCore, QtTest, QtWidgets
+from strokes import draw
 
 
 def click_sentence(browser: QtWidgets.QTextBrowser, words: str) -> None:
@@ -31,14 +32,12 @@ def choose(box: QtWidgets.QComboBox, text: str) -> None:
 
 
 def edit_outline(widget: Any, identifier: str, voxels: np.ndarray) -> None:
-    """``voxels``: bool, axes (i, j, k). What every effect of the Segment Editor ends in."""
-    import slicer
-    from XAIReportLib.scene.nodes import fill_image, vtk_matrix
-    from XAIReportLib.scene.reveal import ijk_to_ras
+    """``voxels``: bool, axes (i, j, k)."""
+    draw(widget.panel.shown.case, identifier, voxels)
 
-    case = widget.panel.shown.case
-    labelmap = slicer.vtkOrientedImageData()
-    fill_image(labelmap, np.ascontiguousarray(np.transpose(voxels)).astype(np.uint8))
-    labelmap.SetImageToWorldMatrix(vtk_matrix(ijk_to_ras(case.volume)))
-    logic = slicer.vtkSlicerSegmentationsModuleLogic
-    assert logic.SetBinaryLabelmapToSegment(labelmap, case.segmentation, identifier, logic.MODE_REPLACE)
+
+def add_outline(widget: Any, voxels: np.ndarray) -> str:
+    """A segment that the reader adds, as Slicer does it, and draws into; returns the id that Slicer made up."""
+    identifier = widget.panel.shown.case.segmentation.GetSegmentation().AddEmptySegment("")
+    edit_outline(widget, identifier, voxels)
+    return identifier

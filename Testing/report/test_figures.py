@@ -193,7 +193,7 @@ def test_a_map_that_lies_elsewhere_is_shown_where_it_lies(analysed, monkeypatch,
     monkeypatch.setattr(
         figures, "_slices", lambda scene, voxel, *rest: seen.append(voxel) or whole(scene, voxel, *rest)
     )
-    scene = figures._Scene.of(analysed.case, analysed.prediction, language("en"))
+    scene = figures._Scene.of(analysed.case, analysed.prediction, analysed.findings(), language("en"))
     figures._draw_heatmap(scene, replace(analysed.heatmaps[0], values=values), mask, tmp_path / "heat.png")
     assert scene.fit(values)[seen[0]] == 1
 

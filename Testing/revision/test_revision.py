@@ -123,6 +123,48 @@ def test_a_lesion_that_the_model_did_not_find_can_be_drawn(tmp_path):
     assert "No lesion found by this model on this series; this does not exclude one." in texts(out)
 
 
+def with_added(labels: np.ndarray, number: int, size: int) -> np.ndarray:
+    """One more outline, a cube beside the others."""
+    added = np.zeros(labels.shape, bool)
+    added[40 : 40 + size, 40 : 40 + size, 18 : 18 + size // 2] = True
+    return np.where(added & (labels == 0), number, labels).astype(np.uint8)
+
+
+@pytest.mark.parametrize("gone", [0, 1], ids=["all kept", "the first removed"])
+@pytest.mark.parametrize("size", [4, 20])
+def test_an_added_abnormality_has_sentences_of_its_own_number(a_case, tmp_path, gone, size):
+    analysed = analysed_phantom()
+    labels = with_added(analysed.prediction.lesion_labels, 3, size)
+    labels[labels == gone] = 0
+    out = revise(a_case, labels, analysed.case.affine, tmp_path / "out")
+    found = read(out, "findings")
+    sizes = {f"lesion-{n}": int((labels == n).sum()) for n in (1, 2, 3) if n != gone}
+    assert {lesion["name"]: lesion["voxels"] for lesion in found["lesions"]} == sizes
+    assert found["lesions"][0]["voxels"] == max(sizes.values())  # as what is called the largest is that
+    assert found["reader_edit"]["changed"] == ["lesion-3"]
+    assert found["reader_edit"]["removed"] == (["lesion-1"] if gone else [])
+    for lesion in found["lesions"]:
+        name = f"Segmented abnormality {lesion['name'].removeprefix('lesion-')}"
+        edited = " (edited by the reader)" if lesion["edited_by_reader"] else ""
+        assert f"{name}{edited}: {lesion['volume_ml']:.2f} ml" in texts(out)
+        assert f"{name}{edited} projects onto" in texts(out) or f"egmented abnormality 3{edited}, 100.0 %" in texts(out)
+    checks = {sentence["outcome"] for sentence in read(out, "narrative")["sentences"]}
+    assert checks == {"supported"}
+    assert not read(out, "narrative").get("left_out")
+
+
+def test_numbers_need_not_follow_each_other(a_case):
+    """With the first lesion gone and a larger one added, the report's pictures show that one."""
+    analysed = analysed_phantom()
+    labels = with_added(analysed.prediction.lesion_labels, 9, 20)
+    labels[labels == 1] = 0
+    folder = write_corrected(a_case, labels, analysed.case.affine)
+    report = (folder / "report.html").read_text("utf-8")
+    assert [lesion["name"] for lesion in read(folder, "findings")["lesions"]] == ["lesion-9", "lesion-2"]
+    assert "Segmented abnormality 9 (edited by the reader): " in report
+    assert "Segmented abnormality 2: " in report
+
+
 def test_axes_that_run_the_other_way_are_turned_and_other_grids_refused(a_case, tmp_path):
     analysed = analysed_phantom()
     labels, affine = grown(analysed.prediction.lesion_labels), analysed.case.affine

@@ -23,7 +23,7 @@ REST_MS = 250
 
 
 class Correction:
-    """Watches the lesion segments of the shown case and has everything that rests on them measured anew.
+    """Watches the lesion segments of the shown case, added ones too, and has everything that rests on them measured anew.
 
     :param ask: XAIReportLogic.ask.
     :param prepare: called before the worker is needed; may ask, install, and raise with the reason.
@@ -46,6 +46,7 @@ class Correction:
         self._observed: tuple[Any, list[int]] | None = None
         self._workspace: Path | None = None
         self._busy = False
+        self._leftOut = ""
         self._timer = qt.QTimer()
         self._timer.timeout.connect(self._onRest)
         ui.correctButton.clicked.connect(self._onCorrect)
@@ -67,12 +68,21 @@ class Correction:
         if case is not None and case.segmentation is not None:
             self._state = corrected.state_of(case)
             segmentation = case.segmentation.GetSegmentation()
-            events = (segmentation.SourceRepresentationModified, segmentation.SegmentAdded, segmentation.SegmentRemoved)
+            events = (
+                segmentation.SourceRepresentationModified,
+                segmentation.SegmentAdded,
+                segmentation.SegmentRemoved,
+                segmentation.SegmentModified,  # all that Slicer says of an undone edit
+            )
             self._observed = (segmentation, [segmentation.AddObserver(event, self._onEdit) for event in events])
+            if corrected.unmeasured(case):  # added while nobody watched
+                self._state = ()
+                self._timer.start(REST_MS)
         self._say()
 
     def _forget(self) -> None:
         self._timer.stop()
+        self._leftOut = ""
         if self._observed is not None:
             segmentation, tags = self._observed
             for tag in tags:
@@ -86,7 +96,8 @@ class Correction:
         edited = self._case is not None and bool(self._case.document("findings.json").get("reader_edit"))
         here = self._case is not None and self._case.segmentation is not None and folder_of(self._case) is not None
         self._ui.correctButton.enabled = here
-        self._ui.correctionLabel.text = text or (_("Edited by the reader.") if edited else "")
+        said = (_("Edited by the reader.") if edited else "", self._leftOut)
+        self._ui.correctionLabel.text = text or " ".join(filter(None, said))
 
     def _onCorrect(self, *_args: Any) -> None:
         """To the Segment Editor; the worker gets ready meanwhile."""
@@ -121,6 +132,7 @@ class Correction:
             self._ask("revise", parameters, lambda event: self._onRevision(case, event))
         except Exception as error:  # the edit stays, and so does what was said before it
             self._busy = False
+            self._say(_("The edit is not in the findings."))
             self._onError(error)
 
     def labels(self) -> dict[str, Any]:
@@ -132,10 +144,12 @@ class Correction:
 
         if self._workspace is None:
             self._workspace = Path(tempfile.mkdtemp(prefix="xaireport-"))
-        labels, affine = corrected.edited_labels(case)
+        self._leftOut = ""
+        outlines = corrected.edited_outlines(case)
+        self._leftOut = _leftOut(outlines)
         path = self._workspace / "labels.npy"
-        np.save(path, labels)
-        return {"labels": str(path), "affine": affine.tolist(), "output": str(self._workspace / "revised")}
+        np.save(path, outlines.labels)
+        return {"labels": str(path), "affine": outlines.affine.tolist(), "output": str(self._workspace / "revised")}
 
     def _onRevision(self, case: LoadedResult, event: Any) -> None:
         self._busy = False
@@ -151,3 +165,19 @@ class Correction:
             self._onError(RuntimeError(event.data.get("message") or _("The edit could not be measured.")))
         if corrected.state_of(self._case) != self._state:
             self._timer.start(0)
+
+
+def _leftOut(outlines: corrected.Outlines) -> str:
+    """What the findings lack of the outlines as they are drawn."""
+    said = []
+    if outlines.nothing:
+        text = _("Not in the findings: {numbers}, which has no voxel of the image that is not in another outline.")
+        said.append(text.format(numbers=_abnormalities(outlines.nothing)))
+    if outlines.in_part:
+        text = _("Outlines overlap: what {numbers} shares with a smaller number is measured with that one.")
+        said.append(text.format(numbers=_abnormalities(outlines.in_part)))
+    return " ".join(said)
+
+
+def _abnormalities(numbers: tuple[int, ...]) -> str:
+    return ", ".join(_("abnormality {number}").format(number=number) for number in numbers)

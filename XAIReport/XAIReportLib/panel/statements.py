@@ -38,7 +38,7 @@ def target_of(evidence: Sequence[str], findings: dict[str, Any]) -> Target:
                     row = _resolved(findings, "/" + "/".join(steps[:4]))
                     region = (row["name"], row.get("side")) if isinstance(row, dict) and "name" in row else None
         elif head in ("lesions", "lesion_total"):
-            mask = mask or ("lesion-1" if findings.get("lesions") else None)
+            mask = mask or next((entry.get("name") for entry in findings.get("lesions") or ()), None)
         atlas = atlas or head == "anatomy"
         prediction = prediction or head == "prediction"
     return Target(mask, region, atlas and mask is None, prediction and mask is None)

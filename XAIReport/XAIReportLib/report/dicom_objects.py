@@ -49,7 +49,7 @@ def lesion_segmentation(findings: Findings, labels: np.ndarray, source: SourceIm
     for number, lesion in enumerate(findings.lesions, start=1):
         label = f"Segmented abnormality {lesion.name.removeprefix('lesion-')}"
         segments.append(_segment(findings, number, (label, lesion.name), lesion_terminology(lesion.side)))
-    masks = np.stack([source.stack(labels == n) for n in range(1, len(segments) + 1)], axis=-1)
+    masks = np.stack([source.stack(labels == lesion.number) for lesion in findings.lesions], axis=-1)
     return _segmentation(findings, masks, segments, source, "lesions", "segmented abnormality")
 
 

@@ -31,18 +31,24 @@ _WORTH_A_COLOUR_PERCENT = 1.0
 
 @dataclass(frozen=True)
 class _Scene:
-    """A case turned for display and cut to its head; every array has the turned, cut axes."""
+    """A case turned for display and cut to its head; every array has the turned, cut axes.
+
+    ``main``: the lesion that the findings name first; not number 1 where a reader has removed that, or added a larger one.
+    ``by_size``: whether the numbers say which lesion is larger.
+    """
 
     orientation: Orientation
     box: tuple[slice, slice, slice]
     image: np.ndarray
     head: np.ndarray
     lesions: np.ndarray
+    main: np.ndarray
+    by_size: bool
     window: tuple[float, float]
     words: Language
 
     @classmethod
-    def of(cls, case: Case, prediction: Prediction, words: Language) -> _Scene:
+    def of(cls, case: Case, prediction: Prediction, findings: Findings, words: Language) -> _Scene:
         orientation = Orientation.of(case)
         head = orientation.turned(case.head)
         box = bounding_box(head, round(_MARGIN_MM / min(orientation.spacing_mm or (1.0,))))
@@ -52,12 +58,16 @@ class _Scene:
         )
         values = case.image[case.head] if case.head.any() else case.image
         low, high = (float(v) for v in np.percentile(values, [1, 99.7]))
+        lesions = orientation.turned(labels)[box]
+        sizes = [lesion.voxels for lesion in sorted(findings.lesions, key=lambda lesion: lesion.number)]
         return cls(
             orientation=orientation,
             box=box,
             image=orientation.turned(case.image)[box],
             head=head[box],
-            lesions=orientation.turned(labels)[box],
+            lesions=lesions,
+            main=lesions == (findings.lesions[0].number if findings.lesions else 1),
+            by_size=findings.reader_edit is None or sizes == sorted(sizes, reverse=True),
             window=(low, max(high, low + 1e-6)),
             words=words,
         )
@@ -88,7 +98,7 @@ def draw(
     """
     target = folder / "figures"
     target.mkdir(parents=True, exist_ok=True)
-    scene = _Scene.of(case, prediction, language_of(language))
+    scene = _Scene.of(case, prediction, findings, language_of(language))
     paths = []
     if scene.lesions.any():
         paths.append(_draw_lesion(scene, target / "lesion.png"))
@@ -156,8 +166,8 @@ def _draw_lesion(scene: _Scene, path: Path) -> Path:
         for label in np.unique(section[section > 0]) if count > 1 else ():
             drawing.number_mark(axes, section == label, scene.orientation.pixel_mm(plane), str(label))
 
-    figure = _slices(scene, focus(scene.lesions == 1, None, scene.head), 0.62, add)
-    numbered = " (numbered by size)" if count > 1 else ""
+    figure = _slices(scene, focus(scene.main, None, scene.head), 0.62, add)
+    numbered = "" if count < 2 else " (numbered by size)" if scene.by_size else " (numbered)"
     figure.legend([drawing.line_key(drawing.LESION, f"segmented abnormality{numbered}")], 1)
     return figure.save(path, scene.words)
 
@@ -187,7 +197,7 @@ def _draw_heatmap(scene: _Scene, heatmap: Heatmap, mask: SaliencyMask | None, pa
     def add(axes: drawing.Axes, plane: str, index: int) -> None:
         _heat(scene, axes, (plane, index), values, inside, threshold)
 
-    voxel = focus(scene.lesions == 1, values, scene.head)
+    voxel = focus(scene.main, values, scene.head)
     if inside.any() and not any(scene.orientation.panel(inside, *place).any() for place in scene.panels(voxel)):
         voxel = focus(np.zeros_like(inside), values, scene.head)  # the map lies elsewhere: show where
     figure = _slices(scene, voxel, 0.92, add)
@@ -213,7 +223,7 @@ def _draw_beside(
     titles, dashed = words
     by_name = {(m.method, m.target): m for m in masks}
     shown = [_shown(scene, h, by_name.get((h.method, h.target))) for h in heatmaps]
-    plane, index = scene.panels(focus(scene.lesions == 1, shown[0][0], scene.head))[0]
+    plane, index = scene.panels(focus(scene.main, shown[0][0], scene.head))[0]
     pixels = [(plane, scene.orientation.panel(scene.image, plane, index))] * len(heatmaps)
     sizes = drawing.panel_sizes(scene.orientation, pixels)
     figure = drawing.SliceFigure(sizes, 0.62, min(len(heatmaps), _METHOD_COLUMNS))
@@ -279,7 +289,7 @@ def _draw_atlas(scene: _Scene, anatomy: Anatomy, findings: Findings, path: Path)
         _outline(scene, axes, scene.lesions > 0, (plane, index), colour=drawing.LESION)
 
     keys.insert(0, drawing.line_key(drawing.LESION, "segmented abnormality"))
-    figure = _slices(scene, focus(scene.lesions == 1, None, scene.head), 0.42 + 0.21 * ((len(keys) + 1) // 2), add)
+    figure = _slices(scene, focus(scene.main, None, scene.head), 0.42 + 0.21 * ((len(keys) + 1) // 2), add)
     figure.legend(keys, 2)
     return figure.save(path, scene.words)
 

@@ -31,11 +31,19 @@ def revise(
         geometry, overlaps: of the changed lesions. largest: the regions that may hold the largest share of each.
         masks: the saliency masks by name (results.map_names), for its overlap with the lesions.
 
+    A lesion that the model has not outlined has a number that no lesion of the model had.
+
     Raises:
         FindingsError: the results contradict each other.
     """
     before = {lesion.name: lesion for lesion in findings.lesions}
-    numbers = [int(n) for n in range(1, int(labels.max(initial=0)) + 1) if (labels == n).any()]
+    model = {lesion.number for lesion in findings.lesions}
+    counts = np.bincount(labels.ravel())
+    numbers = [int(n) for n in np.flatnonzero(counts) if n]
+    if any(n in changed and n not in model for n in numbers):
+        numbers.sort(
+            key=lambda n: -counts[n]
+        )  # as the model's own are, so that what is said of the largest is said of it
     lesions = [
         {**original._lesion(case, f"lesion-{n}", labels == n, geometry, overlaps, largest), "edited_by_reader": True}
         if n in changed
@@ -60,7 +68,7 @@ def revise(
     }
     if changed:
         content["reader_edit"] = {
-            "changed": [f"lesion-{n}" for n in numbers if n in changed],
+            "changed": [f"lesion-{n}" for n in sorted(numbers) if n in changed],
             "removed": removed,
             "model_total": findings.lesion_total.model_dump(),
         }

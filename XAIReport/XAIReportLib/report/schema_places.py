@@ -163,3 +163,8 @@ class Lesion(Extent):
     appearance: AppearancePart | None = None
     approximate_lobe: LobePart | None = None
     edited_by_reader: bool = False
+
+    @property
+    def number(self) -> int:
+        """By which sentences name it; not its place among the lesions, once a reader has removed or added one."""
+        return int(self.name.removeprefix("lesion-"))

@@ -10,8 +10,7 @@ from XAIReportLib.percentile_cut import PercentileCut
 from . import terminology
 from .cases import ATTRIBUTE_PREFIX, LoadedResult
 from .nodes import image_array
-from .reveal import READER_SUFFIX
-from .segments import put_segment
+from .segments import READER_SUFFIX, put_segment
 
 READER_PERCENTILE = f"{ATTRIBUTE_PREFIX}ReaderPercentile"
 READER_COLOR = (0.94, 0.89, 0.26)

@@ -11,11 +11,11 @@ from XAIReportLib.report.wording import region_name
 
 from . import views
 from .cases import LoadedResult
+from .lesions import drawn, segment_id
 from .nodes import image_array
-from .segments import lesion_ids, segment_voxels
+from .segments import READER_SUFFIX, segment_voxels
 from .session import slicer_package
 
-READER_SUFFIX = "-reader"
 ATLAS_OPACITY = 0.5
 NO_REGION = 0  # the atlas value of what lies on no region
 
@@ -40,14 +40,15 @@ def opacity(scene: Any, value: float) -> None:
 
 
 def outlines(case: LoadedResult, lesions: bool, mask: str | None) -> None:
-    """Which segments are seen: all lesions or none, and the mask of one heat map, the reader's where there is one."""
+    """Which segments are seen: all lesions or none, also one that a reader has only begun, and the mask of one heat map, the
+    reader's where there is one."""
     if case.segmentation is None:
         return
     segmentation, display = case.segmentation.GetSegmentation(), case.segmentation.GetDisplayNode()
     if display is None:  # deleted a moment ago
         return
     shown = {mask + READER_SUFFIX if mask and segmentation.GetSegment(mask + READER_SUFFIX) else mask}
-    shown |= set(lesion_ids(case.segmentation)) if lesions else set()
+    shown |= set(drawn(case)) if lesions else set()
     for index in range(segmentation.GetNumberOfSegments()):
         identifier = segmentation.GetNthSegmentID(index)
         display.SetSegmentVisibility(identifier, identifier in shown)
@@ -94,7 +95,7 @@ def place_of(case: LoadedResult, mask: str, label: int | None = None) -> tuple[f
     millimetres of the views. None where there is nothing."""
     if case.segmentation is None:
         return None
-    inside = segment_voxels(case.segmentation, mask, case.volume)
+    inside = segment_voxels(case.segmentation, segment_id(case.segmentation, mask), case.volume)
     if label is not None and case.atlas is not None:
         inside &= image_array(case.atlas.GetImageData()) == label
     if not inside.any():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -19,9 +18,7 @@ from .session import slicer_package
 # Okabe and Ito's colours, told apart in every kind of colour vision; none of them lies on the heat map's scale.
 LESION_COLORS = ((0.34, 0.71, 0.91), (0.00, 0.45, 0.70))
 SALIENCY_COLORS = ((0.00, 0.62, 0.45), (0.80, 0.47, 0.65), (0.60, 0.60, 0.60))
-
-
-_LESION_ID = re.compile(r"lesion-[1-9]\d*")
+READER_SUFFIX = "-reader"  # behind the id of a heat map's mask that the reader has cut
 
 
 def lesion_name(number: int, findings: dict[str, Any]) -> str:
@@ -102,21 +99,6 @@ def segment_voxels(node: Any, identifier: str, reference: Any) -> np.ndarray:
     part = image_array(labelmap)[max(-k0, 0) :, max(-j0, 0) :, max(-i0, 0) :]
     target[:] = part[tuple(slice(0, n) for n in target.shape)] == value
     return inside
-
-
-def lesion_labels(node: Any, reference: Any) -> np.ndarray:
-    """The segments lesion-1, lesion-2, ... as uint8 labels on the grid of ``reference``; the smaller number wins."""
-    labels = np.zeros(tuple(reversed(reference.GetImageData().GetDimensions())), dtype=np.uint8)
-    for identifier in reversed(lesion_ids(node)):
-        labels[segment_voxels(node, identifier, reference)] = int(identifier.removeprefix("lesion-"))
-    return labels
-
-
-def lesion_ids(node: Any) -> list[str]:
-    """Ids of the lesion segments, in the order of their numbers."""
-    segmentation = node.GetSegmentation()
-    found = [segmentation.GetNthSegmentID(index) for index in range(segmentation.GetNumberOfSegments())]
-    return sorted((name for name in found if _LESION_ID.fullmatch(name)), key=lambda name: int(name.split("-")[1]))
 
 
 def _reference_image(volume: Any) -> Any:

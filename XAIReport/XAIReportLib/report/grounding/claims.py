@@ -297,7 +297,7 @@ def which_lesions(findings: Findings, value: str, context: Context) -> tuple[int
     by_size = sorted(everyone, key=lambda i: -findings.lesions[i].voxels)
     first, _, side = value.split(maxsplit=1)[0].partition(":")
     if first.isdigit():
-        return tuple(i for i in everyone if i == int(first) - 1)
+        return tuple(i for i in everyone if findings.lesions[i].number == int(first))
     if side:
         return tuple(i for i in everyone if findings.lesions[i].side == side)
     if first == "other":

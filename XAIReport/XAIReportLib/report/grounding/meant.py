@@ -45,7 +45,7 @@ def named(sentence: str, findings: Findings, subject: str) -> list[str]:
     two = (
         maps
         if of_maps and len(maps) == 2
-        else ["abnormality 1", "abnormality 2"]
+        else [f"abnormality {number}" for number in sorted(lesion.number for lesion in findings.lesions)]
         if not of_maps and len(findings.lesions) == 2
         else []
     )
@@ -58,7 +58,7 @@ def placed(sentence: str, findings: Findings) -> str:
     """ "the thalamic abnormality" is "abnormality 2", where it alone lies for the most part there."""
 
     def numbered(found: re.Match[str]) -> str:
-        fits = [n for n, lesion in enumerate(findings.lesions, start=1) if found[1].lower() in _main_place(lesion)]
+        fits = [lesion.number for lesion in findings.lesions if found[1].lower() in _main_place(lesion)]
         return f"abnormality {fits[0]}" if len(fits) == 1 and len(findings.lesions) > 1 else found[0]
 
     return _PLACED.sub(numbered, sentence)
@@ -80,8 +80,8 @@ def sized(sentence: str, findings: Findings) -> str:
         found = _SIZED.match(piece)
         sides = {found[name].lower() for name in ("front", "sided", "behind") if found[name]} if found else set()
         fits = [
-            n
-            for n, lesion in enumerate(findings.lesions, start=1)
+            lesion.number
+            for lesion in findings.lesions
             if found and lesion.volume_ml is not None and f"{lesion.volume_ml:.2f}" == f"{float(found['volume']):.2f}"
         ]
         if len(fits) != 1 or len(sides) != 1:
