@@ -74,6 +74,18 @@ ANSWERS_OF_A_PIECE = (
 calls: Counter[str] = Counter()
 
 
+RAMBLE = {
+    "text": "The lesion lies on the left and it is on the left.",
+    "section": "findings",
+    "evidence": ["/lesions/0/side"],
+}
+
+
+def _escaped(text: str) -> str:
+    """As JSON may write it: each letter by its number."""
+    return "".join(f"\\u{ord(letter):04x}" for letter in text)
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -113,6 +125,8 @@ class Handler(BaseHTTPRequestHandler):
                 "deaf": {"text": json.dumps(GOOD) if form.get("type") == "json_object" else "As you wish: the lesion."},
                 "swapped": {"text": json.dumps(GOOD), "model": "another"},
                 "echo": {"text": json.dumps(GOOD).replace("glioma", key), "model": key},
+                "disguise": {"text": json.dumps(GOOD).replace("glioma", _escaped(key)), "model": "m" * 110 + key},
+                "ramble": {"text": json.dumps({"sentences": [RAMBLE] * 400})},
             }
             self._stream(**{"text": json.dumps(GOOD), "model": body["model"], **streams.get(fault, {})})
 

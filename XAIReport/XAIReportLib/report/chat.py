@@ -7,6 +7,7 @@ whatever comes is checked here all the same.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from typing import Any, Protocol
 
 from . import stream, wire
 from .servers import Server, api_key
-from .stream import ChatError, DialectRefused, TryAgain, Watch
+from .stream import ChatError, DialectRefused, GivenUp, TryAgain, Watch
 
-__all__ = ["Answer", "ChatError", "Listener", "Question", "ask"]
+__all__ = ["Answer", "ChatError", "GivenUp", "Listener", "Question", "ask"]
+
+_LONGEST_NAME = 120  # of the model that a server says has answered
 
 
 class Listener(Protocol):
@@ -82,9 +85,7 @@ def ask(
         except DialectRefused as refused:
             if dialect == wire.DIALECTS[-1]:
                 seeing = " and whether it reads pictures" if question.pictures else ""
-                raise ChatError(
-                    f"{at.host} refused the request ({refused}); check --model {at.model}{seeing}."
-                ) from None
+                raise GivenUp(f"{at.host} refused the request ({refused}); check --model {at.model}{seeing}.") from None
     raise AssertionError("the last dialect answers or raises")
 
 
@@ -96,9 +97,9 @@ def _patiently(at: Server, body: dict[str, Any], dialect: str, listener: Listene
         except TryAgain as again:
             pause = again.pause_s if again.pause_s is not None else at.limits.pause_s * 2**attempt
             if attempt == at.limits.tries - 1:
-                raise ChatError(f"{at.host} gave no answer ({again}); try again later.") from None
+                raise GivenUp(f"{at.host} gave no answer ({again}); try again later.") from None
             if watch.seconds + pause > at.limits.total_s:
-                raise ChatError(f"{at.host} gave no answer ({again}) and asks to wait for {pause:.0f} s.") from None
+                raise GivenUp(f"{at.host} gave no answer ({again}) and asks to wait for {pause:.0f} s.") from None
             _wait(pause, at, watch)
     raise AssertionError("the last try answers or raises")
 
@@ -130,7 +131,7 @@ def _once(at: Server, body: dict[str, Any], dialect: str, listener: Listener, wa
     if not heard.ended:
         raise TryAgain("the answer broke off")
     text = _without_key(at, wire.without_surrogates("".join(heard.parts)))
-    returned = _without_key(at, heard.returned or at.model)
+    returned = _without_key(at, heard.returned or at.model)[:_LONGEST_NAME]
     seconds = round(watch.seconds, 3)
     return Answer(text, at.model, returned, dialect, heard.input_tokens, heard.output_tokens, seconds)
 
@@ -171,4 +172,8 @@ class _Heard:
 def _without_key(at: Server, text: str) -> str:
     """A server may repeat what it was sent; a key is never kept."""
     key = api_key(at.name)
-    return text.replace(key, "") if key else text
+    if not key:
+        return text
+    # Within JSON each of its letters may be written as an escape, too.
+    letters = (rf"(?:{re.escape(letter)}|\\{re.escape(letter)}|\\u(?i:{ord(letter):04x}))" for letter in key)
+    return re.sub("".join(letters), "", text)

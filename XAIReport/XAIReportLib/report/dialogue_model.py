@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import dialogue, outbound, prices
 from .answers import Asker
-from .chat import Answer, ChatError, Question
+from .chat import Answer, ChatError, GivenUp, Question
 from .dialogue import Reply
 from .language_models import TEMPLATE, TRIES, Choice, Reading, Said, asker, pictures_of, usage_of
 from .narrative import LeftOut, Sentence
@@ -48,7 +48,8 @@ def reply(
 
 def plain(topic: Topic, question: str, findings: Findings) -> str:
     """What is asked, in words of ours."""
-    names = [class_name(label) for label in dialogue.named(findings, question)]
+    sent = outbound.labels(findings)
+    names = [class_name(label) for label in dialogue.named(findings, question) if label in sent]
     return f"{topic.plain} The question names {joined(names)}." if names else topic.plain
 
 
@@ -76,6 +77,8 @@ def _asked(
             put = replace(put, after="")  # its form is the one that was asked for
         except ChatError as error:
             notes.append(str(error))
+            if isinstance(error, GivenUp):
+                break
             continue
         left_out += read.left_out
         kept: list[Sentence] = [

@@ -18,9 +18,9 @@ from XAIReportLib.case import InputError
 
 from . import narrative, outbound, prices
 from .answers import NARRATIVE, Asker, Items, is_sentence, items_of, replay, stored
-from .chat import Answer, ChatError, Listener, Question, ask
+from .chat import Answer, ChatError, GivenUp, Listener, Question, ask
 from .citations import Citations
-from .grounding import Checker
+from .grounding import Checker, sentences
 from .joining import TEMPLATE, Joining
 from .lenient import WithoutThoughts, bare, tidy
 from .narrative import LeftOut, Narrative, Sentence, Usage
@@ -31,6 +31,7 @@ from .schema import Findings
 from .servers import server
 
 TRIES = 2
+MOST_SENTENCES, LONGEST_ITEM = 60, 1500  # of an answer; characters of one of its items
 REPLAY = "replay"
 INSTEAD = "The text is the template's."
 # Called with each sentence as soon as it was checked and found supported; with None when those heard so far are void.
@@ -186,6 +187,7 @@ def write(
     left_out: tuple[LeftOut, ...] = ()
     answers: list[Answer] = []
     put = outbound.question(findings, pictures=shown)
+    story: Narrative | None = None
     for _ in range(TRIES):
         try:
             answer = asked(put, reading.listener(said))
@@ -195,13 +197,15 @@ def write(
             put = replace(put, after="")  # its form is the one that was asked for
         except ChatError as error:
             notes.append(str(error))
+            if isinstance(error, GivenUp):
+                break
             continue
         left_out = (*left_out, *read.left_out)
         if any(read.kept.values()):
             story = _joined(template, read, reading, name, answer, notes)
             break
         notes.append("No sentence of the answer is held by the findings.")
-    else:
+    if story is None:
         notes.append(INSTEAD)
         story = template.model_copy(update={"notes": tuple(notes)})
     return story.model_copy(update={"left_out": left_out, "usage": usage_of(answers, table or {})})
@@ -224,12 +228,18 @@ class Reading:
         self._joining = Joining(findings, self._checker, self._citations)
         self._told: dict[Sentence, frozenset[str]] = {}
         self._given = outbound.facts(findings)  # a model can cite only what it was given
+        self._left = MOST_SENTENCES
 
     def listener(self, said: Said | None) -> Listener:
         """Hands on each supported sentence while the answer arrives."""
         if said is None:
             return Items(lambda _: None, lambda: None)
-        return WithoutThoughts(Items(lambda item: self._say(tidy(item), said), lambda: said(None)))
+
+        def begun() -> None:
+            self._left = MOST_SENTENCES
+            said(None)
+
+        return WithoutThoughts(Items(lambda item: self._say(tidy(item), said), begun))
 
     def _say(self, item: Any, said: Said) -> None:
         if is_sentence(item):
@@ -245,6 +255,7 @@ class Reading:
         """
         kept: dict[str, list[Sentence]] = {section: [] for section in SECTIONS}
         left_out: list[LeftOut] = []
+        self._left = MOST_SENTENCES
         for item in items_of(bare(text)):
             for sentence in self._of(item) if is_sentence(item) else ():
                 if isinstance(sentence, Sentence):
@@ -261,7 +272,15 @@ class Reading:
     def _of(self, item: dict[str, Any]) -> list[Sentence | LeftOut]:
         section, error = item["section"], self._citation_error(item.get("evidence"))
         result: list[Sentence | LeftOut] = []
-        for found in self._checker.text(" ".join(item["text"].split())):
+        text = " ".join(item["text"].split())
+        count = len(sentences(text))
+        if len(text) > LONGEST_ITEM or count > self._left:  # to check it would take minutes, which nobody could stop
+            why = (
+                f"It was not read: an answer has at most {MOST_SENTENCES} sentences, an item {LONGEST_ITEM} characters."
+            )
+            return [LeftOut(text=text[:LONGEST_ITEM], section=section, outcome="unsupported", why=why)]
+        self._left -= count
+        for found in self._checker.text(text):
             if found.verdict != "supported":
                 result.append(LeftOut(text=found.text, section=section, outcome=found.verdict, why=found.reason))
             elif error:

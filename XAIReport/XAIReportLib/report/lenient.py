@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from json.decoder import JSONDecoder
 from typing import Any
 
@@ -19,7 +20,7 @@ _LONGEST_THOUGHT = 1_000_000  # characters that are looked through
 def bare(text: str) -> str:
     """The outermost JSON document with ``sentences`` in an answer, its items tidied; the answer itself where there is none."""
     said = text.rpartition(_THOUGHT)[2]
-    for place in list(re.finditer(r"\{", said))[:_TRIES]:
+    for place in islice(re.finditer(r"\{", said), _TRIES):
         try:
             document, _ = JSONDecoder().raw_decode(said, place.start())
         except (ValueError, RecursionError):

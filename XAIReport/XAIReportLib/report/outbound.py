@@ -47,7 +47,7 @@ _APPEARANCE = {"brighter_ml": True, "not_brighter_ml": True, "darker_percent": T
 def _rules(findings: Findings) -> dict[str, Any]:
     """Nested keys that may go out. A function says which texts (and names of keys) may; True: only numbers, booleans, null and
     what the schema itself enumerates."""
-    classes = {name for name in findings.model.classes if len(name) <= 40 and _PART.fullmatch(name)}
+    classes = set(labels(findings))
 
     def label(text: str) -> bool:
         return text in classes
@@ -129,6 +129,11 @@ RULES = f"""You write sentences of a research report on one brain MRI from a JSO
 - Plain English, one fact or two in a sentence. Sections: findings, anatomy, evidence, impression, confidence.
 - Every sentence is checked by program against the document. These forms can be read: {" ".join(FORMS)}
 - Answer with JSON: {{"sentences": [{{"text": ..., "section": ..., "evidence": [JSON pointers into the document]}}]}}."""
+
+
+def labels(findings: Findings) -> tuple[str, ...]:
+    """The classes whose names may go out: a name of another form could instruct a model, or name somebody."""
+    return tuple(name for name in findings.model.classes if len(name) <= 40 and _PART.fullmatch(name))
 
 
 def facts(findings: Findings) -> dict[str, Any]:

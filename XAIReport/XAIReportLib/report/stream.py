@@ -31,6 +31,10 @@ class ChatError(RuntimeError):
     """One sentence for a person: which server, what went wrong, what to do. Never a word of the server's own."""
 
 
+class GivenUp(ChatError):
+    """Asking once more would not help, or was done as often as it may be."""
+
+
 class DialectRefused(Exception):
     """The server does not know this way to ask for a schema."""
 
@@ -73,7 +77,7 @@ class Watch:
         if self.cancelled():
             raise Cancelled("the question was cancelled")
         if self.seconds > self.total_s:
-            raise ChatError(f"{host} took longer than {self.total_s:g} s; try a smaller model.")
+            raise GivenUp(f"{host} took longer than {self.total_s:g} s; try a smaller model.")
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
@@ -227,18 +231,18 @@ def _said(error: BaseException, at: Server) -> BaseException:
     untrusted = (
         f" (TLS failed{_why_untrusted(error)}); nothing was sent. Check the address and the server's certificate."
     )
-    silent = ChatError(f"{at.host} was silent for {at.limits.silence_s:g} s; try again or choose a smaller model.")
-    unreachable = ChatError(f"{at.host} cannot be reached; is the server running?")
+    silent = GivenUp(f"{at.host} was silent for {at.limits.silence_s:g} s; try again or choose a smaller model.")
+    unreachable = GivenUp(f"{at.host} cannot be reached; is the server running?")
     cases: list[tuple[type[BaseException], BaseException]] = [
-        (requests.exceptions.SSLError, ChatError(f"{at.host} could not be trusted{untrusted}")),
+        (requests.exceptions.SSLError, GivenUp(f"{at.host} could not be trusted{untrusted}")),
         (
             requests.exceptions.ConnectTimeout,
-            ChatError(f"{at.host} cannot be reached within {at.limits.connect_s:g} s; is the server running?"),
+            GivenUp(f"{at.host} cannot be reached within {at.limits.connect_s:g} s; is the server running?"),
         ),
         (requests.exceptions.Timeout, silent),
         (urllib3.exceptions.ReadTimeoutError, silent),
         (urllib3.exceptions.ProtocolError, TryAgain("the answer broke off")),
-        (requests.exceptions.ProxyError, ChatError(f"{at.host} cannot be reached through the proxy; check the proxy.")),
+        (requests.exceptions.ProxyError, GivenUp(f"{at.host} cannot be reached through the proxy; check the proxy.")),
     ]
     for kind, sentence in cases:
         if isinstance(error, kind):
@@ -268,19 +272,19 @@ def _check_status(at: Server, response: requests.Response, formatted: bool) -> N
     if status == requests.codes.ok:
         return
     if 300 <= status < 400:
-        raise ChatError(
+        raise GivenUp(
             f"{at.host} answered with a redirection (HTTP {status}), which was not followed; check the address."
         )
     if formatted and status in _REFUSED:
         raise DialectRefused(f"HTTP {status}")
     if status in (401, 403):
         name = SERVERS[at.name].key or "a key"
-        raise ChatError(f"{at.host} refused the key (HTTP {status}); set {name} in the environment or the keyring.")
+        raise GivenUp(f"{at.host} refused the key (HTTP {status}); set {name} in the environment or the keyring.")
     if status == 429 or status >= 500:
         raise TryAgain(f"HTTP {status}", _pause(response.headers.get("Retry-After", "")))
     if status in _REFUSED:
         raise DialectRefused(f"HTTP {status}")
-    raise ChatError(f"{at.host} answered with HTTP {status}; check the address and --model {at.model}.")
+    raise GivenUp(f"{at.host} answered with HTTP {status}; check the address and --model {at.model}.")
 
 
 def _pause(text: str) -> float | None:

@@ -160,6 +160,6 @@ def without_surrogates(text: str) -> str:
 
 
 def _name(document: dict[str, Any]) -> str:
-    """The model that answers, as the server says; at most a line."""
+    """The model that answers, as the server says, on one line."""
     name = document.get("model")
-    return "".join(c for c in name if c.isprintable())[:120] if isinstance(name, str) else ""
+    return "".join(c for c in name if c.isprintable()) if isinstance(name, str) else ""
