@@ -57,6 +57,12 @@ def test_data_that_cannot_be_measured_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_patient_is_one_however_the_group_is_spaced(tmp_path: Path) -> None:
+    data = data_set(tmp_path / "in", [ROW, {**ROW, "idx": "2"}])
+    (data / "index.csv").write_text("idx,label_name,group\n1,glioma,p1 \n 2,glioma,p1\n", encoding="utf-8")
+    assert {row.group for row in read_index(data, ("glioma",))} == {"p1"}
+
+
 @needs_bundle
 def test_a_folder_without_an_index_and_an_unknown_bundle_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +14,14 @@ import torch
 from torch import nn
 from XAIReportLib.case import Case
 from XAIReportLib.models.bundle import Bundle, find_bundles, load_bundle
-from XAIReportLib.models.counterfactual import HALVINGS, SECTIONS_PER_PLANE, TRIED_PERCENT, _finer, counterfactuals
+from XAIReportLib.models.counterfactual import (
+    HALVINGS,
+    SECTIONS_PER_PLANE,
+    TRIED_PERCENT,
+    _finer,
+    _sections,
+    counterfactuals,
+)
 from XAIReportLib.models.networks import NetworkOutput
 from XAIReportLib.reading import case_from_array
 from XAIReportLib.results import Cancelled, Counterfactual, Heatmap, Prediction, SaliencyMask
@@ -217,3 +224,41 @@ def test_a_few_slices_are_those_of_the_whole_stack(grid: str) -> None:
     labels = (image > 200).astype(np.uint8)
     few, all_of_them = views.from_case(labels, labels=True, only=numbers), views.from_case(labels, labels=True)[numbers]
     assert (few != all_of_them).mean() < 1e-3 and few.dtype == np.uint8
+
+
+def test_every_lesion_is_seen_in_every_plane_however_they_lie(bundle: Bundle) -> None:
+    """Six lesions, each at another rank along each axis: even steps of their area miss some of them in some plane."""
+    rng = np.random.default_rng(0)
+    affine = np.diag([2.0, 2, 2, 1])
+    affine[:3, 3] = -100
+    points = np.stack(np.meshgrid(*[np.arange(100) * 2.0 - 100] * 3, indexing="ij"), -1)
+    image = np.where(np.linalg.norm(points, axis=-1) < 80, 100 + 10 * np.sin(points / 9).sum(-1), 0.0)
+    case = replace(case_from_array(image, affine), contrast_agent=True)
+    views, pixels = make_views(case)
+    for _ in range(4):
+        centres = np.stack([(rng.permutation(6) - 2.5) * 17 for _ in range(3)], 1)
+        while np.linalg.norm(centres, axis=1).max() > 72:
+            centres = np.stack([(rng.permutation(6) - 2.5) * 17 for _ in range(3)], 1)
+        labels = np.zeros(image.shape, np.uint8)
+        for number, centre in enumerate(centres, 1):
+            labels[np.linalg.norm(points - centre, axis=-1) < 5.2] = number
+        prediction = Prediction(
+            "class_suggested", "", "glioma", {"glioma": 1.0}, (), {}, labels.astype(np.float32), labels
+        )
+        chosen = _sections(case, views, pixels, prediction)
+        for plane in dict.fromkeys(chosen.planes):
+            seen = chosen.weights[:, [p == plane for p in chosen.planes]] > 0
+            assert seen.any(axis=1).all()
+
+
+class Unsure(nn.Module):
+    """Finds nothing in any slice."""
+
+    def forward(self, x: torch.Tensor, outline: bool = True) -> NetworkOutput:
+        scores = torch.zeros(len(x), 4)
+        scores[:, 0] = 9.0
+        return NetworkOutput(scores, torch.zeros_like(x) if outline else None, x, x)
+
+
+def test_nothing_is_told_of_changes_where_the_slices_as_they_are_show_the_model_nothing(bundle: Bundle) -> None:
+    assert analysed("oblique", bundle, Unsure()) == ()

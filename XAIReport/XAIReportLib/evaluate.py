@@ -63,13 +63,16 @@ def read_index(data: Path, classes: tuple[str, ...]) -> list[Row]:
     absent = [c for c in COLUMNS if not table or c not in table[0]]
     if absent:
         raise InputError(f"index.csv of {data.name} has no row or no column {absent[0]}; every slice needs it.")
+    table = [
+        {name: value.strip() if isinstance(value, str) else value for name, value in line.items()} for line in table
+    ]
     twice = [name for name, count in Counter(line["idx"] for line in table).items() if count > 1]
     if twice:
         raise InputError(f"Slice {twice[0]} stands in index.csv of {data.name} more than once; leave one row of it.")
     rows = []
     for number, line in enumerate(table, 1):
         name = line["idx"]
-        empty = [c for c in COLUMNS if not (line[c] or "").strip()]
+        empty = [c for c in COLUMNS if not line[c]]
         if empty:
             raise InputError(f"Row {number} of index.csv of {data.name} has no {empty[0]}; every slice needs it.")
         image = next((p for s in ("jpg", "png", "jpeg") if (p := data / "images" / f"{name}.{s}").is_file()), None)

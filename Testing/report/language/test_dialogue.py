@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from XAIReportLib.report.dialogue import NOT_HELD, NOT_UNDERSTOOD, NOT_WHAT, NOT
 from XAIReportLib.report.narrative import resolve
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "grounding"))
+from measured import findings_of as measured_findings  # noqa: E402
 
 
 def asked(name: str) -> list[tuple[str, str]]:
@@ -274,6 +277,19 @@ def test_the_accuracy_is_that_of_the_model_on_its_test_patients(measured):
 def test_a_length_of_a_picture_is_said_to_be_unknown():
     said = _texts("What is the longest diameter?", "picture")
     assert [text for text in said if "its lengths, its volumes and the patient's sides are unknown" in text] == said
+
+
+@pytest.mark.parametrize(
+    ("case", "question"),
+    [
+        ("measured pair", "how far is lesion 2 from the motor cortex?"),
+        ("measured glioma", "where is lesion 2?"),
+        ("measured glioma", "how far is the second lesion from the motor cortex?"),
+    ],
+)
+def test_what_is_asked_of_one_abnormality_is_not_answered_with_another(case, question):
+    reply = answer(question, measured_findings(case))
+    assert (reply.held, [s.text for s in reply.sentences]) == (False, [NOT_HELD])
 
 
 def test_on_the_command_line(tmp_path, capsys):

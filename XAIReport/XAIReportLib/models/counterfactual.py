@@ -23,6 +23,7 @@ from XAIReportLib.results import Answer, Counterfactual, Heatmap, Prediction, Sa
 from XAIReportLib.views import Views
 
 SECTIONS_PER_PLANE = 3
+MOST_LESIONS = 8  # the largest, that are seen in every plane wherever they lie
 MARGIN_PIXELS = 2  # around the outline: its edge belongs to what is removed
 TRIED_PERCENT = (1.0, 2.0, 4.0, 8.0, 16.0)  # of the head, the hottest pixels first
 HALVINGS = 3  # of the way between the last tried share that keeps the outcome and the first that changes it
@@ -61,7 +62,8 @@ def counterfactuals(
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> tuple[Counterfactual, ...]:
-    """The answers on changed images; none where no lesion was found, since no class was scored.
+    """The answers on changed images; none where no lesion was found, since no class was scored, and none where the model finds
+    none on the few slices as they are: a change could not be told from the choice of slices.
 
     Args:
         pixels: the case's slices, (n, 224, 224), as from ``make_views``.
@@ -81,6 +83,8 @@ def counterfactuals(
         len(changed) + 1, len(chosen.pixels), -1
     )
     before = _answer(answers[0], chosen, bundle)
+    if before.outcome == "no_lesion_found":
+        return ()
     after = {
         (name, method): _answer(a, chosen, bundle) for a, (name, method, *_) in zip(answers[1:], changed, strict=True)
     }
@@ -108,6 +112,10 @@ def _sections(case: Case, views: Views, pixels: np.ndarray, prediction: Predicti
         reached = np.cumsum(total[here]) / total[here].sum()
         for number in here[np.searchsorted(reached, steps)]:
             stands_for[number] += total[here].sum() / (SECTIONS_PER_PLANE * total[number])
+        # A lesion counts only where every plane has seen it: those that the steps have missed are seen once each.
+        for area in areas[:MOST_LESIONS, here]:
+            if area.any() and not area[stands_for[here] > 0].any():
+                stands_for[here[area.argmax()]] = 1
     numbers = np.flatnonzero(stands_for).tolist()
     lesion = views.from_case((labels > 0).astype(np.uint8), labels=True, only=numbers) > 0
     return _Sections(

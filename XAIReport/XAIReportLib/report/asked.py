@@ -12,6 +12,8 @@ from .places import called
 from .schema import DistancePart, Findings
 from .wording import class_name, joined, percent_text, score_text
 
+_LESION = r"(?:segmented )?(?:lesion|abnormality|focus)"
+_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 OF_THE_MODEL = "These are figures of the model, not of this case."
 _ACCURACIES = ("accuracy", "slice_accuracy")
 # What stands for an atlas position that distances are measured to.
@@ -80,12 +82,21 @@ def crossing(findings: Findings) -> Iterator[Passage]:
             yield Passage(f"{called(lesion)} {verb} the midline.", (place, at("lesions", index, "name")))
 
 
+def numbers(question: str) -> frozenset[int]:
+    """The numbers of the abnormalities that a question names; none where it names no one in particular."""
+    asked = question.lower()
+    found = {int(n) for n in re.findall(rf"\b{_LESION}s? (?:no\.? |number )?(\d+)\b", asked)}
+    return frozenset(found | {_ORDINALS[word] for word in re.findall(rf"\b({'|'.join(_ORDINALS)}) {_LESION}\b", asked)})
+
+
 def distances(findings: Findings, question: str) -> Iterator[Passage]:
-    """How far the abnormalities are from the atlas positions that a question names, or from all; nothing where the findings
-    hold no distance to what it names."""
-    wanted = _named(question)
+    """How far the abnormalities, or those that a question names, are from the atlas positions that it names, or from all;
+    nothing where the findings hold no distance to what it names."""
+    wanted, of = _named(question), numbers(question)
     approximate = findings.anatomy.registration.verdict == "limited"
     for index, lesion in enumerate(findings.lesions[: measures.MOST_LESIONS]):
+        if of and lesion.number not in of:
+            continue
         ways = () if lesion.measures is None else lesion.measures.distances
         asked = [(n, way) for n, way in enumerate(ways) if wanted <= _words(way.position)]
         if any(way.distance_mm <= measures.NAMED_WITHIN_MM for _, way in asked):

@@ -49,7 +49,9 @@ class Reply(Part):
 def answer(question: str, findings: Findings) -> Reply:
     """The answer to ``question``; every sentence of it has passed the grounding check."""
     topic = topic_of(question)
-    said = [] if topic is None else [s for s in _said(topic, question, findings) if s.outcome == "supported"]
+    of = asked.numbers(question)
+    there = not of or any(lesion.number in of for lesion in findings.lesions)
+    said = [s for s in _said(topic, question, findings) if s.outcome == "supported"] if topic and there else []
     return closed(question, topic, said, findings)
 
 

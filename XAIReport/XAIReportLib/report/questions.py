@@ -65,6 +65,7 @@ _OF_THE_ANSWER = (
     r"scores?|class|classes|drop|fall|remain|stay)\b"
 )
 # In the order in which they are tried: the first that knows a word of the question is meant.
+_SECOND = r"second(?! (?:segmented )?(?:lesion|abnormality|focus)\b)"  # a class, and not an abnormality
 TOPICS = (
     _topic(
         "accuracy", "How accurate is the model on its test patients?",
@@ -112,7 +113,7 @@ TOPICS = (
         "sure", "How sure is the model?",
         "(?:un)?sure", r"(?:un)?certain\w*", r"confiden\w*", r"(?:un)?reliab\w*", r"trust\w*", "scores?", "margin", "entropy",
         r"calibrat\w*", "close call", r"probab\w*", r"likel\w*", "chances?", "odds", "ahead", "safe", "bet", "still possible",
-        "class set", "set aside", "second", "runner-up", "next (?:best )?class", "other classes", "alternatives?", r"doubt\w*",
+        "class set", "set aside", _SECOND, "runner-up", "next (?:best )?class", "other classes", "alternatives?", r"doubt\w*",
         r"ambig\w*", "how strong", "believe", "consensus", "planes? agree", r"guess\w*", "borderline",
     ),
     _topic(
