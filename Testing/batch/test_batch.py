@@ -37,7 +37,7 @@ def batch(folder: Path, output: Path, timeout_s: float | None = 60) -> dict:
 
 
 def test_a_case_that_fails_is_reported_and_the_rest_go_on(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path, "a.nii.gz", "b-bad.nii.gz", "c-die.nii.gz", "d.nrrd", "notes.txt")
+    folder = folder_of(tmp_path, "a.nii.gz", "b-bad.nii.gz", "c-die.nii.gz", "d.png", "notes.txt")
     summary = batch(folder, tmp_path / "out")
     assert [row["state"] for row in summary["cases"]] == ["ok", "failed", "failed", "ok"]
     assert "copy it again" in summary["cases"][1]["message"]

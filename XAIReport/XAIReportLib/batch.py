@@ -62,12 +62,17 @@ def run_batch(
     output.mkdir(parents=True, exist_ok=True)
     _read_manifest(output)
     summary = new_summary() if summary is None else summary
+    seen: dict[str, str] = {}  # digests by case id; capitals make no difference, as in find_items
     for number, item in enumerate(items, 1):
         row: dict[str, Any] = {"number": number, "input": _shown(item.source, base)}
         try:
             digest = input_sha256(item.source)
             row["case_id"] = item.case_id or _remembered_id(output, digest)
             folder = output / row["case_id"]
+            if seen.setdefault(row["case_id"].lower(), digest) != digest:
+                raise InputError(
+                    f"The case id {row['case_id']} was given to another image of this batch; give each image its own."
+                )
             if _is_finished(folder, digest, bundle_sha256, options):
                 row["state"] = "skipped"
                 if _lacks_scene(folder):  # its run was killed just before
@@ -210,10 +215,8 @@ def input_sha256(source: Path) -> str:
     Raises:
         InputError: the input does not exist, cannot be read or is too large.
     """
-    from XAIReportLib.reading import MAX_FILE_BYTES, sha256_of_input
+    from XAIReportLib.reading import sha256_of_input
 
-    if source.is_file() and source.stat().st_size > MAX_FILE_BYTES:
-        raise InputError(f"{source.name} is larger than {MAX_FILE_BYTES >> 30} GB; give one head MRI volume.")
     try:
         return sha256_of_input(source)
     except MemoryError as error:
