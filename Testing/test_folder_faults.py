@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import shutil
@@ -67,6 +68,17 @@ def test_a_failed_swap_leaves_a_reviewed_result_where_it_was(tmp_path: Path, mon
         write(target, "new")
     assert everything(tmp_path) == ["case-1"]
     assert everything(target) == ["review.json", "run.json"]
+
+
+@pytest.mark.parametrize(
+    ("image", "kept"), [("b" * 64, ["case-1", "case-1-other"]), ("a" * 64, ["case-1"]), (None, ["case-1"])]
+)
+def test_a_result_of_another_image_stays_beside_the_new_one(tmp_path: Path, image: str | None, kept: list[str]) -> None:
+    write(tmp_path / "case-1", json.dumps({"input_sha256": "a" * 64}))
+    whole = write(tmp_path / "case-1", json.dumps({"input_sha256": image}))
+    assert everything(tmp_path) == kept
+    assert json.loads((tmp_path / "case-1" / "run.json").read_text()) == {"input_sha256": image}
+    assert whole.kept_other == (tmp_path / "case-1-other" if len(kept) == 2 else None)
 
 
 # --- other users and processes ---------------------------------------------------------------------------------------

@@ -10,12 +10,13 @@ import secrets
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from XAIReportLib.batch_inputs import MANIFEST, SUMMARY, find_items
+from XAIReportLib.batch_inputs import MANIFEST, SUMMARY, Item, find_items
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
-from XAIReportLib.folder import add_warning, check_writable, locked, one_line, read_result
+from XAIReportLib.folder import add_warning, analysed_input, check_writable, locked, one_line, read_result
 from XAIReportLib.options import add_analysis_options
 from XAIReportLib.report.narrator_options import chosen_for_reports
 from XAIReportLib.results import DEFAULT_ATLAS, DEFORMABLE_STEPS
@@ -54,7 +55,6 @@ def run_batch(
     if timeout_s is not None and not 0 < timeout_s <= threading.TIMEOUT_MAX:
         raise InputError(f"A time limit of {timeout_s:g} s cannot be kept; give seconds above zero, or leave it out.")
     items = find_items(wish, output)
-    base = wish if wish.is_dir() else wish.parent
     bundle_sha256 = _asked_first(client, "bundle", bundle=options.get("bundle", "brain_tumor_mri"))["sha256"]
     if narrator:
         _asked_first(client, "check_narrator", **narrator)
@@ -62,29 +62,10 @@ def run_batch(
     output.mkdir(parents=True, exist_ok=True)
     _read_manifest(output)
     summary = new_summary() if summary is None else summary
-    seen: dict[str, str] = {}  # digests by case id; capitals make no difference, as in find_items
+    base = wish if wish.is_dir() else wish.parent
+    cases = _Cases(client, output, base, bundle_sha256, options, timeout_s, add_scene)
     for number, item in enumerate(items, 1):
-        row: dict[str, Any] = {"number": number, "input": _shown(item.source, base)}
-        try:
-            digest = input_sha256(item.source)
-            row["case_id"] = item.case_id or _remembered_id(output, digest)
-            folder = output / row["case_id"]
-            if seen.setdefault(row["case_id"].lower(), digest) != digest:
-                raise InputError(
-                    f"The case id {row['case_id']} was given to another image of this batch; give each image its own."
-                )
-            if _is_finished(folder, digest, bundle_sha256, options):
-                row["state"] = "skipped"
-                if _lacks_scene(folder):  # its run was killed just before
-                    row |= _with_scene(add_scene, folder) if add_scene else _scene_by_worker(client, folder, timeout_s)
-            else:
-                row |= _one(client, item.source, folder, timeout_s, {**options, "scene": add_scene is None})
-                if add_scene is not None:
-                    row |= _with_scene(add_scene, folder)
-        except InputError as error:
-            row |= {"state": "failed", "message": str(error)}
-        except Exception as error:  # whatever is wrong with a case, the rest go on
-            row |= {"state": "failed", "message": f"The case failed ({type(error).__name__}: {one_line(error)})."}
+        row = cases.row(number, item)
         summary[row["state"]] += 1
         summary["cases"].append(row)
         _keep_summary(output, summary)
@@ -95,6 +76,60 @@ def run_batch(
             _add_narrated(client, output / row["case_id"], row, narrator, timeout_s)
             _keep_summary(output, summary)
     return summary
+
+
+@dataclass
+class _Cases:
+    """Cases one by one, each with its row of the summary."""
+
+    client: WorkerClient
+    output: Path
+    base: Path
+    bundle_sha256: str
+    options: Mapping[str, Any]
+    timeout_s: float | None
+    add_scene: Callable[[Path], object] | None
+    seen: dict[str, str] = field(
+        default_factory=dict
+    )  # digests by case id in small letters, as find_items compares them
+
+    def row(self, number: int, item: Item) -> dict[str, Any]:
+        """What came of one case. Whatever is wrong with it, the rest go on."""
+        row: dict[str, Any] = {"number": number, "input": _shown(item.source, self.base)}
+        if item.case_id:
+            row["case_id"] = item.case_id
+        try:
+            self._fill(row, item)
+        except InputError as error:
+            row |= {"state": "failed", "message": str(error)}
+        except Exception as error:
+            row |= {"state": "failed", "message": f"The case failed ({type(error).__name__}: {one_line(error)})."}
+        if row["state"] == "failed":
+            row["message"] += _earlier(self.output, row)
+        return row
+
+    def _fill(self, row: dict[str, Any], item: Item) -> None:
+        row["input_sha256"] = digest = input_sha256(item.source)
+        row["case_id"] = case_id = item.case_id or _remembered_id(self.output, digest)
+        folder = self.output / case_id
+        if self.seen.setdefault(case_id.lower(), digest) != digest:
+            raise InputError(
+                f"The case id {case_id} was given to another image of this batch; give each image its own."
+            )
+        _check_image(folder, digest)
+        if _is_finished(folder, digest, self.bundle_sha256, self.options):
+            row["state"] = "skipped"
+            if _lacks_scene(folder):  # its run was killed just before
+                row |= self._scene(folder)
+            return
+        row |= _one(self.client, item.source, folder, self.timeout_s, {**self.options, "scene": self.add_scene is None})
+        if self.add_scene is not None:
+            row |= _with_scene(self.add_scene, folder)
+
+    def _scene(self, folder: Path) -> dict[str, Any]:
+        if self.add_scene is not None:
+            return _with_scene(self.add_scene, folder)
+        return _scene_by_worker(self.client, folder, self.timeout_s)
 
 
 def new_summary() -> dict[str, Any]:
@@ -221,6 +256,27 @@ def input_sha256(source: Path) -> str:
         return sha256_of_input(source)
     except MemoryError as error:
         raise InputError(f"{source.name} does not fit into memory; give a smaller image.") from error
+
+
+def _check_image(folder: Path, digest: str) -> None:
+    """Raises InputError when the folder holds a result of another image, which is never replaced: the ids may be mixed up."""
+    analysed = analysed_input(folder)
+    if analysed is not None and analysed != digest:
+        raise InputError(
+            f"The case id {folder.name} has a result of another image in the output folder, which is not replaced; "
+            "give this image another case id, or move that result elsewhere."
+        )
+
+
+def _earlier(output: Path, row: Mapping[str, Any]) -> str:
+    """What a failed row says of the result that stands under its case id: it is no outcome of this run, nor always of its image."""
+    analysed = analysed_input(output / row["case_id"]) if "case_id" in row else None
+    if analysed is None:
+        return ""
+    of = "the same image" if analysed == row.get("input_sha256") else "another image"
+    if "input_sha256" not in row:
+        of = "an image that may be another one"
+    return f" The result {row['case_id']} in the output folder is an earlier one, of {of}."
 
 
 def _is_finished(folder: Path, digest: str, bundle_sha256: str, options: Mapping[str, Any]) -> bool:

@@ -51,9 +51,9 @@ class complete_or_absent:
             ...  # write into folder
 
     An old result stays until then and is replaced in one step; one that holds a reader's work (READERS_WORK) is not
-    deleted but stays beside the new one as ``<name>-reviewed``. With ``keep`` every old one stays for good, and the new one is
-    put beside it as ``<name>-2``. Nothing is left when the block fails, not even parent folders that were made for it.
-    Leftovers of runs that were killed are removed on the way in. Two processes cannot write one result: a lock, which
+    deleted but stays beside the new one as ``<name>-reviewed``, and one of another image as ``<name>-other``.
+    With ``keep`` every old one stays for good, and the new one is put beside it as ``<name>-2``. Nothing is left when the
+    block fails, not even parent folders that were made for it. Leftovers of runs that were killed are removed on the way in. Two processes cannot write one result: a lock, which
     ends with its process, gives the second one an InputError or, with ``keep``, the next free name.
 
     ``mark`` is the file by which an older folder is known as one of this program's, which may be replaced.
@@ -61,6 +61,7 @@ class complete_or_absent:
     Attributes:
         target: where the result is; may differ from the wish with ``keep``, or when a program holds the old one open.
         kept_review: where the old result with its reader's work now is, once the block has ended; None when there was none.
+        kept_other: the same of an old result of another image.
 
     Raises:
         InputError: the folder cannot be written, is being written by another process, or is no result of this program.
@@ -70,6 +71,7 @@ class complete_or_absent:
         self.target = Path(target).absolute()
         self._wish, self._keep, self._mark = self.target, keep, mark
         self.kept_review: Path | None = None
+        self.kept_other: Path | None = None
         self._exit = contextlib.ExitStack()
 
     def __enter__(self) -> Path:
@@ -117,7 +119,9 @@ class complete_or_absent:
             return
         _check_replaceable(self.target, self._mark)
         reviewed = any(os.path.lexists(self.target / name) for name in READERS_WORK)
-        old = _free(self.target, "reviewed") if reviewed else _sibling(self.target, "replaced")
+        other = not reviewed and _is_of_another_image(self.target, self._folder)
+        kept = reviewed or other
+        old = _free(self.target, "reviewed" if reviewed else "other") if kept else _sibling(self.target, "replaced")
         try:
             self.target.rename(old)
         except OSError:
@@ -131,8 +135,8 @@ class complete_or_absent:
         except BaseException:
             old.rename(self.target)
             raise
-        if reviewed:
-            self.kept_review = old
+        if kept:
+            self.kept_review, self.kept_other = (old, None) if reviewed else (None, old)
             return
         with contextlib.suppress(OSError):  # the next run removes it
             # Under a name that is never put back, so that half of it is not taken for a result when this run is killed.
@@ -261,6 +265,20 @@ def _check_replaceable(target: Path, mark: str = "run.json") -> None:
         raise InputError(
             f"{target.name} in the output folder is no result of XAIReport and is not replaced; choose another case id."
         )
+
+
+def analysed_input(folder: Path) -> str | None:
+    """The hash of the image that a result is of; None when there is no result, or it does not say."""
+    try:
+        digest = json.loads((folder / "run.json").read_bytes())["input_sha256"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return digest if isinstance(digest, str) else None
+
+
+def _is_of_another_image(old: Path, new: Path) -> bool:
+    images = (analysed_input(old), analysed_input(new))
+    return None not in images and images[0] != images[1]
 
 
 def _not_writable(folder: Path, error: OSError) -> InputError:

@@ -254,9 +254,11 @@ def _read(
 
 
 def _finished(whole: complete_or_absent) -> Path:
-    """Where the result is; its warnings tell what was kept for a reader's sake."""
+    """Where the result is; its warnings tell which earlier one was kept."""
     if whole.kept_review is not None:
         add_warning(whole.target, f"The earlier result with its reader's work is kept as {whole.kept_review.name}.")
+    if whole.kept_other is not None:
+        add_warning(whole.target, f"The earlier result of another image is kept as {whole.kept_other.name}.")
     return whole.target
 
 
