@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import hashlib
 import json
-import secrets
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -14,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from XAIReportLib.batch_inputs import MANIFEST, SUMMARY, Item, find_items
-from XAIReportLib.case import InputError, new_case_id, safe_case_id
-from XAIReportLib.folder import add_warning, analysed_input, check_writable, locked, one_line, read_result
+from XAIReportLib.batch_files import keep_summary, read_manifest, remembered_id
+from XAIReportLib.batch_inputs import Item, find_items
+from XAIReportLib.case import InputError, new_case_id
+from XAIReportLib.folder import add_warning, analysed_input, check_writable, one_line, read_result
 from XAIReportLib.options import add_analysis_options
 from XAIReportLib.report.narrator_options import chosen_for_reports
 from XAIReportLib.results import DEFAULT_ATLAS, DEFORMABLE_STEPS
@@ -37,7 +37,8 @@ def run_batch(
     narrator: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Analyses every case and returns the summary, which is also kept in OUTPUT/summary.json after each case.
+    """Analyses every case and returns the summary of this run; after each case it is also kept in OUTPUT/summary.json, which keeps
+    what came of the cases of other runs, too.
 
     Reports in a language model's words are written after the last analysis, so that no result waits for a server.
 
@@ -60,7 +61,7 @@ def run_batch(
         _asked_first(client, "check_narrator", **narrator)
     check_writable(output / new_case_id())
     output.mkdir(parents=True, exist_ok=True)
-    _read_manifest(output)
+    read_manifest(output)
     summary = new_summary() if summary is None else summary
     base = wish if wish.is_dir() else wish.parent
     cases = _Cases(client, output, base, bundle_sha256, options, timeout_s, add_scene)
@@ -68,13 +69,13 @@ def run_batch(
         row = cases.row(number, item)
         summary[row["state"]] += 1
         summary["cases"].append(row)
-        _keep_summary(output, summary)
+        keep_summary(output, summary)
         said = f": {row['message']}" if "message" in row else ""
         print(f"[{number}/{len(items)}] {row.get('case_id', '-')} {row['state']}{said}", file=sys.stderr, flush=True)
     for row in summary["cases"] if narrator else ():
         if row["state"] != "failed":
             _add_narrated(client, output / row["case_id"], row, narrator, timeout_s)
-            _keep_summary(output, summary)
+            keep_summary(output, summary)
     return summary
 
 
@@ -110,7 +111,7 @@ class _Cases:
 
     def _fill(self, row: dict[str, Any], item: Item) -> None:
         row["input_sha256"] = digest = input_sha256(item.source)
-        row["case_id"] = case_id = item.case_id or _remembered_id(self.output, digest)
+        row["case_id"] = case_id = item.case_id or remembered_id(self.output, digest)
         folder = self.output / case_id
         if self.seen.setdefault(case_id.lower(), digest) != digest:
             raise InputError(
@@ -302,52 +303,6 @@ def _is_finished(folder: Path, digest: str, bundle_sha256: str, options: Mapping
 def _shown(source: Path, base: Path) -> str:
     """The input as the person knows it; it stays in the summary and names no folder."""
     return source.relative_to(base).as_posix() if source.is_relative_to(base) else str(source)
-
-
-def _read_manifest(output: Path) -> dict[str, str]:
-    path = output / MANIFEST
-    if not path.is_file():
-        return {}
-    try:
-        return {
-            str(k): safe_case_id(str(v)) for k, v in json.loads(path.read_text(encoding="utf-8"))["case_ids"].items()
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{MANIFEST} in the output folder cannot be read ({one_line(error)}); remove it to give new case ids."
-        ) from error
-
-
-def _remembered_id(output: Path, digest: str) -> str:
-    """The case id of an input in this output folder. A new one is written down at once: other batches may share the folder."""
-    with locked(output / MANIFEST):
-        known = _read_manifest(output)
-        if digest not in known:
-            known[digest] = new_case_id()
-            _write_json(output / MANIFEST, {"case_ids": known})
-        return known[digest]
-
-
-def _keep_summary(output: Path, summary: Mapping[str, Any]) -> None:
-    """Write it, whole; where it cannot be written now, it can be after the next case."""
-    try:
-        _write_json(output / SUMMARY, summary)
-    except InputError as error:
-        print(f"Warning: {error}", file=sys.stderr, flush=True)
-
-
-def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    partial = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.json")
-    try:
-        try:
-            partial.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{path.name} cannot be written ({error.strerror}); give an output folder that can."
-        ) from error
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:

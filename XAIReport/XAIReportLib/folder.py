@@ -53,8 +53,9 @@ class complete_or_absent:
     An old result stays until then and is replaced in one step; one that holds a reader's work (READERS_WORK) is not
     deleted but stays beside the new one as ``<name>-reviewed``, and one of another image as ``<name>-other``.
     With ``keep`` every old one stays for good, and the new one is put beside it as ``<name>-2``. Nothing is left when the
-    block fails, not even parent folders that were made for it. Leftovers of runs that were killed are removed on the way in. Two processes cannot write one result: a lock, which
-    ends with its process, gives the second one an InputError or, with ``keep``, the next free name.
+    block fails, not even parent folders that were made for it. Leftovers of runs that were killed are removed
+    on the way in. Two processes cannot write one result: a lock, which ends with its process, gives the second one an
+    InputError or, with ``keep``, the next free name.
 
     ``mark`` is the file by which an older folder is known as one of this program's, which may be replaced.
 

@@ -1,0 +1,103 @@
+"""The batch's own files, beside the result folders: the case ids of images, and what came of every case."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from XAIReportLib.batch_inputs import MANIFEST, SUMMARY
+from XAIReportLib.case import InputError, new_case_id, safe_case_id
+from XAIReportLib.folder import locked, one_line
+
+STATES = ("ok", "failed", "skipped")
+# Where a summary that cannot be read is put, so that nothing is lost with it.
+UNREADABLE = "summary-unreadable.json"
+
+
+def read_manifest(output: Path) -> dict[str, str]:
+    """The case ids by the hashes of their images. Raises InputError when the file cannot be read."""
+    path = output / MANIFEST
+    if not path.is_file():
+        return {}
+    try:
+        return {
+            str(k): safe_case_id(str(v)) for k, v in json.loads(path.read_text(encoding="utf-8"))["case_ids"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{MANIFEST} in the output folder cannot be read ({one_line(error)}); remove it to give new case ids."
+        ) from error
+
+
+def remembered_id(output: Path, digest: str) -> str:
+    """The case id of an input in this output folder. A new one is written down at once: other batches may share the folder."""
+    with locked(output / MANIFEST):
+        known = read_manifest(output)
+        if digest not in known:
+            known[digest] = new_case_id()
+            _write_json(output / MANIFEST, {"case_ids": known})
+        return known[digest]
+
+
+def keep_summary(output: Path, summary: Mapping[str, Any]) -> None:
+    """Write what came of this run's cases, beside that of the cases of other runs: other batches may share the folder.
+
+    Where it cannot be written now, it can be after the next case.
+    """
+    try:
+        with locked(output / SUMMARY):
+            _write_json(output / SUMMARY, _merged(_known_cases(output), summary["cases"]))
+    except InputError as error:
+        print(f"Warning: {error}", file=sys.stderr, flush=True)
+
+
+def _merged(known: list[dict[str, Any]], cases: list[dict[str, Any]]) -> dict[str, Any]:
+    """The rows of other images first, then those of this run. A case that was skipped keeps the outcome that was known of it."""
+    new = {_key(row) for row in cases}
+    read = {row["input"] for row in cases if "input_sha256" in row}
+    others = [row for row in known if _key(row) not in new and not ("input_sha256" not in row and row["input"] in read)]
+    outcomes = {_key(row): {"outcome": row["outcome"]} for row in known if "outcome" in row}
+    rows = others + [{**outcomes.get(_key(row), {}), **row} if row["state"] == "skipped" else row for row in cases]
+    counts = {state: sum(row["state"] == state for row in rows) for state in STATES}
+    return {**counts, "cases": [{**row, "number": number} for number, row in enumerate(rows, 1)]}
+
+
+def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Which row is of which case: one image under one name and id. One that could not be read is known by its name alone."""
+    return tuple(row.get(name) for name in ("input", "input_sha256", "case_id"))
+
+
+def _known_cases(output: Path) -> list[dict[str, Any]]:
+    """The rows of the summary in the output folder. One that cannot be read is put aside, with a warning."""
+    path = output / SUMMARY
+    try:
+        rows = json.loads(path.read_bytes())["cases"]
+        if all(isinstance(row["input"], str) and row["state"] in STATES for row in rows):
+            return list(rows)
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, LookupError, TypeError):
+        pass
+    print(f"Warning: {SUMMARY} cannot be read; it is put aside as {UNREADABLE}.", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):
+        path.replace(path.with_name(UNREADABLE))
+    return []
+
+
+def _write_json(path: Path, document: Mapping[str, Any]) -> None:
+    partial = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.json")
+    try:
+        try:
+            partial.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{path.name} cannot be written ({error.strerror}); give an output folder that can."
+        ) from error
