@@ -275,7 +275,7 @@ def test_the_line_for_programs_is_printed_whatever_ends_the_batch(
     options = parser.parse_args(["--input", str(cases(tmp_path, "one", "two")), "--output", str(tmp_path / "out")])
     with pytest.raises(KeyboardInterrupt):
         batches.run(options, {"command": COMMAND})
-    assert capsys.readouterr().out == 'XAIREPORT_BATCH {"ok": 1, "failed": 0, "skipped": 0}\n'
+    assert capsys.readouterr().out == 'XAIREPORT_BATCH {"ok": 1, "failed": 0, "skipped": 0, "ignored": 0}\n'
 
 
 INTERRUPTED = f"""
@@ -302,5 +302,5 @@ def test_an_interrupted_batch_claims_only_what_is_true(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, error = process.communicate(timeout=60)
     assert (process.returncode, error) == (130, "Error: Interrupted; what was finished stays.\n")
-    assert out == 'XAIREPORT_BATCH {"ok": 1, "failed": 0, "skipped": 0}\n'
+    assert out == 'XAIREPORT_BATCH {"ok": 1, "failed": 0, "skipped": 0, "ignored": 0}\n'
     assert (tmp_path / "out" / "summary.json").is_file()

@@ -8,7 +8,7 @@ import hashlib
 import json
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from XAIReportLib.results import DEFAULT_ATLAS, DEFORMABLE_STEPS
 from XAIReportLib.worker.client import WorkerClient
 
 OK, SOME_FAILED = 0, 1
+IGNORED_SHOWN = 5
 # As in report/narrated.py, which needs more than Slicer's Python has.
 NARRATED, WITHOUT_NARRATED = "narrated", "There is no report in the words of a language model"
 
@@ -55,7 +56,8 @@ def run_batch(
     """
     if timeout_s is not None and not 0 < timeout_s <= threading.TIMEOUT_MAX:
         raise InputError(f"A time limit of {timeout_s:g} s cannot be kept; give seconds above zero, or leave it out.")
-    items = find_items(wish, output)
+    ignored: list[Path] = []
+    items = find_items(wish, output, ignored)
     bundle_sha256 = _asked_first(client, "bundle", bundle=options.get("bundle", "brain_tumor_mri"))["sha256"]
     if narrator:
         _asked_first(client, "check_narrator", **narrator)
@@ -64,6 +66,8 @@ def run_batch(
     read_manifest(output)
     summary = new_summary() if summary is None else summary
     base = wish if wish.is_dir() else wish.parent
+    summary["ignored"] += [_shown(path, base) for path in ignored]
+    _tell_ignored(summary["ignored"])
     cases = _Cases(client, output, base, bundle_sha256, options, timeout_s, add_scene)
     for number, item in enumerate(items, 1):
         row = cases.row(number, item)
@@ -100,6 +104,8 @@ class _Cases:
         if item.case_id:
             row["case_id"] = item.case_id
         try:
+            if item.problem:
+                raise InputError(item.problem)
             self._fill(row, item)
         except InputError as error:
             row |= {"state": "failed", "message": str(error)}
@@ -134,7 +140,14 @@ class _Cases:
 
 
 def new_summary() -> dict[str, Any]:
-    return {"ok": 0, "failed": 0, "skipped": 0, "cases": []}
+    return {"ok": 0, "failed": 0, "skipped": 0, "cases": [], "ignored": []}
+
+
+def _tell_ignored(names: Sequence[str]) -> None:
+    """What was found beside the cases and is not read; all of it is in the summary."""
+    if names:
+        shown = ", ".join(names[:IGNORED_SHOWN]) + (", ..." if len(names) > IGNORED_SHOWN else "")
+        print(f"Left out, {len(names)} that may be images and cannot be read: {shown}", file=sys.stderr, flush=True)
 
 
 def _asked_first(client: WorkerClient, request: str, **parameters: Any) -> dict[str, Any]:
@@ -349,5 +362,6 @@ def run(
     finally:
         if summary["cases"]:
             counts = {name: summary[name] for name in ("ok", "failed", "skipped")}
+            counts["ignored"] = len(summary["ignored"])
             print(f"XAIREPORT_BATCH {json.dumps(counts)}", flush=True)
     return SOME_FAILED if summary["failed"] else OK

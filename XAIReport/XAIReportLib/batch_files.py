@@ -51,20 +51,23 @@ def keep_summary(output: Path, summary: Mapping[str, Any]) -> None:
     """
     try:
         with locked(output / SUMMARY):
-            _write_json(output / SUMMARY, _merged(_known_cases(output), summary["cases"]))
+            _write_json(output / SUMMARY, _merged(_known(output), summary))
     except InputError as error:
         print(f"Warning: {error}", file=sys.stderr, flush=True)
 
 
-def _merged(known: list[dict[str, Any]], cases: list[dict[str, Any]]) -> dict[str, Any]:
+def _merged(before: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
     """The rows of other images first, then those of this run. A case that was skipped keeps the outcome that was known of it."""
+    known, cases = before["cases"], summary["cases"]
     new = {_key(row) for row in cases}
     read = {row["input"] for row in cases if "input_sha256" in row}
     others = [row for row in known if _key(row) not in new and not ("input_sha256" not in row and row["input"] in read)]
     outcomes = {_key(row): {"outcome": row["outcome"]} for row in known if "outcome" in row}
     rows = others + [{**outcomes.get(_key(row), {}), **row} if row["state"] == "skipped" else row for row in cases]
     counts = {state: sum(row["state"] == state for row in rows) for state in STATES}
-    return {**counts, "cases": [{**row, "number": number} for number, row in enumerate(rows, 1)]}
+    ignored = {*before["ignored"], *summary["ignored"]} - {row["input"] for row in rows}
+    numbered = [{**row, "number": number} for number, row in enumerate(rows, 1)]
+    return {**counts, "cases": numbered, "ignored": sorted(ignored)}
 
 
 def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -72,21 +75,23 @@ def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(row.get(name) for name in ("input", "input_sha256", "case_id"))
 
 
-def _known_cases(output: Path) -> list[dict[str, Any]]:
-    """The rows of the summary in the output folder. One that cannot be read is put aside, with a warning."""
+def _known(output: Path) -> dict[str, Any]:
+    """The rows, and the names of what was ignored, of the summary in the output folder. One that cannot be read is put aside,
+    with a warning."""
     path = output / SUMMARY
     try:
-        rows = json.loads(path.read_bytes())["cases"]
+        document = json.loads(path.read_bytes())
+        rows, ignored = document["cases"], document.get("ignored", [])
         if all(isinstance(row["input"], str) and row["state"] in STATES for row in rows):
-            return list(rows)
+            return {"cases": list(rows), "ignored": list(map(str, ignored))}
     except FileNotFoundError:
-        return []
-    except (OSError, ValueError, LookupError, TypeError):
+        return {"cases": [], "ignored": []}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         pass
     print(f"Warning: {SUMMARY} cannot be read; it is put aside as {UNREADABLE}.", file=sys.stderr, flush=True)
     with contextlib.suppress(OSError):
         path.replace(path.with_name(UNREADABLE))
-    return []
+    return {"cases": [], "ignored": []}
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:

@@ -113,9 +113,10 @@ def _reader(path: Path, name: str) -> Callable[[Path], LoadedImage]:
     for suffixes, reader in READERS.items():
         if lower.endswith(suffixes):
             return reader
-    with path.open("rb") as file:
-        if file.read(132)[128:] == b"DICM":
-            return _dicom_file
+    from XAIReportLib.reading.dicom_series import begins_as_dicom
+
+    if begins_as_dicom(path):
+        return _dicom_file
     raise InputError(
         f"{name} is not an image that can be read; give NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), a folder with one "
         "DICOM series, a DICOM file, or a PNG or JPEG slice."
