@@ -97,7 +97,7 @@ def test_a_folder_with_nothing_that_can_be_read_says_what_it_holds(tmp_path: Pat
 def closed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of folders and files that cannot be opened, by whomever the tests are run."""
     names: list[str] = []
-    iterdir, opened = Path.iterdir, Path.open
+    iterdir, opened, stat = Path.iterdir, Path.open, Path.stat
 
     def refuse(path: Path) -> None:
         if path.name in names:
@@ -111,6 +111,12 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         refuse(self)
         return opened(self, *how, **more)
 
+    def ask(self: Path, **how: object) -> object:
+        if self.name in names and self.name.startswith("link"):  # to what lies in a closed folder
+            refuse(self)
+        return stat(self, **how)
+
+    monkeypatch.setattr(Path, "stat", ask)
     monkeypatch.setattr(Path, "iterdir", iterate)
     monkeypatch.setattr(Path, "open", open_file)
     return names
@@ -139,6 +145,19 @@ def test_files_that_cannot_be_opened_cost_their_own_row(
     assert [(row["input"], row["state"]) for row in rows] == [("a", "failed"), ("b/scan.nii.gz", "ok")]
     assert rows[0]["message"].startswith("IM1 cannot be read (permission denied)")
     assert rows[0]["message"].endswith("It is one of 2 such files in a.")
+
+
+def test_an_entry_that_leads_into_a_closed_folder_costs_its_own_row(
+    tmp_path: Path, client: WorkerClient, closed: list[str]
+) -> None:
+    folder = touch(tmp_path / "in", "a.nii.gz", "link", "z.nii.gz")
+    closed.append("link")
+    rows = run_batch(folder, tmp_path / "out", client)["cases"]
+    assert [(row["input"], row["state"]) for row in rows] == [
+        ("a.nii.gz", "ok"),
+        ("link", "failed"),
+        ("z.nii.gz", "ok"),
+    ]
 
 
 def test_a_folder_that_is_all_there_is_and_cannot_be_read_is_bad_use(tmp_path: Path, closed: list[str]) -> None:

@@ -20,6 +20,7 @@ UNREAD_SUFFIXES = (
 )  # fmt: skip
 # What stands beside images and is none, readable or not.
 NO_IMAGES = (".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".docx", ".xlsx", ".log")
+FILE, FOLDER = "file", "folder"
 # The batch's own files, beside the result folders.
 MANIFEST, SUMMARY = "batch.json", "summary.json"
 
@@ -125,13 +126,17 @@ class _Search:
         inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
         if {path.name for path in inside}.issuperset(DOCUMENTS):
             return  # a result
-        yield from self._of_files(folder, [path for path in inside if path.is_file()])
-        for path in inside:
-            if path.is_dir():
+        kinds = {path: _kind(path) for path in inside}
+        files = [path for path, kind in kinds.items() if kind == FILE]
+        yield from self._of_files(folder, files)
+        for path, kind in kinds.items():
+            if kind == FOLDER:
                 yield from self._inside(path)
+            elif isinstance(kind, OSError):
+                yield Item(path, problem=_unreadable(path, kind))
             elif path.name.lower().endswith(SUFFIXES):
                 yield Item(path)
-        others = [path for path in inside if _is_unread(path)]
+        others = [path for path in files if _is_unread(path.name.lower())]
         self.ignored += sorted(set(others) - _data_files(inside)) if others else []
 
     def _inside(self, folder: Path) -> Iterator[Item]:
@@ -172,9 +177,16 @@ def _is_dicom(path: Path) -> bool:
     return begins_as_dicom(path)
 
 
-def _is_unread(path: Path) -> bool:
-    name = path.name.lower()
-    return name.endswith(UNREAD_SUFFIXES) and not name.endswith(SUFFIXES) and path.is_file()
+def _kind(path: Path) -> str | OSError:
+    """FILE, FOLDER, nothing for what is neither (a link to nowhere), or why that cannot be told."""
+    try:
+        return FOLDER if path.is_dir() else FILE if path.is_file() else ""
+    except OSError as error:
+        return error
+
+
+def _is_unread(name: str) -> bool:
+    return name.endswith(UNREAD_SUFFIXES) and not name.endswith(SUFFIXES)
 
 
 def _data_files(inside: list[Path]) -> set[Path]:
