@@ -102,7 +102,7 @@ def test_a_csv_names_inputs_relative_to_itself(tmp_path: Path) -> None:
         ("input,case_id\na,Case1\nb,case1\n", "capitals make no difference"),
         ("input,case_id\na,one\n ,two\n", "no input in row 3"),
         ("input,case_id\na,summary.json\n", "row 2"),
-        ("input,case_id\na,Batch.json\n", "file of the batch itself"),
+        ("input,case_id\na,Batch.json\n", "a file of its own"),
     ],
 )
 def test_a_useless_csv_is_refused(tmp_path: Path, text: str, said: str) -> None:

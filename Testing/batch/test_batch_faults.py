@@ -202,7 +202,9 @@ def test_a_full_disk_while_a_scene_is_made_costs_no_case(
     monkeypatch.setattr(batches, "add_warning", full)
     summary = run_batch(cases(tmp_path, "one", "two"), tmp_path / "out", client, add_scene=full)
     assert states(summary) == ["ok", "ok"]
-    assert summary["cases"][0]["message"] == "scene.mrb was left out: [Errno 28] No space left on device: 'scene.mrb'"
+    assert summary["cases"][0]["message"] == (
+        "scene.mrb was left out: [Errno 28] No space left on device: 'scene.mrb'. The details are in errors/one.txt."
+    )
 
 
 def test_a_warning_about_a_scene_names_no_folder(tmp_path: Path, client: WorkerClient) -> None:

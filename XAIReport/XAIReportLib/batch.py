@@ -8,12 +8,13 @@ import hashlib
 import json
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from XAIReportLib.batch_files import keep_summary, read_manifest, remembered_id
+from XAIReportLib.batch_files import forget_details, keep_details, keep_summary, read_manifest, remembered_id
 from XAIReportLib.batch_inputs import Item, find_items
 from XAIReportLib.case import InputError, new_case_id
 from XAIReportLib.folder import add_warning, analysed_input, check_writable, one_line, read_result
@@ -36,6 +37,7 @@ def run_batch(
     add_scene: Callable[[Path], object] | None = None,
     summary: dict[str, Any] | None = None,
     narrator: Mapping[str, Any] | None = None,
+    debug: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
     """Analyses every case and returns the summary of this run; after each case it is also kept in OUTPUT/summary.json, which keeps
@@ -49,6 +51,7 @@ def run_batch(
         add_scene: makes scene.mrb of a finished folder in this process; by default the worker does.
         summary: one of new_summary, which is filled as the cases end, for who wants to know when the batch is interrupted.
         narrator: the fields of language_models.Choice, for reports in a language model's words.
+        debug: print the details of an error, too; those of a case are kept in OUTPUT/errors.
         options: bundle, saliency, classes, device, force, atlas, deformable, language of pipeline.analyze.
 
     Raises:
@@ -68,7 +71,7 @@ def run_batch(
     base = wish if wish.is_dir() else wish.parent
     summary["ignored"] += [_shown(path, base) for path in ignored]
     _tell_ignored(summary["ignored"])
-    cases = _Cases(client, output, base, bundle_sha256, options, timeout_s, add_scene)
+    cases = _Cases(client, output, base, bundle_sha256, options, timeout_s, add_scene, debug)
     for number, item in enumerate(items, 1):
         row = cases.row(number, item)
         summary[row["state"]] += 1
@@ -83,6 +86,14 @@ def run_batch(
     return summary
 
 
+class CaseFailed(InputError):
+    """Why a case has no result; ``details`` are for who looks for the cause."""
+
+    def __init__(self, message: str, details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
+
+
 @dataclass
 class _Cases:
     """Cases one by one, each with its row of the summary."""
@@ -94,6 +105,7 @@ class _Cases:
     options: Mapping[str, Any]
     timeout_s: float | None
     add_scene: Callable[[Path], object] | None
+    debug: bool
     seen: dict[str, str] = field(
         default_factory=dict
     )  # digests by case id in small letters, as find_items compares them
@@ -107,12 +119,10 @@ class _Cases:
             if item.problem:
                 raise InputError(item.problem)
             self._fill(row, item)
-        except InputError as error:
-            row |= {"state": "failed", "message": str(error)}
         except Exception as error:
-            row |= {"state": "failed", "message": f"The case failed ({type(error).__name__}: {one_line(error)})."}
-        if row["state"] == "failed":
-            row["message"] += _earlier(self.output, row)
+            said = str(error) if isinstance(error, InputError) else f"The case failed ({_named(error)})."
+            said += _earlier(self.output, row)
+            row |= {"state": "failed", "message": self._with_details(said, row, error)}
         return row
 
     def _fill(self, row: dict[str, Any], item: Item) -> None:
@@ -124,19 +134,52 @@ class _Cases:
                 f"The case id {case_id} was given to another image of this batch; give each image its own."
             )
         _check_image(folder, digest)
+        forget_details(self.output, case_id)
         if _is_finished(folder, digest, self.bundle_sha256, self.options):
             row["state"] = "skipped"
             if _lacks_scene(folder):  # its run was killed just before
-                row |= self._scene(folder)
+                self._add_scene(row, folder)
             return
-        row |= _one(self.client, item.source, folder, self.timeout_s, {**self.options, "scene": self.add_scene is None})
+        try:
+            row |= _one(
+                self.client, item.source, folder, self.timeout_s, {**self.options, "scene": self.add_scene is None}
+            )
+        except CaseFailed as error:
+            if not _is_finished(folder, digest, self.bundle_sha256, self.options):
+                raise
+            row |= {"state": "ok", "outcome": _outcome(folder)}  # it ended while its scene was made
+            if self.add_scene is None and _lacks_scene(folder):
+                self._leave_scene_out(row, folder, error)
         if self.add_scene is not None:
-            row |= _with_scene(self.add_scene, folder)
+            self._add_scene(row, folder)
 
-    def _scene(self, folder: Path) -> dict[str, Any]:
-        if self.add_scene is not None:
-            return _with_scene(self.add_scene, folder)
-        return _scene_by_worker(self.client, folder, self.timeout_s)
+    def _add_scene(self, row: dict[str, Any], folder: Path) -> None:
+        """The analysis is finished work and stays, with a warning, when there can be no scene. The worker itself adds the warning,
+        unless it does not come to that."""
+        try:
+            if self.add_scene is not None:
+                self.add_scene(folder)
+            else:
+                row |= _warned(_answer(self.client, self.client.submit("scene", folder=str(folder)), self.timeout_s))
+        except Exception as error:
+            self._leave_scene_out(row, folder, error)
+
+    def _leave_scene_out(self, row: dict[str, Any], folder: Path, error: Exception) -> None:
+        message = f"scene.mrb was left out: {one_line(error)}"
+        with contextlib.suppress(InputError, OSError):  # the disk that had no room for a scene may have none for this
+            add_warning(folder, message)
+        row["message"] = self._with_details(message, row, error)
+
+    def _with_details(self, said: str, row: Mapping[str, Any], error: Exception) -> str:
+        """What is said of an error, and in which file its details are kept."""
+        if isinstance(error, InputError):
+            details = error.details if isinstance(error, CaseFailed) else ""
+        else:
+            details = "".join(traceback.format_exception(error))
+        if details and self.debug:
+            print(details, file=sys.stderr, flush=True)
+        kept = keep_details(self.output, row.get("case_id") or f"input-{row['number']}", details)
+        return f"{said.removesuffix('.')}. {kept}" if kept else said
 
 
 def new_summary() -> dict[str, Any]:
@@ -161,7 +204,8 @@ def _asked_first(client: WorkerClient, request: str, **parameters: Any) -> dict[
         if event.type == "error" and event.data.get("kind") == "input":
             raise InputError(event.data["message"])
         if event.is_last:
-            raise InputError(f"No case can be analysed here. {event.data.get('message', 'The worker was stopped.')}")
+            said = event.data.get("message", "The worker was stopped.")
+            raise InputError(f"No case can be analysed here. {said}") from RuntimeError(event.data.get("details", ""))
     raise AssertionError("a request ends with an event")
 
 
@@ -209,18 +253,20 @@ def _one(
 
 
 def _answer(client: WorkerClient, request: str, timeout_s: float | None) -> dict[str, Any]:
-    """What the worker returned. Raises InputError with the reason when it did not, or not in time."""
+    """What the worker returned. Raises CaseFailed with the reason when it did not, or not in time."""
     try:
         for event in client.events(request, timeout_s):
             if event.type == "result":
                 return event.data
             if event.is_last:
-                raise InputError(event.data.get("message", "The analysis was cancelled."))
+                raise CaseFailed(
+                    event.data.get("message", "The analysis was cancelled."), event.data.get("details", "")
+                )
     except TimeoutError:
         client.cancel(request)
         for _ in client.events(request):
             pass
-        raise InputError(f"The case took longer than {timeout_s:g} s and was stopped.") from None
+        raise CaseFailed(f"The case took longer than {timeout_s:g} s and was stopped.") from None
     raise AssertionError("a request ends with an event")
 
 
@@ -228,28 +274,13 @@ def _warned(done: Mapping[str, Any]) -> dict[str, Any]:
     return {"message": done["warning"]} if "warning" in done else {}
 
 
-def _with_scene(add_scene: Callable[[Path], object], folder: Path) -> dict[str, Any]:
-    """What came of the scene. The analysis is finished work and stays, with a warning, when there can be none."""
-    try:
-        add_scene(folder)
-    except Exception as error:
-        return _without_scene(folder, error)
-    return {}
+def _outcome(folder: Path) -> str | None:
+    prediction = read_result(folder).findings.get("prediction")
+    return prediction.get("outcome") if isinstance(prediction, dict) else None
 
 
-def _scene_by_worker(client: WorkerClient, folder: Path, timeout_s: float | None) -> dict[str, Any]:
-    """As _with_scene; the worker itself adds the warning, unless it does not come to that."""
-    try:
-        return _warned(_answer(client, client.submit("scene", folder=str(folder)), timeout_s))
-    except InputError as error:
-        return _without_scene(folder, error)
-
-
-def _without_scene(folder: Path, error: Exception) -> dict[str, Any]:
-    message = f"scene.mrb was left out: {one_line(error)}"
-    with contextlib.suppress(InputError, OSError):  # the disk that had no room for a scene may have none for this
-        add_warning(folder, message)
-    return {"message": message}
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {one_line(error)}"
 
 
 def _lacks_scene(folder: Path) -> bool:
@@ -355,6 +386,7 @@ def run(
         with WorkerClient(**(worker or {}), silence_timeout_s=600) as client:
             run_batch(
                 options.input, options.output.absolute(), client, options.timeout_s, add_scene, summary, narrator,
+                debug=options.debug,
                 bundle=str(options.bundle), saliency=list(options.saliency), classes=list(options.classes),
                 device=options.device, force=options.force, contrast_agent=options.contrast_agent, atlas=options.atlas,
                 deformable=options.deformable, language=options.language,

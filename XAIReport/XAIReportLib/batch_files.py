@@ -1,4 +1,4 @@
-"""The batch's own files, beside the result folders: the case ids of images, and what came of every case."""
+"""The batch's own files, beside the result folders: the case ids of images, what came of every case, and errors."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from XAIReportLib.batch_inputs import MANIFEST, SUMMARY
+from XAIReportLib.batch_inputs import ERRORS, MANIFEST, SUMMARY
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
-from XAIReportLib.folder import locked, one_line
+from XAIReportLib.folder import locked, one_line, without_folders
 
 STATES = ("ok", "failed", "skipped")
 # Where a summary that cannot be read is put, so that nothing is lost with it.
@@ -92,6 +92,26 @@ def _known(output: Path) -> dict[str, Any]:
     with contextlib.suppress(OSError):
         path.replace(path.with_name(UNREADABLE))
     return {"cases": [], "ignored": []}
+
+
+def keep_details(output: Path, name: str, details: str) -> str:
+    """Puts the details of an error, without the folders that they name, into a file; a sentence that names it, or nothing."""
+    if not details.strip():
+        return ""
+    path = output / ERRORS / f"{name}.txt"
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(without_folders(details), encoding="utf-8", errors="backslashreplace")
+    except OSError:
+        return ""
+    return f"The details are in {ERRORS}/{path.name}."
+
+
+def forget_details(output: Path, name: str) -> None:
+    """Removes what an earlier run has put there: they are not of this one."""
+    with contextlib.suppress(OSError):
+        (output / ERRORS / f"{name}.txt").unlink()
+        (output / ERRORS).rmdir()
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:

@@ -22,7 +22,7 @@ UNREAD_SUFFIXES = (
 NO_IMAGES = (".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".docx", ".xlsx", ".log")
 FILE, FOLDER = "file", "folder"
 # The batch's own files, beside the result folders.
-MANIFEST, SUMMARY = "batch.json", "summary.json"
+MANIFEST, SUMMARY, ERRORS = "batch.json", "summary.json", "errors"
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,8 @@ def _item(row: dict[str, str | None], place: str, base: Path) -> Item:
     source, case_id = ((row.get(name) or "").strip() for name in ("input", "case_id"))
     if not source:
         raise InputError(f"There is no input in {place}; name an image or a DICOM folder there, or remove the row.")
-    if case_id.lower() in (MANIFEST, SUMMARY):
-        raise InputError(f"The case id {case_id} in {place} is the name of a file of the batch itself; give another.")
+    if case_id.lower() in (MANIFEST, SUMMARY, ERRORS):
+        raise InputError(f"The case id {case_id} in {place} is what the batch names a file of its own; give another.")
     return Item(base / source, safe_case_id(case_id) if case_id else None)
 
 

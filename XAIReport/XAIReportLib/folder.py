@@ -419,7 +419,12 @@ def add_warning(folder: Path, sentence: str) -> None:
 def one_line(error: BaseException) -> str:
     """What an error says, for a result or a summary: in one line, and with files by their names, since a folder's may be a
     patient's."""
-    return FOLDERS.sub("", " ".join(str(error).split()))
+    return without_folders(" ".join(str(error).split()))
+
+
+def without_folders(text: str) -> str:
+    """A text of one or more lines with files by their names."""
+    return "\n".join(FOLDERS.sub("", line) for line in text.split("\n"))
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from XAIReportLib.case import InputError
+from XAIReportLib.folder import one_line
 from XAIReportLib.results import Cancelled
 from XAIReportLib.worker.protocol import BEAT, CANCEL, PROTOCOL, ProtocolError, decode, encode
 
@@ -74,7 +75,7 @@ def analyze(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
 def add_scene(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
     """Makes scene.mrb of the finished result in ``folder``. The result stays when there can be none: why is returned as
     ``warning`` and added to those of the result."""
-    from XAIReportLib.folder import add_warning, one_line
+    from XAIReportLib.folder import add_warning
     from XAIReportLib.scene import SceneUnavailable, write_mrb
 
     folder = Path(parameters["folder"])
@@ -314,7 +315,7 @@ def _work(handler: Handler, channel: Channel, parameters: dict[str, Any], send: 
     except InputError as error:
         send(channel.id, "error", {"message": str(error), "details": "", "kind": "input"})
     except BaseException as error:  # the person gets a sentence, the details hold the rest
-        message = f"The analysis failed ({type(error).__name__}: {' '.join(str(error).split())})."
+        message = f"The analysis failed ({type(error).__name__}: {one_line(error)})."
         send(channel.id, "error", {"message": message, "details": traceback.format_exc(), "kind": "internal"})
 
 
