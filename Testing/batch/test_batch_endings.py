@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from XAIReportLib.batch import run_batch
+from XAIReportLib.folder import locked
 from XAIReportLib.worker.client import WorkerClient
 
 COMMAND = [sys.executable, str(Path(__file__).with_name("ending_worker.py"))]
@@ -69,4 +74,54 @@ def test_a_case_whose_scene_was_not_finished_is(
     assert (row["state"], row["outcome"]) == ("ok", "class_suggested")
     assert row["message"].startswith(said)
     assert json.loads((tmp_path / "out" / name / "run.json").read_text())["warnings"][0].startswith(said)
+    assert hidden(tmp_path / "out") == []
     assert run_batch(table, tmp_path / "out", client, limit_s)["skipped"] == 1
+
+
+# --- what a case that was ended leaves -------------------------------------------------------------------------------
+
+
+def hidden(output: Path) -> list[str]:
+    return sorted(path.relative_to(output).as_posix() for path in output.rglob(".*"))
+
+
+def test_a_case_that_is_stopped_leaves_nothing(tmp_path: Path, client: WorkerClient) -> None:
+    (row,) = run_batch(cases(tmp_path, "half"), tmp_path / "out", client, 5)["cases"]
+    assert "longer than 5 s" in row["message"]
+    assert hidden(tmp_path / "out") == []
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["summary.json"]
+
+
+def test_a_batch_removes_what_killed_runs_left(tmp_path: Path, client: WorkerClient) -> None:
+    for name in (".one.partial-1-0123abcd", "two/.scene-x"):
+        (tmp_path / "out" / name).mkdir(parents=True)
+    for name in (".one.lock", ".three.lock", ".batch.json.lock"):
+        (tmp_path / "out" / name).touch()
+    with locked(tmp_path / "out" / "four"):
+        run_batch(cases(tmp_path, "crash"), tmp_path / "out", client)
+        assert hidden(tmp_path / "out") == [".four.lock"]
+
+
+STARTED = f"""
+import sys
+from XAIReportLib import batch
+from XAIReportLib.__main__ import main
+from XAIReportLib.worker.client import WorkerClient
+batch.WorkerClient = lambda **how: WorkerClient(command={COMMAND!r}, **how)
+batch.GRACE_S = 0.5
+sys.exit(main())
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_batch_that_is_ended_leaves_nothing(tmp_path: Path, how: signal.Signals, code: int) -> None:
+    arguments = ["batch", "--input", str(cases(tmp_path, "half")), "--output", str(tmp_path / "out")]
+    process = subprocess.Popen([sys.executable, "-c", STARTED, *arguments], stderr=subprocess.DEVNULL)
+    for _ in range(1200):
+        if list((tmp_path / "out").glob(".half.partial-*/image.nii.gz")):
+            break
+        time.sleep(0.05)
+    process.send_signal(how)
+    assert process.wait(60) == code
+    assert hidden(tmp_path / "out") == []

@@ -17,7 +17,7 @@ from typing import Any
 from XAIReportLib.batch_files import forget_details, keep_details, keep_summary, read_manifest, remembered_id
 from XAIReportLib.batch_inputs import Item, find_items
 from XAIReportLib.case import InputError, new_case_id
-from XAIReportLib.folder import add_warning, analysed_input, check_writable, one_line, read_result
+from XAIReportLib.folder import add_warning, analysed_input, check_writable, one_line, read_result, remove_all_leftovers
 from XAIReportLib.options import add_analysis_options
 from XAIReportLib.report.narrator_options import chosen_for_reports
 from XAIReportLib.results import DEFAULT_ATLAS, DEFORMABLE_STEPS
@@ -25,6 +25,8 @@ from XAIReportLib.worker.client import WorkerClient
 
 OK, SOME_FAILED = 0, 1
 IGNORED_SHOWN = 5
+# Nobody waits at a screen: a worker has the time to remove what it had begun (CLEAN_UP_S of worker/server.py).
+GRACE_S = 5.0
 # As in report/narrated.py, which needs more than Slicer's Python has.
 NARRATED, WITHOUT_NARRATED = "narrated", "There is no report in the words of a language model"
 
@@ -66,6 +68,7 @@ def run_batch(
         _asked_first(client, "check_narrator", **narrator)
     check_writable(output / new_case_id())
     output.mkdir(parents=True, exist_ok=True)
+    remove_all_leftovers(output)
     read_manifest(output)
     summary = new_summary() if summary is None else summary
     base = wish if wish.is_dir() else wish.parent
@@ -145,6 +148,7 @@ class _Cases:
                 self.client, item.source, folder, self.timeout_s, {**self.options, "scene": self.add_scene is None}
             )
         except CaseFailed as error:
+            remove_all_leftovers(self.output)  # of a worker that was killed
             if not _is_finished(folder, digest, self.bundle_sha256, self.options):
                 raise
             row |= {"state": "ok", "outcome": _outcome(folder)}  # it ended while its scene was made
@@ -162,6 +166,7 @@ class _Cases:
             else:
                 row |= _warned(_answer(self.client, self.client.submit("scene", folder=str(folder)), self.timeout_s))
         except Exception as error:
+            remove_all_leftovers(self.output)
             self._leave_scene_out(row, folder, error)
 
     def _leave_scene_out(self, row: dict[str, Any], folder: Path, error: Exception) -> None:
@@ -383,7 +388,7 @@ def run(
     summary, narrator = new_summary(), chosen_for_reports(options)
     try:
         # A busy worker beats all the time; silence for ten minutes is a hang even on a slow machine.
-        with WorkerClient(**(worker or {}), silence_timeout_s=600) as client:
+        with WorkerClient(**(worker or {}), silence_timeout_s=600, cancel_grace_s=GRACE_S) as client:
             run_batch(
                 options.input, options.output.absolute(), client, options.timeout_s, add_scene, summary, narrator,
                 debug=options.debug,
@@ -392,6 +397,8 @@ def run(
                 deformable=options.deformable, language=options.language,
             )  # fmt: skip
     finally:
+        if options.output.is_dir():  # the worker is gone, however the batch has ended
+            remove_all_leftovers(options.output.absolute())
         if summary["cases"]:
             counts = {name: summary[name] for name in ("ok", "failed", "skipped")}
             counts["ignored"] = len(summary["ignored"])

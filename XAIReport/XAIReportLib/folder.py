@@ -28,6 +28,7 @@ from XAIReportLib.results import map_names
 DOCUMENTS = ("findings.json", "narrative.json", "run.json")
 REPORTS = ("report.html", "report.pdf", "report.txt", "regions.csv")
 LEFTOVER = re.compile(r"\.(?P<name>[A-Za-z0-9_-][A-Za-z0-9._-]*)\.(?P<kind>partial|replaced|removed)-\d+-[0-9a-f]{8}")
+LOCK = re.compile(r"\.(?P<name>[A-Za-z0-9_-][A-Za-z0-9._-]*)\.lock")
 # By one of these a folder is known as whole enough to be put back: of a result, and of its DICOM objects.
 MARKS = ("run.json", "index.json")
 # What a reader has put into a result: signature and own wording, outlines, documents in other words.
@@ -200,10 +201,33 @@ def remove_leftovers(output: Path) -> None:
     for path in inside:
         match = LEFTOVER.fullmatch(path.name)
         if not match:
+            if locks := LOCK.fullmatch(path.name):
+                _let_lock_go(output / locks["name"])
             continue
         unwanted = path if match["kind"] == "removed" else _let_go(path, output / match["name"])
         if unwanted is not None:
             shutil.rmtree(unwanted, ignore_errors=True)
+
+
+def remove_all_leftovers(output: Path) -> None:
+    """As ``remove_leftovers``, and what makers of scenes that were killed left inside results, too."""
+    remove_leftovers(output)
+    for folder in {path.parent for path in output.glob("*/.scene-*")}:
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError, InputError):
+            if _lock(folder, stack):
+                remove_scene_leftovers(folder)
+
+
+def remove_scene_leftovers(folder: Path) -> None:
+    """What makers of scenes that were killed left inside a result. For who has locked it: one may be at work."""
+    for path in folder.glob(".scene-*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _let_lock_go(target: Path) -> None:
+    """Removes the lock of ``target``, unless its process is at work or it is another user's."""
+    with contextlib.ExitStack() as stack, contextlib.suppress(OSError, InputError):
+        _lock(target, stack)
 
 
 def _let_go(leftover: Path, target: Path) -> Path | None:
