@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,12 @@ def folder_of(tmp_path: Path, *names: str) -> Path:
 def batch(folder: Path, output: Path, timeout_s: float | None = 60) -> dict:
     with WorkerClient(command=[sys.executable, str(WORKER)], silence_timeout_s=30) as client:
         return run_batch(folder, output, client, timeout_s)
+
+
+@pytest.fixture(scope="module")
+def real_worker() -> Iterator[WorkerClient]:
+    with WorkerClient(silence_timeout_s=300) as client:
+        yield client
 
 
 def test_a_case_that_fails_is_reported_and_the_rest_go_on(tmp_path: Path) -> None:
@@ -164,6 +171,25 @@ def test_an_unknown_bundle_stops_the_batch_before_anything_is_written(tmp_path: 
     command = [sys.executable, str(WORKER)]
     with WorkerClient(command=command) as client, pytest.raises(InputError, match="bundle nothing is unknown"):
         run_batch(folder, tmp_path / "out", client, bundle="nothing")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"classes": ["unicorn"]}, "knows no class unicorn"),
+        ({"saliency": ["gaze"]}, "saliency gaze is unknown"),
+        ({"device": "abacus"}, "device abacus is unknown"),
+        ({"atlas": "mercator"}, "atlas mercator is unknown"),
+        ({"language": "tlh"}, "tlh"),
+    ],
+)
+def test_options_that_no_case_can_meet_stop_the_batch_before_anything_is_written(
+    tmp_path: Path, real_worker: WorkerClient, options: dict, said: str
+) -> None:
+    folder = folder_of(tmp_path, "a.nii.gz")
+    with pytest.raises(InputError, match=said):
+        run_batch(folder, tmp_path / "out", real_worker, **options, force=True)
     assert not (tmp_path / "out").exists()
 
 

@@ -57,13 +57,13 @@ def run_batch(
         options: bundle, saliency, classes, device, force, atlas, deformable, language of pipeline.analyze.
 
     Raises:
-        InputError: bad use; no case was started.
+        InputError: bad use, or options that no case can meet; no case was started and nothing was written.
     """
     if timeout_s is not None and not 0 < timeout_s <= threading.TIMEOUT_MAX:
         raise InputError(f"A time limit of {timeout_s:g} s cannot be kept; give seconds above zero, or leave it out.")
     ignored: list[Path] = []
     items = find_items(wish, output, ignored)
-    bundle_sha256 = _asked_first(client, "bundle", bundle=options.get("bundle", "brain_tumor_mri"))["sha256"]
+    bundle_sha256 = _asked_first(client, "bundle", **{"bundle": "brain_tumor_mri", **options})["sha256"]
     if narrator:
         _asked_first(client, "check_narrator", **narrator)
     check_writable(output / new_case_id())

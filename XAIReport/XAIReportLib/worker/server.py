@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import inspect
 import os
 import sys
 import threading
@@ -95,10 +96,12 @@ def add_scene(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe_bundle(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - a handler's signature
-    """What a batch must know of a bundle before it starts; it loads the network's libraries here, not in the client."""
-    from XAIReportLib.models.bundle import load_bundle
+    """What a batch must know before it starts: which bundle it is, and that some case can be analysed with the options (those of
+    pipeline.check_options; others are left alone). The network's libraries are loaded here, not in the client."""
+    from XAIReportLib.pipeline import check_options
 
-    bundle = load_bundle(parameters["bundle"])
+    known = inspect.signature(check_options).parameters
+    bundle = check_options(**{name: value for name, value in parameters.items() if name in known})
     return {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256}
 
 
