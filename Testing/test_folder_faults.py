@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -79,6 +80,32 @@ def test_a_result_of_another_image_stays_beside_the_new_one(tmp_path: Path, imag
     assert everything(tmp_path) == kept
     assert json.loads((tmp_path / "case-1" / "run.json").read_text()) == {"input_sha256": image}
     assert whole.kept_other == (tmp_path / "case-1-other" if len(kept) == 2 else None)
+
+
+# --- power cuts and full disks ---------------------------------------------------------------------------------------
+
+
+def test_the_files_of_a_result_are_on_the_disk_before_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+    monkeypatch.setattr(os, "fsync", lambda _: seen.append(everything(tmp_path)))
+    write(tmp_path / "case-1", "new")
+    assert len(seen) == 1
+    assert "case-1" not in seen[0]
+
+
+@pytest.mark.parametrize(("number", "there"), [(28, False), (5, False), (22, True)])
+def test_a_disk_that_has_no_room_after_all_leaves_no_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, there: bool
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(number, "of the disk")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with contextlib.nullcontext() if there else pytest.raises(OSError, match="of the disk"):
+        write(tmp_path / "case-1", "new")
+    assert everything(tmp_path) == (["case-1"] if there else [])
 
 
 # --- other users and processes ---------------------------------------------------------------------------------------

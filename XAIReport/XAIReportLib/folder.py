@@ -9,6 +9,7 @@ a record was given; on demand dicom/ and fhir.json.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -37,6 +38,8 @@ READERS_WORK = ("review.json", "corrected", "reviewed")
 LOCK_PATIENCE_S = 1.0
 # A file that several processes write is locked for a moment by each.
 FILE_PATIENCE_S = 30.0
+# What is said of a file that may only be read, and by disks that cannot be asked to write now.
+UNABLE = (errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 # How often another process may remove a new folder as empty before this one has put something into it.
 FOLDER_TRIES = 10
 # The folders of an absolute path, as an error names it; a name may hold spaces.
@@ -96,6 +99,7 @@ class complete_or_absent:
     ) -> None:
         with self._exit:
             if kind is None:
+                _onto_the_disk(self._folder)
                 self._swap()
 
     def _claim(self, stack: contextlib.ExitStack) -> Path:
@@ -107,7 +111,9 @@ class complete_or_absent:
             if not _lock(target, stack, LOCK_PATIENCE_S):
                 if self._keep:
                     continue
-                raise InputError(f"{target.name} is being analysed by another process; wait for it or use --keep.")
+                raise InputError(
+                    f"{target.name} is being analysed by another process; wait for it, or give another case id."
+                )
             if self._keep and os.path.lexists(target):
                 continue  # another process finished it in between
             _check_replaceable(target, self._mark)
@@ -242,6 +248,21 @@ def _let_go(leftover: Path, target: Path) -> Path | None:
             return None
         return leftover.rename(_sibling(target, "removed"))
     return None
+
+
+def _onto_the_disk(folder: Path) -> None:
+    """Has the system write the files of a folder now: a rename outlives a power cut that takes what they hold.
+
+    Raises OSError when there is no room for them after all.
+    """
+    for path in folder.rglob("*"):
+        if path.is_file():
+            try:
+                with path.open("r+b") as file:  # as Windows wants it
+                    os.fsync(file.fileno())
+            except OSError as error:
+                if error.errno not in UNABLE:
+                    raise
 
 
 def _names(name: str) -> Iterator[str]:
@@ -394,7 +415,7 @@ class ResultFolder:
         return map_names((entry["method"], entry.get("target", "")) for entry in entries)
 
     def missing(self) -> list[str]:
-        """Names of the files that this result should hold by its findings and does not."""
+        """Names of the files that this result should hold by its findings and that are not there, or empty."""
         names = [*DOCUMENTS, *REPORTS, "image.nii.gz"]
         if (self.path / "findings.json").is_file():
             prediction = self.findings.get("prediction") or {}
@@ -404,13 +425,13 @@ class ResultFolder:
             verdict = ((self.findings.get("anatomy") or {}).get("registration") or {}).get("verdict")
             if verdict in ("good", "limited"):
                 names += ["atlas.nii.gz", "atlas.ctbl"]
-        return [name for name in names if not (self.path / name).is_file()]
+        return [name for name in names if not _holds_something(self.path / name)]
 
 
 def read_result(folder: str | Path) -> ResultFolder:
     """Open a result folder, wherever it was moved to.
 
-    Raises InputError when it is none, or names the files that it lacks.
+    Raises InputError when it is none, or names the files that it lacks or that are empty.
     """
     path = Path(folder)
     if not path.is_dir() or not any((path / name).is_file() for name in DOCUMENTS):
@@ -461,6 +482,14 @@ def _document(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InputError(f"{path.name} of the result folder {path.parent.name} is no document; analyse the case again.")
     return document
+
+
+def _holds_something(path: Path) -> bool:
+    """Whether a file is there with something in it: none of a result is empty, unless the machine stopped while it was written."""
+    try:
+        return path.is_file() and path.stat().st_size > 0
+    except FileNotFoundError:  # replaced or removed in between
+        return False
 
 
 def _present(path: Path) -> Path | None:
