@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from XAIReportLib.batch import input_sha256, run_batch
+from XAIReportLib.batch import run_batch
+from XAIReportLib.batch_cases import input_sha256
 from XAIReportLib.batch_inputs import Item, find_items
 from XAIReportLib.case import InputError
 from XAIReportLib.worker.client import WorkerClient

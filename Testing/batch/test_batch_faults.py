@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from XAIReportLib import batch as batches
-from XAIReportLib.batch import input_sha256, run_batch
+from XAIReportLib import batch_cases
+from XAIReportLib.batch import run_batch
+from XAIReportLib.batch_cases import input_sha256
 from XAIReportLib.batch_files import remembered_id
 from XAIReportLib.case import InputError
 from XAIReportLib.worker.client import WorkerClient
@@ -199,7 +201,7 @@ def test_a_full_disk_while_a_scene_is_made_costs_no_case(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "/data/Doe/out/one/scene.mrb")
 
-    monkeypatch.setattr(batches, "add_warning", full)
+    monkeypatch.setattr(batch_cases, "add_warning", full)
     summary = run_batch(cases(tmp_path, "one", "two"), tmp_path / "out", client, add_scene=full)
     assert states(summary) == ["ok", "ok"]
     assert summary["cases"][0]["message"] == (
