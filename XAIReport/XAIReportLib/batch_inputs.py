@@ -71,7 +71,8 @@ def find_items(wish: Path, output: Path | None = None, ignored: list[Path] | Non
             rows = [(table.line_num, row) for row in table]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
-            f"{wish.name} cannot be read as CSV ({error}); save it as UTF-8 with a column named input."
+            f"{wish.name} cannot be read as CSV ({error}); save it as UTF-8 with a column named input, and every "
+            "quotation mark closed."
         ) from error
     if not rows or "input" not in rows[0][1]:
         raise InputError(
