@@ -413,7 +413,7 @@ def test_a_scene_is_made_wherever_the_command_is_run(
     (folder / "narrative.json").write_text(json.dumps({"findings_sha256": hashlib.sha256(findings).hexdigest()}))
     for name in ResultFolder(folder).missing():
         (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).touch()
+        (folder / name).write_bytes(b"stand-in")
     monkeypatch.chdir(tmp_path)
     assert command_line.main(["scene", "case-1"]) == 0
     assert capsys.readouterr().out == f"Scene: {folder / 'scene.mrb'}\n"

@@ -470,9 +470,12 @@ def test_a_moved_result_is_read_back(tmp_path: Path) -> None:
         "regions.csv",
     ],
 )
-def test_what_is_missing_is_named(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("how", ["gone", "empty"])
+def test_what_is_missing_is_named(tmp_path: Path, name: str, how: str) -> None:
     finished(tmp_path / "case-1", oblique())
     (tmp_path / "case-1" / name).unlink()
+    if how == "empty":
+        (tmp_path / "case-1" / name).touch()
     with pytest.raises(InputError) as caught:
         read_result(tmp_path / "case-1")
     assert name in str(caught.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import multiprocessing
 import os
 import shutil
@@ -67,6 +69,43 @@ def test_a_failed_swap_leaves_a_reviewed_result_where_it_was(tmp_path: Path, mon
         write(target, "new")
     assert everything(tmp_path) == ["case-1"]
     assert everything(target) == ["review.json", "run.json"]
+
+
+@pytest.mark.parametrize(
+    ("image", "kept"), [("b" * 64, ["case-1", "case-1-other"]), ("a" * 64, ["case-1"]), (None, ["case-1"])]
+)
+def test_a_result_of_another_image_stays_beside_the_new_one(tmp_path: Path, image: str | None, kept: list[str]) -> None:
+    write(tmp_path / "case-1", json.dumps({"input_sha256": "a" * 64}))
+    whole = write(tmp_path / "case-1", json.dumps({"input_sha256": image}))
+    assert everything(tmp_path) == kept
+    assert json.loads((tmp_path / "case-1" / "run.json").read_text()) == {"input_sha256": image}
+    assert whole.kept_other == (tmp_path / "case-1-other" if len(kept) == 2 else None)
+
+
+# --- power cuts and full disks ---------------------------------------------------------------------------------------
+
+
+def test_the_files_of_a_result_are_on_the_disk_before_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+    monkeypatch.setattr(os, "fsync", lambda _: seen.append(everything(tmp_path)))
+    write(tmp_path / "case-1", "new")
+    assert len(seen) == 1
+    assert "case-1" not in seen[0]
+
+
+@pytest.mark.parametrize(("number", "there"), [(28, False), (5, False), (22, True)])
+def test_a_disk_that_has_no_room_after_all_leaves_no_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, there: bool
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(number, "of the disk")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with contextlib.nullcontext() if there else pytest.raises(OSError, match="of the disk"):
+        write(tmp_path / "case-1", "new")
+    assert everything(tmp_path) == (["case-1"] if there else [])
 
 
 # --- other users and processes ---------------------------------------------------------------------------------------

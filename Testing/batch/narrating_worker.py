@@ -34,7 +34,7 @@ def write_result(folder: Path, name: str, sha256: str) -> Path:
     with complete_or_absent(folder) as partial:
         for place in (*ARRAYS, *maps):
             (partial / place).parent.mkdir(exist_ok=True)
-            (partial / place).write_bytes(b"")
+            (partial / place).write_bytes(b"stand-in")
         (partial / "scene.mrb").write_text("scene")
         documents.write(partial, found, narrative.told(found), [], run)
         (partial / "run.json").write_text(json.dumps(run), encoding="utf-8")

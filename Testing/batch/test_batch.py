@@ -7,11 +7,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from XAIReportLib.batch import input_sha256, run_batch
+from XAIReportLib.batch import run_batch
+from XAIReportLib.batch_cases import input_sha256
 from XAIReportLib.batch_inputs import Item, find_items
 from XAIReportLib.case import InputError
 from XAIReportLib.worker.client import WorkerClient
@@ -36,8 +38,14 @@ def batch(folder: Path, output: Path, timeout_s: float | None = 60) -> dict:
         return run_batch(folder, output, client, timeout_s)
 
 
+@pytest.fixture(scope="module")
+def real_worker() -> Iterator[WorkerClient]:
+    with WorkerClient(silence_timeout_s=300) as client:
+        yield client
+
+
 def test_a_case_that_fails_is_reported_and_the_rest_go_on(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path, "a.nii.gz", "b-bad.nii.gz", "c-die.nii.gz", "d.nrrd", "notes.txt")
+    folder = folder_of(tmp_path, "a.nii.gz", "b-bad.nii.gz", "c-die.nii.gz", "d.png", "notes.txt")
     summary = batch(folder, tmp_path / "out")
     assert [row["state"] for row in summary["cases"]] == ["ok", "failed", "failed", "ok"]
     assert "copy it again" in summary["cases"][1]["message"]
@@ -102,7 +110,7 @@ def test_a_csv_names_inputs_relative_to_itself(tmp_path: Path) -> None:
         ("input,case_id\na,Case1\nb,case1\n", "capitals make no difference"),
         ("input,case_id\na,one\n ,two\n", "no input in row 3"),
         ("input,case_id\na,summary.json\n", "row 2"),
-        ("input,case_id\na,Batch.json\n", "file of the batch itself"),
+        ("input,case_id\na,Batch.json\n", "a file of its own"),
     ],
 )
 def test_a_useless_csv_is_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -164,6 +172,25 @@ def test_an_unknown_bundle_stops_the_batch_before_anything_is_written(tmp_path: 
     command = [sys.executable, str(WORKER)]
     with WorkerClient(command=command) as client, pytest.raises(InputError, match="bundle nothing is unknown"):
         run_batch(folder, tmp_path / "out", client, bundle="nothing")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"classes": ["unicorn"]}, "knows no class unicorn"),
+        ({"saliency": ["gaze"]}, "saliency gaze is unknown"),
+        ({"device": "abacus"}, "device abacus is unknown"),
+        ({"atlas": "mercator"}, "atlas mercator is unknown"),
+        ({"language": "tlh"}, "tlh"),
+    ],
+)
+def test_options_that_no_case_can_meet_stop_the_batch_before_anything_is_written(
+    tmp_path: Path, real_worker: WorkerClient, options: dict, said: str
+) -> None:
+    folder = folder_of(tmp_path, "a.nii.gz")
+    with pytest.raises(InputError, match=said):
+        run_batch(folder, tmp_path / "out", real_worker, **options, force=True)
     assert not (tmp_path / "out").exists()
 
 

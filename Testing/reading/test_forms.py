@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 from pathlib import Path
 
@@ -95,3 +96,12 @@ def test_real_volumes_are_read() -> None:
     assert paths
     for path in paths:
         assert nifti.decode(path.read_bytes(), path.name, 2**29)[1].shape == (4, 4)
+
+
+@pytest.mark.parametrize("start", [0, 4, 348])
+@pytest.mark.parametrize(("kind", "first"), [(nib.Nifti1Image, 352), (nib.Nifti2Image, 544)])
+def test_voxels_that_begin_within_the_header_are_refused(tmp_path: Path, kind: type, first: int, start: int) -> None:
+    data = bytearray(kind(phantom(), affine()).to_bytes())
+    struct.pack_into(*(("<f", data, 108) if first == 352 else ("<q", data, 168)), start)
+    (tmp_path / "x.nii").write_bytes(data)
+    refused(tmp_path / "x.nii", f"begin at byte {start}, within its header, which takes {first}")

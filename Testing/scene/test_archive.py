@@ -71,6 +71,14 @@ def test_only_the_scene_is_added_to_the_folder(a_result):
     assert after - before == {Path("scene.mrb")}
 
 
+def test_what_a_killed_run_left_of_its_scene_is_removed(a_result):
+    (a_result / ".scene-old").mkdir()
+    (a_result / ".scene-old" / "scene.mrb").write_bytes(b"half")
+    write_mrb(a_result)
+    assert not list(a_result.glob(".scene-*"))
+    assert [path.name for path in a_result.parent.glob(".*")] == []
+
+
 def test_a_missing_logic_is_found_out_and_the_older_scene_stays(a_result, monkeypatch):
     write_mrb(a_result)
     older = (a_result / "scene.mrb").read_bytes()

@@ -102,7 +102,7 @@ def test_a_defect_is_shown_and_slicer_leaves_all_the_same(tmp_path: Path) -> Non
 def test_a_case_that_fails_gives_code_1_and_the_machine_readable_line(tmp_path: Path, with_python_slicer: str) -> None:
     done = in_slicer(*wish(tmp_path), path=with_python_slicer)
     assert "LEAVES WITH 1" in done.stdout, done.stderr
-    assert 'XAIREPORT_BATCH {"ok": 0, "failed": 1, "skipped": 0}' in done.stdout
+    assert 'XAIREPORT_BATCH {"ok": 0, "failed": 1, "skipped": 0, "ignored": 0}' in done.stdout
     assert "broken.nii.gz" in (tmp_path / "out" / "summary.json").read_text()
 
 

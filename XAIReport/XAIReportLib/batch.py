@@ -6,22 +6,25 @@ import argparse
 import contextlib
 import hashlib
 import json
-import secrets
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from XAIReportLib.batch_inputs import MANIFEST, SUMMARY, find_items
-from XAIReportLib.case import InputError, new_case_id, safe_case_id
-from XAIReportLib.folder import add_warning, check_writable, locked, one_line, read_result
+from XAIReportLib.batch_cases import Cases, answer, shown
+from XAIReportLib.batch_files import keep_summary, read_manifest
+from XAIReportLib.batch_inputs import find_items
+from XAIReportLib.case import InputError, new_case_id
+from XAIReportLib.folder import add_warning, check_writable, one_line, remove_all_leftovers, remove_leftovers
 from XAIReportLib.options import add_analysis_options
 from XAIReportLib.report.narrator_options import chosen_for_reports
-from XAIReportLib.results import DEFAULT_ATLAS, DEFORMABLE_STEPS
 from XAIReportLib.worker.client import WorkerClient
 
 OK, SOME_FAILED = 0, 1
+IGNORED_SHOWN = 5
+# Nobody waits at a screen: a worker has the time to remove what it had begun (CLEAN_UP_S of worker/server.py).
+GRACE_S = 5.0
 # As in report/narrated.py, which needs more than Slicer's Python has.
 NARRATED, WITHOUT_NARRATED = "narrated", "There is no report in the words of a language model"
 
@@ -34,9 +37,11 @@ def run_batch(
     add_scene: Callable[[Path], object] | None = None,
     summary: dict[str, Any] | None = None,
     narrator: Mapping[str, Any] | None = None,
+    debug: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
-    """Analyses every case and returns the summary, which is also kept in OUTPUT/summary.json after each case.
+    """Analyses every case and returns the summary of this run; after each case it is also kept in OUTPUT/summary.json, which keeps
+    what came of the cases of other runs, too.
 
     Reports in a language model's words are written after the last analysis, so that no result waits for a server.
 
@@ -46,54 +51,51 @@ def run_batch(
         add_scene: makes scene.mrb of a finished folder in this process; by default the worker does.
         summary: one of new_summary, which is filled as the cases end, for who wants to know when the batch is interrupted.
         narrator: the fields of language_models.Choice, for reports in a language model's words.
+        debug: print the details of an error, too; those of a case are kept in OUTPUT/errors.
         options: bundle, saliency, classes, device, force, atlas, deformable, language of pipeline.analyze.
 
     Raises:
-        InputError: bad use; no case was started.
+        InputError: bad use, or options that no case can meet; no case was started and nothing was written.
     """
     if timeout_s is not None and not 0 < timeout_s <= threading.TIMEOUT_MAX:
         raise InputError(f"A time limit of {timeout_s:g} s cannot be kept; give seconds above zero, or leave it out.")
-    items = find_items(wish, output)
-    base = wish if wish.is_dir() else wish.parent
-    bundle_sha256 = _asked_first(client, "bundle", bundle=options.get("bundle", "brain_tumor_mri"))["sha256"]
+    ignored: list[Path] = []
+    items = find_items(wish, output, ignored)
+    bundle_sha256 = _asked_first(client, "bundle", **{"bundle": "brain_tumor_mri", **options})["sha256"]
     if narrator:
         _asked_first(client, "check_narrator", **narrator)
     check_writable(output / new_case_id())
     output.mkdir(parents=True, exist_ok=True)
-    _read_manifest(output)
+    remove_all_leftovers(output)
+    read_manifest(output)
     summary = new_summary() if summary is None else summary
+    base = wish if wish.is_dir() else wish.parent
+    summary["ignored"] += [shown(path, base) for path in ignored]
+    _tell_ignored(summary["ignored"])
+    cases = Cases(client, output, base, bundle_sha256, options, timeout_s, add_scene, debug)
     for number, item in enumerate(items, 1):
-        row: dict[str, Any] = {"number": number, "input": _shown(item.source, base)}
-        try:
-            digest = input_sha256(item.source)
-            row["case_id"] = item.case_id or _remembered_id(output, digest)
-            folder = output / row["case_id"]
-            if _is_finished(folder, digest, bundle_sha256, options):
-                row["state"] = "skipped"
-                if _lacks_scene(folder):  # its run was killed just before
-                    row |= _with_scene(add_scene, folder) if add_scene else _scene_by_worker(client, folder, timeout_s)
-            else:
-                row |= _one(client, item.source, folder, timeout_s, {**options, "scene": add_scene is None})
-                if add_scene is not None:
-                    row |= _with_scene(add_scene, folder)
-        except InputError as error:
-            row |= {"state": "failed", "message": str(error)}
-        except Exception as error:  # whatever is wrong with a case, the rest go on
-            row |= {"state": "failed", "message": f"The case failed ({type(error).__name__}: {one_line(error)})."}
+        row = cases.row(number, item)
         summary[row["state"]] += 1
         summary["cases"].append(row)
-        _keep_summary(output, summary)
+        keep_summary(output, summary)
         said = f": {row['message']}" if "message" in row else ""
         print(f"[{number}/{len(items)}] {row.get('case_id', '-')} {row['state']}{said}", file=sys.stderr, flush=True)
     for row in summary["cases"] if narrator else ():
         if row["state"] != "failed":
             _add_narrated(client, output / row["case_id"], row, narrator, timeout_s)
-            _keep_summary(output, summary)
+            keep_summary(output, summary)
     return summary
 
 
 def new_summary() -> dict[str, Any]:
-    return {"ok": 0, "failed": 0, "skipped": 0, "cases": []}
+    return {"ok": 0, "failed": 0, "skipped": 0, "cases": [], "ignored": []}
+
+
+def _tell_ignored(names: Sequence[str]) -> None:
+    """What was found beside the cases and is not read; all of it is in the summary."""
+    if names:
+        shown = ", ".join(names[:IGNORED_SHOWN]) + (", ..." if len(names) > IGNORED_SHOWN else "")
+        print(f"Left out, {len(names)} that may be images and cannot be read: {shown}", file=sys.stderr, flush=True)
 
 
 def _asked_first(client: WorkerClient, request: str, **parameters: Any) -> dict[str, Any]:
@@ -107,7 +109,8 @@ def _asked_first(client: WorkerClient, request: str, **parameters: Any) -> dict[
         if event.type == "error" and event.data.get("kind") == "input":
             raise InputError(event.data["message"])
         if event.is_last:
-            raise InputError(f"No case can be analysed here. {event.data.get('message', 'The worker was stopped.')}")
+            said = event.data.get("message", "The worker was stopped.")
+            raise InputError(f"No case can be analysed here. {said}") from RuntimeError(event.data.get("details", ""))
     raise AssertionError("a request ends with an event")
 
 
@@ -123,8 +126,9 @@ def _add_narrated(
     if _is_narrated(folder, narrator):
         return
     try:
-        done = _answer(client, client.submit("narrate_result", folder=str(folder), **narrator), timeout_s)
+        done = answer(client, client.submit("narrate_result", folder=str(folder), **narrator), timeout_s)
     except InputError as error:
+        remove_leftovers(folder)  # of a worker that was killed
         done = {"warning": f"{WITHOUT_NARRATED}: {one_line(error)}"}
         with contextlib.suppress(InputError, OSError):  # as for a scene
             add_warning(folder, done["warning"])
@@ -144,151 +148,6 @@ def _is_narrated(folder: Path, narrator: Mapping[str, Any]) -> bool:
         return who == (narrator["narrator"], found) and narrator.get("model") in (None, story["model_requested"])
     except (OSError, ValueError, LookupError, TypeError):
         return False
-
-
-def _one(
-    client: WorkerClient, source: Path, folder: Path, timeout_s: float | None, options: Mapping[str, Any]
-) -> dict[str, Any]:
-    place = {"output": str(folder.parent), "case_id": folder.name}
-    done = _answer(client, client.submit("analyze", source=str(source), **place, **options), timeout_s)
-    return {"state": "ok", "outcome": done.get("outcome"), **_warned(done)}
-
-
-def _answer(client: WorkerClient, request: str, timeout_s: float | None) -> dict[str, Any]:
-    """What the worker returned. Raises InputError with the reason when it did not, or not in time."""
-    try:
-        for event in client.events(request, timeout_s):
-            if event.type == "result":
-                return event.data
-            if event.is_last:
-                raise InputError(event.data.get("message", "The analysis was cancelled."))
-    except TimeoutError:
-        client.cancel(request)
-        for _ in client.events(request):
-            pass
-        raise InputError(f"The case took longer than {timeout_s:g} s and was stopped.") from None
-    raise AssertionError("a request ends with an event")
-
-
-def _warned(done: Mapping[str, Any]) -> dict[str, Any]:
-    return {"message": done["warning"]} if "warning" in done else {}
-
-
-def _with_scene(add_scene: Callable[[Path], object], folder: Path) -> dict[str, Any]:
-    """What came of the scene. The analysis is finished work and stays, with a warning, when there can be none."""
-    try:
-        add_scene(folder)
-    except Exception as error:
-        return _without_scene(folder, error)
-    return {}
-
-
-def _scene_by_worker(client: WorkerClient, folder: Path, timeout_s: float | None) -> dict[str, Any]:
-    """As _with_scene; the worker itself adds the warning, unless it does not come to that."""
-    try:
-        return _warned(_answer(client, client.submit("scene", folder=str(folder)), timeout_s))
-    except InputError as error:
-        return _without_scene(folder, error)
-
-
-def _without_scene(folder: Path, error: Exception) -> dict[str, Any]:
-    message = f"scene.mrb was left out: {one_line(error)}"
-    with contextlib.suppress(InputError, OSError):  # the disk that had no room for a scene may have none for this
-        add_warning(folder, message)
-    return {"message": message}
-
-
-def _lacks_scene(folder: Path) -> bool:
-    """Whether a finished result has neither a scene nor a word on why it has none."""
-    result = read_result(folder)
-    return result.scene is None and "scene.mrb" not in str(result.run.get("warnings"))
-
-
-def input_sha256(source: Path) -> str:
-    """The hash that the result's run.json will hold for this input.
-
-    Raises:
-        InputError: the input does not exist, cannot be read or is too large.
-    """
-    from XAIReportLib.reading import MAX_FILE_BYTES, sha256_of_input
-
-    if source.is_file() and source.stat().st_size > MAX_FILE_BYTES:
-        raise InputError(f"{source.name} is larger than {MAX_FILE_BYTES >> 30} GB; give one head MRI volume.")
-    try:
-        return sha256_of_input(source)
-    except MemoryError as error:
-        raise InputError(f"{source.name} does not fit into memory; give a smaller image.") from error
-
-
-def _is_finished(folder: Path, digest: str, bundle_sha256: str, options: Mapping[str, Any]) -> bool:
-    usual = {
-        "force": False, "contrast_agent": False, "language": "en", "atlas": DEFAULT_ATLAS, "classes": [],
-        "deformable": DEFORMABLE_STEPS[0],
-    }  # fmt: skip
-    wanted = {name: options.get(name, usual[name]) for name in usual}
-    if "saliency" in options:
-        wanted["saliency"] = list(options["saliency"])
-    try:
-        run = read_result(folder).run
-        done = {**usual, **run.get("options", {})}
-        return (
-            run.get("input_sha256") == digest
-            and run.get("bundle", {}).get("sha256") == bundle_sha256
-            and all(done.get(name) == value for name, value in wanted.items())
-        )
-    except (ValueError, LookupError, TypeError, AttributeError):  # not as this program writes it: it is analysed again
-        return False
-
-
-def _shown(source: Path, base: Path) -> str:
-    """The input as the person knows it; it stays in the summary and names no folder."""
-    return source.relative_to(base).as_posix() if source.is_relative_to(base) else str(source)
-
-
-def _read_manifest(output: Path) -> dict[str, str]:
-    path = output / MANIFEST
-    if not path.is_file():
-        return {}
-    try:
-        return {
-            str(k): safe_case_id(str(v)) for k, v in json.loads(path.read_text(encoding="utf-8"))["case_ids"].items()
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{MANIFEST} in the output folder cannot be read ({one_line(error)}); remove it to give new case ids."
-        ) from error
-
-
-def _remembered_id(output: Path, digest: str) -> str:
-    """The case id of an input in this output folder. A new one is written down at once: other batches may share the folder."""
-    with locked(output / MANIFEST):
-        known = _read_manifest(output)
-        if digest not in known:
-            known[digest] = new_case_id()
-            _write_json(output / MANIFEST, {"case_ids": known})
-        return known[digest]
-
-
-def _keep_summary(output: Path, summary: Mapping[str, Any]) -> None:
-    """Write it, whole; where it cannot be written now, it can be after the next case."""
-    try:
-        _write_json(output / SUMMARY, summary)
-    except InputError as error:
-        print(f"Warning: {error}", file=sys.stderr, flush=True)
-
-
-def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    partial = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.json")
-    try:
-        try:
-            partial.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{path.name} cannot be written ({error.strerror}); give an output folder that can."
-        ) from error
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -325,15 +184,19 @@ def run(
     summary, narrator = new_summary(), chosen_for_reports(options)
     try:
         # A busy worker beats all the time; silence for ten minutes is a hang even on a slow machine.
-        with WorkerClient(**(worker or {}), silence_timeout_s=600) as client:
+        with WorkerClient(**(worker or {}), silence_timeout_s=600, cancel_grace_s=GRACE_S) as client:
             run_batch(
                 options.input, options.output.absolute(), client, options.timeout_s, add_scene, summary, narrator,
+                debug=options.debug,
                 bundle=str(options.bundle), saliency=list(options.saliency), classes=list(options.classes),
                 device=options.device, force=options.force, contrast_agent=options.contrast_agent, atlas=options.atlas,
                 deformable=options.deformable, language=options.language,
             )  # fmt: skip
     finally:
+        if options.output.is_dir():  # the worker is gone, however the batch has ended
+            remove_all_leftovers(options.output.absolute())
         if summary["cases"]:
             counts = {name: summary[name] for name in ("ok", "failed", "skipped")}
+            counts["ignored"] = len(summary["ignored"])
             print(f"XAIREPORT_BATCH {json.dumps(counts)}", flush=True)
     return SOME_FAILED if summary["failed"] else OK

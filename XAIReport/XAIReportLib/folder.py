@@ -9,6 +9,7 @@ a record was given; on demand dicom/ and fhir.json.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -28,6 +29,7 @@ from XAIReportLib.results import map_names
 DOCUMENTS = ("findings.json", "narrative.json", "run.json")
 REPORTS = ("report.html", "report.pdf", "report.txt", "regions.csv")
 LEFTOVER = re.compile(r"\.(?P<name>[A-Za-z0-9_-][A-Za-z0-9._-]*)\.(?P<kind>partial|replaced|removed)-\d+-[0-9a-f]{8}")
+LOCK = re.compile(r"\.(?P<name>[A-Za-z0-9_-][A-Za-z0-9._-]*)\.lock")
 # By one of these a folder is known as whole enough to be put back: of a result, and of its DICOM objects.
 MARKS = ("run.json", "index.json")
 # What a reader has put into a result: signature and own wording, outlines, documents in other words.
@@ -36,6 +38,8 @@ READERS_WORK = ("review.json", "corrected", "reviewed")
 LOCK_PATIENCE_S = 1.0
 # A file that several processes write is locked for a moment by each.
 FILE_PATIENCE_S = 30.0
+# What is said of a file that may only be read, and by disks that cannot be asked to write now.
+UNABLE = (errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 # How often another process may remove a new folder as empty before this one has put something into it.
 FOLDER_TRIES = 10
 # The folders of an absolute path, as an error names it; a name may hold spaces.
@@ -51,16 +55,18 @@ class complete_or_absent:
             ...  # write into folder
 
     An old result stays until then and is replaced in one step; one that holds a reader's work (READERS_WORK) is not
-    deleted but stays beside the new one as ``<name>-reviewed``. With ``keep`` every old one stays for good, and the new one is
-    put beside it as ``<name>-2``. Nothing is left when the block fails, not even parent folders that were made for it.
-    Leftovers of runs that were killed are removed on the way in. Two processes cannot write one result: a lock, which
-    ends with its process, gives the second one an InputError or, with ``keep``, the next free name.
+    deleted but stays beside the new one as ``<name>-reviewed``, and one of another image as ``<name>-other``.
+    With ``keep`` every old one stays for good, and the new one is put beside it as ``<name>-2``. Nothing is left when the
+    block fails, not even parent folders that were made for it. Leftovers of runs that were killed are removed
+    on the way in. Two processes cannot write one result: a lock, which ends with its process, gives the second one an
+    InputError or, with ``keep``, the next free name.
 
     ``mark`` is the file by which an older folder is known as one of this program's, which may be replaced.
 
     Attributes:
         target: where the result is; may differ from the wish with ``keep``, or when a program holds the old one open.
         kept_review: where the old result with its reader's work now is, once the block has ended; None when there was none.
+        kept_other: the same of an old result of another image.
 
     Raises:
         InputError: the folder cannot be written, is being written by another process, or is no result of this program.
@@ -70,6 +76,7 @@ class complete_or_absent:
         self.target = Path(target).absolute()
         self._wish, self._keep, self._mark = self.target, keep, mark
         self.kept_review: Path | None = None
+        self.kept_other: Path | None = None
         self._exit = contextlib.ExitStack()
 
     def __enter__(self) -> Path:
@@ -92,6 +99,7 @@ class complete_or_absent:
     ) -> None:
         with self._exit:
             if kind is None:
+                _onto_the_disk(self._folder)
                 self._swap()
 
     def _claim(self, stack: contextlib.ExitStack) -> Path:
@@ -103,7 +111,9 @@ class complete_or_absent:
             if not _lock(target, stack, LOCK_PATIENCE_S):
                 if self._keep:
                     continue
-                raise InputError(f"{target.name} is being analysed by another process; wait for it or use --keep.")
+                raise InputError(
+                    f"{target.name} is being analysed by another process; wait for it, or give another case id."
+                )
             if self._keep and os.path.lexists(target):
                 continue  # another process finished it in between
             _check_replaceable(target, self._mark)
@@ -117,7 +127,9 @@ class complete_or_absent:
             return
         _check_replaceable(self.target, self._mark)
         reviewed = any(os.path.lexists(self.target / name) for name in READERS_WORK)
-        old = _free(self.target, "reviewed") if reviewed else _sibling(self.target, "replaced")
+        other = not reviewed and _is_of_another_image(self.target, self._folder)
+        kept = reviewed or other
+        old = _free(self.target, "reviewed" if reviewed else "other") if kept else _sibling(self.target, "replaced")
         try:
             self.target.rename(old)
         except OSError:
@@ -131,8 +143,8 @@ class complete_or_absent:
         except BaseException:
             old.rename(self.target)
             raise
-        if reviewed:
-            self.kept_review = old
+        if kept:
+            self.kept_review, self.kept_other = (old, None) if reviewed else (None, old)
             return
         with contextlib.suppress(OSError):  # the next run removes it
             # Under a name that is never put back, so that half of it is not taken for a result when this run is killed.
@@ -195,10 +207,33 @@ def remove_leftovers(output: Path) -> None:
     for path in inside:
         match = LEFTOVER.fullmatch(path.name)
         if not match:
+            if locks := LOCK.fullmatch(path.name):
+                _let_lock_go(output / locks["name"])
             continue
         unwanted = path if match["kind"] == "removed" else _let_go(path, output / match["name"])
         if unwanted is not None:
             shutil.rmtree(unwanted, ignore_errors=True)
+
+
+def remove_all_leftovers(output: Path) -> None:
+    """As ``remove_leftovers``, and what makers of scenes that were killed left inside results, too."""
+    remove_leftovers(output)
+    for folder in {path.parent for path in output.glob("*/.scene-*")}:
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError, InputError):
+            if _lock(folder, stack):
+                remove_scene_leftovers(folder)
+
+
+def remove_scene_leftovers(folder: Path) -> None:
+    """What makers of scenes that were killed left inside a result. For who has locked it: one may be at work."""
+    for path in folder.glob(".scene-*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _let_lock_go(target: Path) -> None:
+    """Removes the lock of ``target``, unless its process is at work or it is another user's."""
+    with contextlib.ExitStack() as stack, contextlib.suppress(OSError, InputError):
+        _lock(target, stack)
 
 
 def _let_go(leftover: Path, target: Path) -> Path | None:
@@ -213,6 +248,21 @@ def _let_go(leftover: Path, target: Path) -> Path | None:
             return None
         return leftover.rename(_sibling(target, "removed"))
     return None
+
+
+def _onto_the_disk(folder: Path) -> None:
+    """Has the system write the files of a folder now: a rename outlives a power cut that takes what they hold.
+
+    Raises OSError when there is no room for them after all.
+    """
+    for path in folder.rglob("*"):
+        if path.is_file():
+            try:
+                with path.open("r+b") as file:  # as Windows wants it
+                    os.fsync(file.fileno())
+            except OSError as error:
+                if error.errno not in UNABLE:
+                    raise
 
 
 def _names(name: str) -> Iterator[str]:
@@ -261,6 +311,20 @@ def _check_replaceable(target: Path, mark: str = "run.json") -> None:
         raise InputError(
             f"{target.name} in the output folder is no result of XAIReport and is not replaced; choose another case id."
         )
+
+
+def analysed_input(folder: Path) -> str | None:
+    """The hash of the image that a result is of; None when there is no result, or it does not say."""
+    try:
+        digest = json.loads((folder / "run.json").read_bytes())["input_sha256"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return digest if isinstance(digest, str) else None
+
+
+def _is_of_another_image(old: Path, new: Path) -> bool:
+    images = (analysed_input(old), analysed_input(new))
+    return None not in images and images[0] != images[1]
 
 
 def _not_writable(folder: Path, error: OSError) -> InputError:
@@ -351,7 +415,7 @@ class ResultFolder:
         return map_names((entry["method"], entry.get("target", "")) for entry in entries)
 
     def missing(self) -> list[str]:
-        """Names of the files that this result should hold by its findings and does not."""
+        """Names of the files that this result should hold by its findings and that are not there, or empty."""
         names = [*DOCUMENTS, *REPORTS, "image.nii.gz"]
         if (self.path / "findings.json").is_file():
             prediction = self.findings.get("prediction") or {}
@@ -361,13 +425,13 @@ class ResultFolder:
             verdict = ((self.findings.get("anatomy") or {}).get("registration") or {}).get("verdict")
             if verdict in ("good", "limited"):
                 names += ["atlas.nii.gz", "atlas.ctbl"]
-        return [name for name in names if not (self.path / name).is_file()]
+        return [name for name in names if not _holds_something(self.path / name)]
 
 
 def read_result(folder: str | Path) -> ResultFolder:
     """Open a result folder, wherever it was moved to.
 
-    Raises InputError when it is none, or names the files that it lacks.
+    Raises InputError when it is none, or names the files that it lacks or that are empty.
     """
     path = Path(folder)
     if not path.is_dir() or not any((path / name).is_file() for name in DOCUMENTS):
@@ -400,7 +464,12 @@ def add_warning(folder: Path, sentence: str) -> None:
 def one_line(error: BaseException) -> str:
     """What an error says, for a result or a summary: in one line, and with files by their names, since a folder's may be a
     patient's."""
-    return FOLDERS.sub("", " ".join(str(error).split()))
+    return without_folders(" ".join(str(error).split()))
+
+
+def without_folders(text: str) -> str:
+    """A text of one or more lines with files by their names."""
+    return "\n".join(FOLDERS.sub("", line) for line in text.split("\n"))
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -413,6 +482,14 @@ def _document(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InputError(f"{path.name} of the result folder {path.parent.name} is no document; analyse the case again.")
     return document
+
+
+def _holds_something(path: Path) -> bool:
+    """Whether a file is there with something in it: none of a result is empty, unless the machine stopped while it was written."""
+    try:
+        return path.is_file() and path.stat().st_size > 0
+    except FileNotFoundError:  # replaced or removed in between
+        return False
 
 
 def _present(path: Path) -> Path | None:

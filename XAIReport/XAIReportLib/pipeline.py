@@ -244,6 +244,29 @@ def analyze(
     return Analysis(case, prediction, geometry, heatmaps, masks, place, found, story, run, folder)
 
 
+def check_options(
+    bundle: str | Path = DEFAULT_BUNDLE,
+    *,
+    saliency: Sequence[str] = DEFAULT_SALIENCY,
+    classes: Sequence[str] = (),
+    device: str = "auto",
+    atlas: str = DEFAULT_ATLAS,
+    deformable: str = DEFORMABLE_STEPS[0],
+    language: str = "en",
+) -> Bundle:
+    """The bundle of an analysis, when it and this machine can meet the options of ``analyze``, whatever the case.
+
+    Raises:
+        InputError: no case can be analysed with them.
+    """
+    _checked_methods(saliency, atlas, deformable)
+    languages.language(language)
+    model = load_bundle(bundle)
+    _checked_classes(classes, model)
+    choose_device(device)
+    return model
+
+
 def _read(
     source: str | Path | Case, case_id: str | None, clinical_table: str | Path | None, contrast_agent: bool
 ) -> Case:
@@ -254,9 +277,11 @@ def _read(
 
 
 def _finished(whole: complete_or_absent) -> Path:
-    """Where the result is; its warnings tell what was kept for a reader's sake."""
+    """Where the result is; its warnings tell which earlier one was kept."""
     if whole.kept_review is not None:
         add_warning(whole.target, f"The earlier result with its reader's work is kept as {whole.kept_review.name}.")
+    if whole.kept_other is not None:
+        add_warning(whole.target, f"The earlier result of another image is kept as {whole.kept_other.name}.")
     return whole.target
 
 

@@ -23,6 +23,7 @@ MIN_VOXELS = 8  # along each axis: fewer are a localiser or a cut, not a volume
 MIN_SPACING_MM, MAX_SPACING_MM = 0.1, 15.0  # outside: a wrong unit, a wrong header, or no clinical brain MRI
 MAX_VOXELS = 2**29  # 2 GiB as float32, four times a head at 0.5 mm; a damaged header can ask for any amount
 MAX_FILE_BYTES = 2**32
+HASHED_BYTES = 2**20  # at a time
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 # A volume is flat when its voxel is smaller than this share of the box with the same edge lengths.
@@ -112,9 +113,10 @@ def _reader(path: Path, name: str) -> Callable[[Path], LoadedImage]:
     for suffixes, reader in READERS.items():
         if lower.endswith(suffixes):
             return reader
-    with path.open("rb") as file:
-        if file.read(132)[128:] == b"DICM":
-            return _dicom_file
+    from XAIReportLib.reading.dicom_series import begins_as_dicom
+
+    if begins_as_dicom(path):
+        return _dicom_file
     raise InputError(
         f"{name} is not an image that can be read; give NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), a folder with one "
         "DICOM series, a DICOM file, or a PNG or JPEG slice."
@@ -196,29 +198,46 @@ READERS: dict[tuple[str, ...], Callable[[Path], LoadedImage]] = {
 
 
 def sha256_of_input(source: str | Path) -> str:
-    """``Case.sha256`` of an input; a file or a DICOM series is hashed without reading its image.
+    """``Case.sha256`` of an input: of the bytes of all files that its image is read from, none of which is decoded.
 
     Raises:
-        InputError: as read_case does.
+        InputError: it does not exist, cannot be read, is too large, or is not what its name promises.
     """
     path = Path(source)
-    if path.is_dir() or (path.is_file() and path.suffix.lower() != ".nhdr"):
-        try:
-            if path.is_dir():
-                from XAIReportLib.reading import dicom_series
+    if not path.exists():
+        raise InputError(f"{path.name} does not exist; check the path.")
+    try:
+        files = _files_of(path)
+        for file in files:
+            if file.stat().st_size > MAX_FILE_BYTES:
+                raise InputError(f"{file.name} is larger than {MAX_FILE_BYTES >> 30} GB; give one head MRI volume.")
+        return _sha256(files)
+    except OSError as error:
+        raise InputError(f"{path.name} may not be read; change its permissions or copy it.") from error
 
-                with _quiet():
-                    return _sha256(dicom_series.series_files(path))
-            return _sha256([path])
-        except OSError as error:
-            raise InputError(f"{path.name} may not be read; change its permissions or copy it.") from error
-    return read_case(path).sha256
+
+def _files_of(path: Path) -> list[Path]:
+    """The files that the reader of ``path`` hashes, found by headers alone."""
+    if path.is_dir():
+        from XAIReportLib.reading import dicom_series
+
+        with _quiet():
+            return dicom_series.series_files(path)
+    if not path.is_file():
+        raise InputError(f"{path.name} is neither a file nor a folder; give an image file or a DICOM series folder.")
+    if path.name.lower().endswith((".nrrd", ".nhdr")):  # either may have its voxels in a second file
+        from XAIReportLib.reading import nrrd
+
+        return nrrd.files(path)
+    return [path]
 
 
 def _sha256(files: list[Path]) -> str:
     digest = hashlib.sha256()
     for path in sorted(files, key=lambda file: file.name):
-        digest.update(path.read_bytes())
+        with path.open("rb") as file:
+            while block := file.read(HASHED_BYTES):
+                digest.update(block)
     return digest.hexdigest()
 
 

@@ -35,6 +35,7 @@ MIN_SLICES = 8
 LARGE_ELEMENT_BYTES = 1024
 MARK, MARK_AT = b"DICM", 128  # behind a preamble, which is nearly always zeros
 FIRST_GROUPS = (b"\x02\0", b"\x08\0")  # how a file without preamble begins: its meta information or its data set
+MAX_FIRST_BYTES = 128  # of the first element, a short text or a number
 ORIENTATION_TOLERANCE = 1e-3  # of direction cosines; scanners write six decimals
 SPACING_TOLERANCE = 1e-3  # millimetres in the plane
 # Shares of the slice distance: how much it may vary (scanners round positions), how far a slice may lie off the
@@ -335,6 +336,20 @@ def _data_set(path: Path, **how):
             pydicom.uid.ImplicitVRLittleEndian if implicit else pydicom.uid.ExplicitVRLittleEndian
         )
     return data
+
+
+def begins_as_dicom(path: Path) -> bool:
+    """Whether a file whose name tells nothing is DICOM by its beginning, with or without preamble. Raises OSError."""
+    with path.open("rb") as file:
+        head = file.read(MARK_AT + len(MARK))
+    if head[MARK_AT:] == MARK:
+        return True
+    # The first tag, then its type as two capitals or, where types are left out, a length of four bytes; both are short.
+    return (
+        head[:2] in FIRST_GROUPS
+        and head[3:4] == b"\0"
+        and (head[4:6].isupper() or 0 < int.from_bytes(head[4:8], "little") <= MAX_FIRST_BYTES)
+    )
 
 
 def _seems_dicom(path: Path) -> bool:

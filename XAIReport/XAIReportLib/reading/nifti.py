@@ -31,8 +31,10 @@ def decode(data: bytes, name: str, max_voxels: int) -> tuple[np.ndarray, np.ndar
     data = _unpacked(data, name, max_voxels * MAX_BYTES_PER_VOXEL)
     size = {int.from_bytes(data[:4], order) for order in ("little", "big")}  # type: ignore[arg-type]
     if NIFTI1_HEADER_BYTES in size and data[344:347] == b"n+1":
+        _check_start(nibabel.Nifti1Header(data[:NIFTI1_HEADER_BYTES], check=False), name)
         image = nibabel.Nifti1Image.from_bytes(data)
     elif NIFTI2_HEADER_BYTES in size and data[4:7] == b"n+2":
+        _check_start(nibabel.Nifti2Header(data[:NIFTI2_HEADER_BYTES], check=False), name)
         image = nibabel.Nifti2Image.from_bytes(data)
     elif data[344:347] == b"ni1":
         raise InputError(f"{name} is the header of a NIfTI in two files; save it as one .nii.gz file.")
@@ -71,6 +73,15 @@ def _unpacked(data: bytes, name: str, limit: int) -> bytes:
     if len(unpacked) > limit:
         raise InputError(f"{name} unpacks to more than {limit >> 30} GB; give one head MRI volume.")
     return unpacked
+
+
+def _check_start(header, name: str) -> None:
+    """Raises InputError when the voxels would begin within the header, whose own bytes would then be read as some of them."""
+    begins, first = float(header["vox_offset"]), header.single_vox_offset
+    if not begins >= first:
+        raise InputError(
+            f"{name} says that its voxels begin at byte {begins:g}, within its header, which takes {first}; write the file again."
+        )
 
 
 def _voxels(image, length: int, name: str, max_voxels: int) -> np.ndarray:

@@ -24,7 +24,7 @@ def read(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, list[Path
     import SimpleITK as sitk
 
     fields = _fields(path)
-    files = [path, *_data_files(path, fields)]
+    read_from = [path, *_data_files(path, fields)]
     if fields.get("space", "").lower() not in PATIENT_SPACES or "space directions" not in fields:
         raise InputError(
             f"{path.name} does not say how it lies in the patient (space and space directions), so left and right are "
@@ -46,7 +46,15 @@ def read(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, list[Path
         )
     image = reader.Execute()
     array = sitk.GetArrayFromImage(image).transpose()
-    return array, _affine_lps(image), files
+    return array, _affine_lps(image), read_from
+
+
+def files(path: Path) -> list[Path]:
+    """The files that ``read`` reads, of whatever suffix: the header's, and the data file that it names.
+
+    Raises InputError when it is no NRRD image, or names a data file that is not one file beside it.
+    """
+    return [path, *_data_files(path, _fields(path))]
 
 
 def _affine_lps(image) -> np.ndarray:

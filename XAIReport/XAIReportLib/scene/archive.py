@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from XAIReportLib.folder import locked, read_result, remove_scene_leftovers
+
 from . import views
 from .load import load_result
 from .session import Session, private_session, slicer_package
@@ -23,13 +25,15 @@ def write_mrb(folder: str | Path) -> Path:
 
     Raises:
         SceneUnavailable: slicer-core is missing.
-        InputError: the folder is not a finished result.
+        InputError: the folder is not a finished result, or another process writes it.
         SceneIncomplete: the saved scene lacks something.
         OSError: the folder cannot be written.
     """
     folder = Path(folder)
     target = folder / FILE_NAME
-    with private_session() as session:
+    read_result(folder)  # what is none has nothing to lock
+    with locked(folder), private_session() as session:
+        remove_scene_leftovers(folder)
         slice_logics = views.add_slice_views(session)
         loaded = load_result(folder, session.scene)
         views.fit(slice_logics)

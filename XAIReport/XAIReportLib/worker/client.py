@@ -34,6 +34,7 @@ class WorkerClient:
         environment: of the child, instead of this process's own.
         silence_timeout_s: a busy child without any sign of life for so long is taken for hung and killed.
         command: the whole command line, instead of ``python -m XAIReportLib worker``.
+        cancel_grace_s: how long a request may take to heed a cancel, and the child to end, before it is killed.
     """
 
     def __init__(
@@ -42,11 +43,12 @@ class WorkerClient:
         environment: Mapping[str, str] | None = None,
         silence_timeout_s: float = 120.0,
         command: Sequence[str] | None = None,
+        cancel_grace_s: float = CANCEL_GRACE_S,
     ) -> None:
         # -P: the folder that the user happens to stand in is no place for Python modules.
         self._command = list(command or [str(python), "-P", "-m", "XAIReportLib", "worker"])
         self._environment = _child_environment(os.environ if environment is None else environment)
-        self._silence_s = silence_timeout_s
+        self._silence_s, self._grace_s = silence_timeout_s, cancel_grace_s
         self._ids = itertools.count(1)
         self._inbox: Inbox = queue.SimpleQueue()
         self._outbox: list[Event] = []
@@ -76,7 +78,7 @@ class WorkerClient:
         return request
 
     def cancel(self, request_id: str) -> None:
-        """Stop a request: by asking, which leaves the model warm, and after 0.75 s by killing the process group."""
+        """Stop a request: by asking, which leaves the model warm, and after ``cancel_grace_s`` by killing the process group."""
         self._tell("cancel", request_id)
 
     def poll(self) -> list[Event]:
@@ -100,12 +102,12 @@ class WorkerClient:
                 return
 
     def close(self) -> None:
-        """End the child and its process group. Unfinished requests end as cancelled. Takes two seconds at the most."""
+        """End the child and its process group. Unfinished requests end as cancelled. Takes ``cancel_grace_s`` and little more."""
         if self._closed:
             return
         if self._thread is not None:
             self._tell("close", None)
-            self._thread.join(2 * CANCEL_GRACE_S + 3)
+            self._thread.join(2 * self._grace_s + 3)
         self._closed = True
 
     def _next(self, request_id: str, deadline: float | None) -> Event | None:
@@ -126,7 +128,9 @@ class WorkerClient:
             raise RuntimeError("This worker client was closed; make a new one.")
         self._inbox.put((what, value))
         if self._thread is None:
-            supervisor = Supervisor(self._inbox, self._emit, self._command, self._environment, self._silence_s)
+            supervisor = Supervisor(
+                self._inbox, self._emit, self._command, self._environment, self._silence_s, self._grace_s
+            )
             self._thread = threading.Thread(target=supervisor.run, daemon=True, name="xaireport-worker-client")
             self._thread.start()
 

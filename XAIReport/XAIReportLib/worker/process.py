@@ -81,6 +81,11 @@ class ChildProcess:
         """End the child and every process of its group, at once."""
         self._group.end()
 
+    def wait(self, at_most_s: float) -> None:
+        """Until the child has ended, or for so long."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(at_most_s)
+
     def _read_stdout(self, on_line: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
         assert self._process.stdout is not None
         with contextlib.suppress(OSError, ValueError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import inspect
 import os
 import sys
 import threading
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from XAIReportLib.case import InputError
+from XAIReportLib.folder import one_line
 from XAIReportLib.results import Cancelled
 from XAIReportLib.worker.protocol import BEAT, CANCEL, PROTOCOL, ProtocolError, decode, encode
 
@@ -74,7 +76,7 @@ def analyze(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
 def add_scene(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
     """Makes scene.mrb of the finished result in ``folder``. The result stays when there can be none: why is returned as
     ``warning`` and added to those of the result."""
-    from XAIReportLib.folder import add_warning, one_line
+    from XAIReportLib.folder import add_warning
     from XAIReportLib.scene import SceneUnavailable, write_mrb
 
     folder = Path(parameters["folder"])
@@ -94,10 +96,12 @@ def add_scene(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe_bundle(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - a handler's signature
-    """What a batch must know of a bundle before it starts; it loads the network's libraries here, not in the client."""
-    from XAIReportLib.models.bundle import load_bundle
+    """What a batch must know before it starts: which bundle it is, and that some case can be analysed with the options (those of
+    pipeline.check_options; others are left alone). The network's libraries are loaded here, not in the client."""
+    from XAIReportLib.pipeline import check_options
 
-    bundle = load_bundle(parameters["bundle"])
+    known = inspect.signature(check_options).parameters
+    bundle = check_options(**{name: value for name, value in parameters.items() if name in known})
     return {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256}
 
 
@@ -314,7 +318,7 @@ def _work(handler: Handler, channel: Channel, parameters: dict[str, Any], send: 
     except InputError as error:
         send(channel.id, "error", {"message": str(error), "details": "", "kind": "input"})
     except BaseException as error:  # the person gets a sentence, the details hold the rest
-        message = f"The analysis failed ({type(error).__name__}: {' '.join(str(error).split())})."
+        message = f"The analysis failed ({type(error).__name__}: {one_line(error)})."
         send(channel.id, "error", {"message": message, "details": traceback.format_exc(), "kind": "internal"})
 
 

@@ -15,6 +15,8 @@ from XAIReportLib.worker.protocol import BEAT, CANCEL, PROTOCOL, Event, Protocol
 
 # How long a request may take to heed a cancel before its process is killed: a panel is then ready within a second.
 CANCEL_GRACE_S = 0.75
+# A killed process is gone at once, unless its disk does not answer.
+KILL_WAIT_S = 0.5
 # Python and the package start from a cold network disk in less.
 START_TIMEOUT_S = 60.0
 
@@ -38,6 +40,7 @@ class Supervisor:
         emit: takes each event; called from this thread.
         command, environment: of the child.
         silence_s: a busy child may be silent for so long.
+        cancel_grace_s: a request may take so long to heed a cancel.
     """
 
     def __init__(
@@ -47,9 +50,11 @@ class Supervisor:
         command: Sequence[str],
         environment: Mapping[str, str],
         silence_s: float,
+        cancel_grace_s: float = CANCEL_GRACE_S,
     ) -> None:
         self._inbox, self._emit_event = inbox, emit
         self._command, self._environment, self._silence_s = command, environment, silence_s
+        self._cancel_grace_s = cancel_grace_s
         self._child: ChildProcess | None = None
         self._generation = 0
         self._ready = False
@@ -139,7 +144,7 @@ class Supervisor:
         if self._active is not None and self._active.id == request_id and not self._active.cancelled and self._child:
             self._active.cancelled = True
             self._child.send(encode({"id": request_id, "type": CANCEL}))
-            self._deadline = time.monotonic() + CANCEL_GRACE_S
+            self._deadline = time.monotonic() + self._cancel_grace_s
 
     def _on_close(self, _: None) -> None:
         self._closing = True
@@ -149,7 +154,7 @@ class Supervisor:
             if self._active is not None:
                 self._on_cancel(self._active.id)
             self._child.end_input()
-            self._deadline = time.monotonic() + CANCEL_GRACE_S
+            self._deadline = time.monotonic() + self._cancel_grace_s
 
     def _on_line(self, line: bytes) -> None:
         try:
@@ -200,6 +205,7 @@ class Supervisor:
         assert self._child is not None
         child, self._child = self._child, None
         child.kill()
+        child.wait(KILL_WAIT_S)  # or what it had locked still is when its end is heard of
         self._report_death(reason, child.last_words(), None)
 
     def _on_end(self, _: None) -> None:
