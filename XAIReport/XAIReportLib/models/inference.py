@@ -17,8 +17,8 @@ from XAIReportLib.models.bundle import Bundle
 from XAIReportLib.models.calibration import calibrated, class_set, normalised_entropy
 from XAIReportLib.models.forms import AS_IT_IS, Form
 from XAIReportLib.models.networks import DualHeadNetwork
-from XAIReportLib.models.series import NAMED_BUT_NOT_DETECTED, NO_LESION_WITHOUT_AGENT, NOT_DETECTED, enhancement
-from XAIReportLib.results import Cancelled, Prediction
+from XAIReportLib.models.series import NO_LESION_WITHOUT_AGENT, NOT_DETECTED, enhancement
+from XAIReportLib.results import NAMED_BUT_NOT_DETECTED, Cancelled, Prediction
 from XAIReportLib.views import Views
 
 BATCH = {"cpu": 16, "cuda": 128}

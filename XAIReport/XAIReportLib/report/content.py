@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from .languages import Language, language
-from .narrative import Narrative, resolve
+from .narrative import Narrative, Sentence, resolve
 from .schema import Findings
 from .tables import Table, case_tables, model_tables, place_text, value_text
-from .wording import class_name_in_full, method_name, score_text, volume_text
+from .wording import class_name_in_full, method_name, of_the_series, score_text, volume_text
 
 TITLES = {
     "technique": "Technique",
@@ -129,7 +129,7 @@ def content_of(findings: Findings, narrative: Narrative, figures: Sequence[Path]
             for s in narrative.of_section(section)
         )
 
-    warned = [any(pointer.startswith("/warnings/") for pointer in s.evidence) for s in narrative.of_section("status")]
+    warned = [_is_a_warning(s, findings) for s in narrative.of_section("status")]
     status = list(zip(statements("status"), warned, strict=True))
     pictures = tuple(_picture(path, findings, words) for path in figures)
     lead = _lead(pictures)
@@ -149,6 +149,12 @@ def content_of(findings: Findings, narrative: Narrative, figures: Sequence[Path]
         pictures=tuple(picture for picture in pictures if picture is not lead),
         evidence=tuple(Evidence(n, pointer, value_text(resolve(document, pointer))) for pointer, n in number.items()),
     )
+
+
+def _is_a_warning(sentence: Sentence, findings: Findings) -> bool:
+    """Whether a sentence on the status belongs below those on what the model was not made for."""
+    warned = [findings.warnings[int(p.rsplit("/", 1)[1])] for p in sentence.evidence if p.startswith("/warnings/")]
+    return any(not of_the_series(text) for text in warned)
 
 
 def _picture(path: Path, findings: Findings, words: Language) -> Picture:
@@ -203,15 +209,25 @@ def _facts(findings: Findings) -> tuple[tuple[str, str, str], ...]:
         facts.append(("Model score", score_text(prediction.scores[prediction.label]), covers))
     if prediction.outcome != "not_applicable":
         size = f"{total.voxels} pixels" if total.volume_ml is None else volume_text(total.volume_ml)
-        covers = "no lesion found by this model"
-        if total.count:
-            place = place_text(findings.lesions[0])
-            covers = place if total.count == 1 else f"{total.count} in all, the largest: {place}"
-        covers += ", edited by the reader" if findings.reader_edit is not None else ""
-        facts.append(("Segmented abnormality", size if total.count else "none", covers))
+        facts.append(("Segmented abnormality", size if total.count else "none", _what_is_outlined(findings)))
         verdict = registration.verdict.replace("_", " ")
         covers = "regions may be named" if registration.verdict == "good" else "regions are approximate"
         if registration.verdict in ("failed", "not_possible"):
             covers = "no region is named"
         facts.append(("Registration to the atlas", verdict, covers))
     return tuple(facts)
+
+
+def _what_is_outlined(findings: Findings) -> str:
+    """Where the segmented abnormalities lie, or why there is none: what the reader removed is no lesion that the model did not
+    find."""
+    edit, total = findings.reader_edit, findings.lesion_total
+    if not total.count and edit is not None and edit.removed:
+        was = edit.model_total
+        size = f"{was.voxels} pixels" if was.volume_ml is None else volume_text(was.volume_ml)
+        return f"all outlines of the model ({size}) were removed by the reader"
+    if not total.count:
+        return "no lesion found by this model"
+    place = place_text(findings.lesions[0])
+    covers = place if total.count == 1 else f"{total.count} in all, the largest: {place}"
+    return covers if edit is None else f"{covers}, edited by the reader"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .schema import Findings, Image
-from .wording import NO_LESION, class_name, class_name_in_full, joined, score_text
+from .wording import NO_LESION, class_name, class_name_in_full, joined, of_the_series, score_text, series
 
 FILE_KINDS = {"nifti": "NIfTI", "nrrd": "NRRD", "dicom": "DICOM", "picture": "picture", "array": "array"}
 _NO_CALIBRATION = ("", "none")
@@ -32,6 +32,12 @@ def at(*steps: str | int) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
+def series_of(findings: Findings) -> str:
+    """What stands in brackets behind segmented abnormalities."""
+    image = findings.image
+    return series(findings.prediction.reason, findings.warnings, image.modality, image.forced)
+
+
 def quoted(text: str) -> str:
     """A reason or warning as a sentence."""
     text = " ".join(text.split())
@@ -50,9 +56,16 @@ def status(findings: Findings) -> Iterator[Passage]:
             "demand, and nothing below should be relied on.",
             (at("image", "forced"),),
         )
-    for index, warning in enumerate(findings.warnings):
+    if not_shown(findings):
+        yield Passage(quoted(findings.prediction.reason), (at("prediction", "reason"),), REASON_KEPT)
+    for index, warning in sorted(enumerate(findings.warnings), key=lambda row: not of_the_series(row[1])):
         place = at("warnings", index)
         yield Passage(f"Warning: {quoted(warning)}", (place,), WARNINGS_KEPT)
+
+
+def not_shown(findings: Findings) -> bool:
+    """Whether the outcome is what it is for want of contrast enhancement: the model was not made for such a series."""
+    return of_the_series(findings.prediction.reason)
 
 
 def _reason(findings: Findings) -> Passage:
@@ -121,7 +134,7 @@ def impression(findings: Findings) -> Iterator[Passage]:
     if findings.reader_edit is not None:
         text = BEFORE_EDIT
         yield Passage(text, (outcome, at("reader_edit")))
-    if prediction.outcome != "not_applicable":  # there the reason already stands before anything else
+    if prediction.outcome != "not_applicable" and not not_shown(findings):  # there it stands before anything else
         yield _reason(findings)
 
 
@@ -139,7 +152,8 @@ def confidence(findings: Findings) -> Iterator[Passage]:
             f"Model scores ({len(model.classes)} classes, {calibrated}, {model.score_level} level): {listed}.",
             tuple(places),
         )
-    if prediction.class_set:
+    alone = prediction.label is None and len(prediction.class_set) == 1  # it would be taken for a suggestion
+    if prediction.class_set and not alone:
         listed = joined([class_name(label) for label in prediction.class_set])
         verb = "is the only class" if len(prediction.class_set) == 1 else "are the classes"
         yield Passage(

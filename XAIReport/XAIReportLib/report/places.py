@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from . import measures
-from .passages import REASON_KEPT, Passage, at, quoted
+from .passages import REASON_KEPT, Passage, at, quoted, series_of
 from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency, SaliencyCheckPart
 from .wording import (
     LIKENESS,
@@ -18,7 +18,6 @@ from .wording import (
     percent_text,
     region_name,
     score_text,
-    series,
     volume_text,
 )
 
@@ -49,12 +48,10 @@ def findings_of(findings: Findings) -> Iterator[Passage]:
         return
     total, place = findings.lesion_total, at("lesion_total")
     if total.count == 1:
-        yield Passage(f"One segmented abnormality{series(findings.prediction.reason)}.", (at("lesion_total", "count"),))
+        yield Passage(f"One segmented abnormality{series_of(findings)}.", (at("lesion_total", "count"),))
     else:
         size = volume_text(total.volume_ml) if total.volume_ml is not None else f"{total.voxels} pixels"
-        yield Passage(
-            f"{total.count} segmented abnormalities{series(findings.prediction.reason)}, {size} in all.", (place,)
-        )
+        yield Passage(f"{total.count} segmented abnormalities{series_of(findings)}, {size} in all.", (place,))
     for index, lesion in enumerate(findings.lesions[:_DESCRIBED]):
         yield _lesion(lesion, index)
         if lesion.measures is not None:

@@ -10,6 +10,7 @@ from typing import Any
 from . import checklist
 from .languages import Language
 from .measures import distance_text
+from .passages import series_of
 from .provenance import provenance_rows
 from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency, SaliencyCheckPart
 from .wording import (
@@ -21,7 +22,6 @@ from .wording import (
     method_name,
     percent_text,
     score_text,
-    series,
 )
 
 _SHOWN_ROWS = 12  # of a region table; regions.csv holds all
@@ -124,9 +124,7 @@ def _lesion_table(findings: Findings) -> Table:
         for lesion in findings.lesions
     ]
     header = ("No.", "Volume (ml)", "Voxels", "Side (share)", "Centre, RAS (mm)")
-    return Table(
-        f"Segmented abnormalities{series(findings.prediction.reason)}", header, tuple(rows), frozenset({1, 2, 4})
-    )
+    return Table(f"Segmented abnormalities{series_of(findings)}", header, tuple(rows), frozenset({1, 2, 4}))
 
 
 def _measures_table(findings: Findings) -> Table:

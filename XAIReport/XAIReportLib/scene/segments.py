@@ -25,8 +25,15 @@ _LESION_ID = re.compile(r"lesion-[1-9]\d*")
 
 
 def lesion_name(number: int, findings: dict[str, Any]) -> str:
-    """What a segmented abnormality is called; ``findings``: findings.json, whose outcome tells of the series."""
-    return f"Segmented abnormality {number}{series(findings['prediction']['reason'])}"
+    """What a segmented abnormality is called; ``findings``: findings.json, which tells of the series."""
+    image = findings.get("image") or {}
+    of = series(
+        findings["prediction"]["reason"],
+        findings.get("warnings") or (),
+        image.get("modality", ""),
+        bool(image.get("forced")),
+    )
+    return f"Segmented abnormality {number}{of}"
 
 
 def saliency_name(map_name: str) -> str:
