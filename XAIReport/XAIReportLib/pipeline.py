@@ -208,7 +208,7 @@ def analyze(
     clock.enter("report", "writing the report")
     forced = bool(refusal) and force
     warnings = [*notes, *clinical.notes(case.clinical), *prediction.warnings] + (
-        [f"Analysed on demand although {refusal}"] if forced else []
+        [f"Analysed on demand despite this: {refusal}"] if forced else []
     )
     if case.contrast_agent is False and prediction.outcome != "not_applicable":
         warnings.append(WITHOUT_CONTRAST_AGENT)

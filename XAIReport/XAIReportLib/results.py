@@ -35,6 +35,15 @@ ATLAS_NAMES = (
 DEFORMABLE_STEPS = ("correlation", "syn")
 
 
+# What a class is called where its label does not say it in full.
+CLASS_NAMES = {"pituitary": "pituitary tumour"}
+
+
+def class_name(label: str) -> str:
+    """What a class is called in running text."""
+    return CLASS_NAMES.get(label, label.replace("_", " "))
+
+
 def map_names(maps: Iterable[tuple[str, str]]) -> list[str]:
     """What each heat map is called in files, nodes and tables, from its method and class in the order of the result.
 

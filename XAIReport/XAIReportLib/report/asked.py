@@ -102,9 +102,7 @@ def distances(findings: Findings, question: str) -> Iterator[Passage]:
 
 def _far(called: str, way: DistancePart, evidence: tuple[str, ...], approximate: bool) -> Passage:
     """Of a position that no sentence of the report names."""
-    what = (
-        "the brain's surface" if way.position == measures.BRAIN_SURFACE else f"the atlas position of the {way.position}"
-    )
+    what = measures.position_text(way)
     about = "approximately " if approximate else ""
     text = f"The distance of {called[0].lower()}{called[1:]} to {what} is {about}{way.distance_mm:.1f} mm."
     return Passage(text, evidence + ((at("anatomy", "registration", "verdict"),) if approximate else ()))

@@ -9,6 +9,7 @@ from typing import Any
 
 from .languages import Language, language
 from .narrative import Narrative, Sentence, resolve
+from .places import failed_checks
 from .schema import Findings
 from .tables import Table, case_tables, model_tables, place_text, value_text
 from .wording import class_name_in_full, method_name, of_the_series, score_text, volume_text
@@ -66,6 +67,8 @@ _CAPTIONS = {
     "scores": ("Model scores", "Model score of each class; filled bars are the classes that cannot be set aside."),
 }
 
+NOT_RELIED_ON = "The heat maps of this case should not be relied on."
+_WHERE_FROM = "Where the score of this class came from, not why."
 _FAILED_REGISTRATION = (
     "Edges of the MNI152 template on the patient. Where they leave the brain's edges, the template is misplaced: the "
     "registration failed, and no region is named."
@@ -132,7 +135,7 @@ def content_of(findings: Findings, narrative: Narrative, figures: Sequence[Path]
     warned = [_is_a_warning(s, findings) for s in narrative.of_section("status")]
     status = list(zip(statements("status"), warned, strict=True))
     pictures = tuple(_picture(path, findings, words) for path in figures)
-    lead = _lead(pictures)
+    lead = _lead(pictures, failed_checks(findings))
     return Content(
         words=words,
         case_id=findings.case_id,
@@ -159,12 +162,15 @@ def _is_a_warning(sentence: Sentence, findings: Findings) -> bool:
 
 def _picture(path: Path, findings: Findings, words: Language) -> Picture:
     title, caption = _caption(path.stem, findings)
+    if failed_checks(findings) and (path.stem.startswith("saliency-") or path.stem in ("methods", "classes")):
+        caption = f"{NOT_RELIED_ON} {caption.removeprefix(_WHERE_FROM).lstrip()}"
     return Picture(words.label(title), words.label(caption), path)
 
 
-def _lead(pictures: Sequence[Picture]) -> Picture | None:
-    """The picture at the top: a heat map, else the abnormality, else the overview."""
-    for start in ("saliency-", "lesion", "montage"):
+def _lead(pictures: Sequence[Picture], doubted: bool) -> Picture | None:
+    """The picture at the top: a heat map, else the abnormality, else the overview; a heat map last where they are ``doubted``."""
+    maps, others = ("saliency-",), ("lesion", "montage")
+    for start in (*others, *maps) if doubted else (*maps, *others):
         for picture in pictures:
             if picture.path.stem.startswith(start):
                 return picture
@@ -187,8 +193,8 @@ def _caption(stem: str, findings: Findings) -> tuple[str, str]:
         if stem == f"saliency-{name}":
             return (
                 f"{method_name(saliency.method)} for {class_name_in_full(saliency.target)}",
-                "Where the score of this class came from, not why. Colour: share of the map's maximum, shown above the "
-                "threshold of its mask. Dashed: the mask. Solid: the segmented abnormality.",
+                f"{_WHERE_FROM} Colour: share of the map's maximum, shown above the threshold of its mask. Dashed: the mask. "
+                "Solid: the segmented abnormality.",
             )
     return stem, ""
 

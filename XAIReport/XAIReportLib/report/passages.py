@@ -14,6 +14,15 @@ BEFORE_EDIT = "This rests on the model's own outlines, as they were before the r
 LEFT_OUT = (
     "A statement is omitted here, as its wording is not among the allowed ones; what it rests on is in findings.json."
 )
+MEASURE_MEANINGS = {
+    "entropy": "Entropy is zero where one class has all of the score, and one where all classes have the same.",
+    "plane_agreement": "Plane agreement is one where all planes agree.",
+}
+_DEFAULT_ATLAS = "Harvard-Oxford"
+_ADDED_REGIONS = {
+    "sellar region": "The sellar region is not of this atlas: it is a sphere set by this program.",
+    "cerebellum": "The cerebellum is not of this atlas: it is that of the Desikan-Killiany atlas.",
+}
 REASON_KEPT = "The reason is kept in findings.json."
 WARNINGS_KEPT = "Warning: see the list of warnings in findings.json."
 
@@ -115,6 +124,30 @@ def technique(findings: Findings) -> Iterator[Passage]:
         quality = "judged good" if registration.verdict == "good" else "of limited quality"
         text = f"The image was registered to MNI152, {quality}; atlas: {findings.anatomy.atlas}."
         yield Passage(text, (place, at("anatomy", "atlas")))
+        yield from not_of_the_atlas(findings)
+
+
+def not_of_the_atlas(findings: Findings) -> Iterator[Passage]:
+    """Of the regions that are named, those that the default atlas lacks, and where they come from."""
+    if not findings.anatomy.atlas.startswith(_DEFAULT_ATLAS):
+        return
+    for name, text in _ADDED_REGIONS.items():
+        place = next((place for place, region in _regions(findings) if name in region.lower()), None)
+        if place is not None:
+            yield Passage(text, (at("anatomy", "atlas"), place))
+
+
+def _regions(findings: Findings) -> Iterator[tuple[str, str]]:
+    """Where a region is named, and its name."""
+    for owner, masks in (("lesions", findings.lesions), ("saliency", findings.saliency)):
+        for index, mask in enumerate(masks):
+            for n, region in enumerate(mask.regions):
+                yield at(owner, index, "regions", n), f"{region.name} {region.nearest or ''}"
+    for index, lesion in enumerate(findings.lesions):
+        for n, holder in enumerate(lesion.largest_regions):
+            yield at("lesions", index, "largest_regions", n), holder.name
+        for n, way in enumerate(lesion.measures.neighbours if lesion.measures else ()):
+            yield at("lesions", index, "measures", "neighbours", n), way.position
 
 
 def impression(findings: Findings) -> Iterator[Passage]:
@@ -165,6 +198,9 @@ def confidence(findings: Findings) -> Iterator[Passage]:
         )
         places = tuple(at("prediction", "uncertainty", name) for name in sorted(prediction.uncertainty))
         yield Passage(f"Measures from zero to one: {listed}.", places)
+        for name, meaning in MEASURE_MEANINGS.items():
+            if name in prediction.uncertainty:
+                yield Passage(meaning, (at("prediction", "uncertainty", name),))
 
 
 def _by_score(findings: Findings) -> list[tuple[str, float]]:
@@ -192,6 +228,13 @@ def limits(findings: Findings) -> Iterator[Passage]:
         if findings.image.has_geometry
         else "Sides are those of the picture, not of the patient."
     )
-    yield Passage(sides, (at("image", "has_geometry"),))
+    if _names_a_side(findings):
+        yield Passage(sides, (at("image", "has_geometry"),))
     if findings.model.non_commercial:
         yield Passage("The model may be used for non-commercial purposes only.", (at("model", "non_commercial"),))
+
+
+def _names_a_side(findings: Findings) -> bool:
+    masks = (*findings.lesions, *findings.saliency)
+    shift = findings.anatomy.midline_shift
+    return any(mask.side or mask.image_side or mask.regions for mask in masks) or bool(shift and shift.towards)

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import checklist
 from .languages import Language
-from .measures import distance_text
+from .measures import distance_text, interval_meaning
 from .passages import series_of
 from .provenance import provenance_rows
 from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency, SaliencyCheckPart
@@ -164,6 +164,9 @@ def _distance_table(findings: Findings) -> Table:
     )
     if findings.anatomy.registration.verdict == "limited":
         note = f"Approximate: the registration is of limited quality. {note}"
+    reach = findings.anatomy.interval_mm
+    if reach is not None and any(" to " in cell for _, _, cell in rows):
+        note = f"{interval_meaning(reach)} {note}"
     return Table("Distances to atlas positions", ("No.", "Atlas position", "Distance"), tuple(rows), frozenset(), note)
 
 
@@ -231,7 +234,7 @@ def _region_table(title: str, regions: Sequence[LesionRegion | MaskRegion], owne
         note = f"{CUT_REGIONS} {note}".strip()
     reach = findings.anatomy.interval_mm
     if reach is not None:
-        note = f"Intervals: registrations moved by {reach:.1f} mm in all directions. {note}".strip()
+        note = f"{interval_meaning(reach)} {note}".strip()
     if findings.anatomy.registration.verdict == "limited":
         note = f"Approximate: the registration is of limited quality. {note}".strip()
     return Table(title, header, tuple(rows), frozenset({3, 4, 5, 6}), note)
@@ -269,7 +272,7 @@ def model_tables(findings: Findings, run: Mapping[str, Any]) -> list[Table]:
         ("Atlas", anatomy.atlas or "–"),
         ("Terms of the atlas", anatomy.licence or "–"),
     ]
-    header = ("Item", "Value")
+    header = ("Detail", "Value")
     tables = [Table("Model", header, tuple(facts))]
     if model.metrics:
         tables.append(_metrics_table(model.metrics))

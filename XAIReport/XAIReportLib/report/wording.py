@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from XAIReportLib.results import ABOUT_THE_SERIES
+from XAIReportLib.results import ABOUT_THE_SERIES, CLASS_NAMES, class_name
 
 RESEARCH_USE = "Research use only. Not for diagnosis."
 NO_LESION = "No lesion found by this model on this series; this does not exclude one."
@@ -18,7 +18,6 @@ LIKENESS = (
     "a class is wrong."
 )
 
-_CLASS_NAMES = {"pituitary": "pituitary tumour"}
 _METHOD_NAMES = {
     "gradcam": "Grad-CAM",
     "gradcam++": "Grad-CAM++",
@@ -88,14 +87,9 @@ def series(reason: str, warnings: Iterable[str] = (), modality: str = "MR", forc
     return "" if doubted else " (T1 post-contrast)"
 
 
-def class_name(label: str) -> str:
-    """What a class is called in running text."""
-    return _CLASS_NAMES.get(label, label.replace("_", " "))
-
-
 def class_name_in_full(label: str) -> str:
     """What a class is called where it is suggested or scored."""
-    suffix = " (as in the training data)" if label in _CLASS_NAMES else ""
+    suffix = " (as in the training data)" if label in CLASS_NAMES else ""
     return class_name(label) + suffix
 
 
