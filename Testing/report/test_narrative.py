@@ -191,7 +191,7 @@ def test_a_shift_that_was_not_computed_says_why(analysed):
     shift = MidlineShift(None, "Not computed: the registration is of limited quality.")
     found = replace(analysed, anatomy=replace(analysed.anatomy, midline_shift=shift)).findings()
     texts = [s.text for s in narrative.write(found).sentences]
-    assert "Midline shift: Not computed: the registration is of limited quality." in texts
+    assert "Midline shift not computed: the registration is of limited quality." in texts
 
 
 def test_a_picture_has_image_sides_only(analysed):

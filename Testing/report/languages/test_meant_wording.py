@@ -223,6 +223,20 @@ def test_only_what_lies_next_to_a_position_is_called_adjacent(code):
     assert checker_of(found, code).sentence(language(code).said(before)).verdict == "supported"
 
 
+@pytest.mark.parametrize(
+    ("distance", "said"), [(4.9, "adjacent to left Hippocampus (4.9 mm)"), (12.3, "12.3 mm from left Hippocampus")]
+)
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_what_lies_outside_the_named_regions_is_called_adjacent_only_next_to_one(code, distance, said):
+    lesions = findings_of("left glioma").model_dump(mode="json")["lesions"]
+    for region in lesions[0]["regions"]:
+        region["nearest_mm"] = distance if region["nearest"] else None
+    share = next(region["percent_of_lesion"] for region in lesions[0]["regions"] if region["nearest"])
+    where = f"(white matter / other, {said})"
+    text = f"Of segmented abnormality 1, {share:.1f} % lies outside the named regions {where}."
+    assert language(code).said(text) in told(changed("left glioma", lesions=lesions), code, "anatomy")
+
+
 @pytest.mark.parametrize("contact", [None, "touches", "apart", "not told"])
 @pytest.mark.parametrize("distance", [0.0, 4.9, 5.04, 5.1, 19.0])
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -389,25 +403,25 @@ def test_labels_agree_in_grammar(code, english, said):
          "L'anomalie segmentée 1 se projette sur la position, dans l'atlas, de : pôle frontal gauche (41,6 % de l'anomalie)."),
         ("de", "Segmented abnormality 1 projects onto the atlas position of left Frontal Pole (41.6 % of it).",
          "Die segmentierte Auffälligkeit 1 projiziert sich auf die Atlasposition: Frontalpol links (41,6 % der Auffälligkeit)."),
-        ("de", "Segmented abnormality 1 projects onto the atlas position of left Frontal Pole (41.6 % of it) and left Angular Gyrus "
-         "(20.0 % of it).",
-         "Die segmentierte Auffälligkeit 1 projiziert sich auf die Atlaspositionen folgender Regionen: Frontalpol links (41,6 % der "
-         "Auffälligkeit) und Gyrus angularis links (20,0 % der Auffälligkeit)."),
+        ("de", "Segmented abnormality 1 projects onto the atlas position of left Frontal Pole (41.6 % of it) and left Angular "
+         "Gyrus (20.0 % of it).",
+         "Die segmentierte Auffälligkeit 1 projiziert sich auf die Atlaspositionen folgender Regionen: Frontalpol links (41,6 % "
+         "der Auffälligkeit) und Gyrus angularis links (20,0 % der Auffälligkeit)."),
         ("fr", "ScoreCAM for glioma: the mask cut at percentile 97.5 measures 2.00 ml; it does not overlap with the segmentation "
          "(Dice 0.00).",
          "ScoreCAM pour la classe gliome : le masque seuillé au percentile 97,5 mesure 2,00 ml ; il n'a aucun recouvrement avec la "
          "segmentation (Dice 0,00)."),
-        ("fr", "With the segmented abnormality replaced by what surrounds it (4.2 % of the head in these slices): no lesion is found "
-         "by this model.",
-         "Avec l'anomalie segmentée remplacée par ce qui l'entoure (4,2 % de la tête dans ces coupes) : ce modèle n'y trouve aucune "
-         "lésion."),
-        ("de", "With the segmented abnormality replaced by what surrounds it (4.2 % of the head in these slices): no lesion is found "
-         "by this model.",
+        ("fr", "With the segmented abnormality replaced by what surrounds it (4.2 % of the head in these slices): no lesion is "
+         "found by this model.",
+         "Avec l'anomalie segmentée remplacée par ce qui l'entoure (4,2 % de la tête dans ces coupes) : ce modèle n'y trouve "
+         "aucune lésion."),
+        ("de", "With the segmented abnormality replaced by what surrounds it (4.2 % of the head in these slices): no lesion is "
+         "found by this model.",
          "Bei geändertem Bild, die segmentierte Auffälligkeit durch ihre Umgebung ersetzt (4,2 % des Kopfes in diesen Schichten): "
          "dieses Modell findet darin keine Läsion."),
         ("fr", measures.BRIGHTNESS_LIMIT,
-         "Aucune série sans produit de contraste n'a été fournie : on ne sait pas si ce qui est clair s'est rehaussé après injection "
-         "de produit de contraste."),
+         "Aucune série sans produit de contraste n'a été fournie : on ne sait pas si ce qui est clair s'est rehaussé après "
+         "injection de produit de contraste."),
         ("de", measures.BRIGHTNESS_LIMIT,
          "Eine Serie ohne Kontrastmittel lag nicht vor; ob helle Anteile Kontrastmittel aufgenommen haben, ist nicht bekannt."),
     ],

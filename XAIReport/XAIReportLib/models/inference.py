@@ -195,8 +195,8 @@ def classify(scores: np.ndarray, areas: np.ndarray, planes: tuple[str, ...], bun
     reason = f"A segmented abnormality was found and the model score of {class_name(best)} is the highest."
     if len(chosen) > 1:
         outcome, label = "abstained", None
-        level = round(100 * calibration.class_set_level)
-        reason = f"The model scores do not separate {' and '.join(map(class_name, chosen))} at the {level} % level, so no class is suggested."
+        level, names = round(100 * calibration.class_set_level), " and ".join(map(class_name, chosen))
+        reason = f"The model scores do not separate {names} at the {level} % level, so no class is suggested."
     elif agreement < bundle.settings.thresholds.lowest_plane_agreement:
         outcome, label = "abstained", None
         reason = "The axial, coronal and sagittal slices speak for different classes, so no class is suggested."

@@ -89,7 +89,9 @@ def distances(findings: Findings, question: str) -> Iterator[Passage]:
         ways = () if lesion.measures is None else lesion.measures.distances
         asked = [(n, way) for n, way in enumerate(ways) if wanted <= _words(way.position)]
         if any(way.distance_mm <= measures.NAMED_WITHIN_MM for _, way in asked):
-            yield from measures.distances(lesion.measures, called(lesion), index, approximate)
+            places = {at("lesions", index, "measures", "distances", n) for n, _ in asked}
+            told = measures.distances(lesion.measures, called(lesion), index, approximate)
+            yield from (passage for passage in told if places & set(passage.evidence))
         for n, way in asked:
             if way.distance_mm > measures.NAMED_WITHIN_MM:
                 yield _far(

@@ -173,7 +173,9 @@ def _projection(
         if region.lobe == "other" and share >= _WORTH_NAMING_PERCENT:
             near = ""
             if region.nearest is not None and region.nearest_mm is not None:
-                near = f", adjacent to {region_name(region.nearest, None)} ({region.nearest_mm:.1f} mm)"
+                which, way = region_name(region.nearest, None), f"{region.nearest_mm:.1f} mm"
+                beside = round(region.nearest_mm, 1) <= measures.ADJACENT_MM
+                near = f", adjacent to {which} ({way})" if beside else f", {way} from {which}"
             text = f"Of {inner},{about} {percent_text(share)} lies outside the named regions ({region.name}{near})."
             yield Passage(text, (*holders, at(*owner, "regions", index), *verdict))
 
