@@ -13,9 +13,9 @@ from XAIReportLib import pipeline
 from XAIReportLib.case import Case, InputError
 from XAIReportLib.folder import read_result
 from XAIReportLib.models.bundle import find_bundles, load_bundle
-from XAIReportLib.pipeline import WITHOUT_CONTRAST_AGENT, Analysis, analyze
+from XAIReportLib.pipeline import Analysis, analyze
 from XAIReportLib.reading import case_from_array
-from XAIReportLib.results import Cancelled
+from XAIReportLib.results import WITHOUT_CONTRAST_AGENT, Cancelled
 from XAIReportLib.saliency import doubt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))

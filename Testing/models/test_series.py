@@ -13,15 +13,9 @@ import torch
 from XAIReportLib.case import Case
 from XAIReportLib.models.bundle import Bundle, load_bundle, load_network, network_as_trained
 from XAIReportLib.models.inference import SliceAnswers, look, predict
-from XAIReportLib.models.series import (
-    NAMED_BUT_NOT_DETECTED,
-    NO_LESION_WITHOUT_AGENT,
-    NOT_DETECTED,
-    SeriesHead,
-    enhancement,
-)
+from XAIReportLib.models.series import NO_LESION_WITHOUT_AGENT, NOT_DETECTED, SeriesHead, enhancement
 from XAIReportLib.reading import case_from_array, read_case
-from XAIReportLib.results import Prediction
+from XAIReportLib.results import NAMED_BUT_NOT_DETECTED, Prediction
 from XAIReportLib.views import PICTURE, make_views
 
 ROOT = Path(__file__).resolve().parents[2]

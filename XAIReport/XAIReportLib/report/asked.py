@@ -100,7 +100,9 @@ def distances(findings: Findings, question: str) -> Iterator[Passage]:
         ways = () if lesion.measures is None else lesion.measures.distances
         asked = [(n, way) for n, way in enumerate(ways) if wanted <= _words(way.position)]
         if any(way.distance_mm <= measures.NAMED_WITHIN_MM for _, way in asked):
-            yield from measures.distances(lesion.measures, called(lesion), index, approximate)
+            places = {at("lesions", index, "measures", "distances", n) for n, _ in asked}
+            told = measures.distances(lesion.measures, called(lesion), index, approximate)
+            yield from (passage for passage in told if places & set(passage.evidence))
         for n, way in asked:
             if way.distance_mm > measures.NAMED_WITHIN_MM:
                 yield _far(
@@ -113,9 +115,7 @@ def distances(findings: Findings, question: str) -> Iterator[Passage]:
 
 def _far(called: str, way: DistancePart, evidence: tuple[str, ...], approximate: bool) -> Passage:
     """Of a position that no sentence of the report names."""
-    what = (
-        "the brain's surface" if way.position == measures.BRAIN_SURFACE else f"the atlas position of the {way.position}"
-    )
+    what = measures.position_text(way)
     about = "approximately " if approximate else ""
     text = f"The distance of {called[0].lower()}{called[1:]} to {what} is {about}{way.distance_mm:.1f} mm."
     return Passage(text, evidence + ((at("anatomy", "registration", "verdict"),) if approximate else ()))

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from .languages import Language, language
-from .narrative import Narrative, resolve
+from .narrative import Narrative, Sentence, resolve
+from .places import failed_checks
 from .schema import Findings
 from .tables import Table, case_tables, model_tables, place_text, value_text
-from .wording import class_name_in_full, method_name, score_text, volume_text
+from .wording import class_name_in_full, method_name, of_the_series, score_text, volume_text
 
 TITLES = {
     "technique": "Technique",
@@ -66,6 +67,8 @@ _CAPTIONS = {
     "scores": ("Model scores", "Model score of each class; filled bars are the classes that cannot be set aside."),
 }
 
+NOT_RELIED_ON = "The heat maps of this case should not be relied on."
+_WHERE_FROM = "Where the score of this class came from, not why."
 _FAILED_REGISTRATION = (
     "Edges of the MNI152 template on the patient. Where they leave the brain's edges, the template is misplaced: the "
     "registration failed, and no region is named."
@@ -129,10 +132,10 @@ def content_of(findings: Findings, narrative: Narrative, figures: Sequence[Path]
             for s in narrative.of_section(section)
         )
 
-    warned = [any(pointer.startswith("/warnings/") for pointer in s.evidence) for s in narrative.of_section("status")]
+    warned = [_is_a_warning(s, findings) for s in narrative.of_section("status")]
     status = list(zip(statements("status"), warned, strict=True))
     pictures = tuple(_picture(path, findings, words) for path in figures)
-    lead = _lead(pictures)
+    lead = _lead(pictures, failed_checks(findings))
     return Content(
         words=words,
         case_id=findings.case_id,
@@ -151,14 +154,23 @@ def content_of(findings: Findings, narrative: Narrative, figures: Sequence[Path]
     )
 
 
+def _is_a_warning(sentence: Sentence, findings: Findings) -> bool:
+    """Whether a sentence on the status belongs below those on what the model was not made for."""
+    warned = [findings.warnings[int(p.rsplit("/", 1)[1])] for p in sentence.evidence if p.startswith("/warnings/")]
+    return any(not of_the_series(text) for text in warned)
+
+
 def _picture(path: Path, findings: Findings, words: Language) -> Picture:
     title, caption = _caption(path.stem, findings)
+    if failed_checks(findings) and (path.stem.startswith("saliency-") or path.stem in ("methods", "classes")):
+        caption = f"{NOT_RELIED_ON} {caption.removeprefix(_WHERE_FROM).lstrip()}"
     return Picture(words.label(title), words.label(caption), path)
 
 
-def _lead(pictures: Sequence[Picture]) -> Picture | None:
-    """The picture at the top: a heat map, else the abnormality, else the overview."""
-    for start in ("saliency-", "lesion", "montage"):
+def _lead(pictures: Sequence[Picture], doubted: bool) -> Picture | None:
+    """The picture at the top: a heat map, else the abnormality, else the overview; a heat map last where they are ``doubted``."""
+    maps, others = ("saliency-",), ("lesion", "montage")
+    for start in (*others, *maps) if doubted else (*maps, *others):
         for picture in pictures:
             if picture.path.stem.startswith(start):
                 return picture
@@ -181,8 +193,8 @@ def _caption(stem: str, findings: Findings) -> tuple[str, str]:
         if stem == f"saliency-{name}":
             return (
                 f"{method_name(saliency.method)} for {class_name_in_full(saliency.target)}",
-                "Where the score of this class came from, not why. Colour: share of the map's maximum, shown above the "
-                "threshold of its mask. Dashed: the mask. Solid: the segmented abnormality.",
+                f"{_WHERE_FROM} Colour: share of the map's maximum, shown above the threshold of its mask. Dashed: the mask. "
+                "Solid: the segmented abnormality.",
             )
     return stem, ""
 
@@ -203,15 +215,25 @@ def _facts(findings: Findings) -> tuple[tuple[str, str, str], ...]:
         facts.append(("Model score", score_text(prediction.scores[prediction.label]), covers))
     if prediction.outcome != "not_applicable":
         size = f"{total.voxels} pixels" if total.volume_ml is None else volume_text(total.volume_ml)
-        covers = "no lesion found by this model"
-        if total.count:
-            place = place_text(findings.lesions[0])
-            covers = place if total.count == 1 else f"{total.count} in all, the largest: {place}"
-        covers += ", edited by the reader" if findings.reader_edit is not None else ""
-        facts.append(("Segmented abnormality", size if total.count else "none", covers))
+        facts.append(("Segmented abnormality", size if total.count else "none", _what_is_outlined(findings)))
         verdict = registration.verdict.replace("_", " ")
         covers = "regions may be named" if registration.verdict == "good" else "regions are approximate"
         if registration.verdict in ("failed", "not_possible"):
             covers = "no region is named"
         facts.append(("Registration to the atlas", verdict, covers))
     return tuple(facts)
+
+
+def _what_is_outlined(findings: Findings) -> str:
+    """Where the segmented abnormalities lie, or why there is none: what the reader removed is no lesion that the model did not
+    find."""
+    edit, total = findings.reader_edit, findings.lesion_total
+    if not total.count and edit is not None and edit.removed:
+        was = edit.model_total
+        size = f"{was.voxels} pixels" if was.volume_ml is None else volume_text(was.volume_ml)
+        return f"all outlines of the model ({size}) were removed by the reader"
+    if not total.count:
+        return "no lesion found by this model"
+    place = place_text(findings.lesions[0])
+    covers = place if total.count == 1 else f"{total.count} in all, the largest: {place}"
+    return covers if edit is None else f"{covers}, edited by the reader"

@@ -16,9 +16,10 @@ from .grounding import Checker
 from .measures import BRIGHTNESS_LIMIT
 from .narrative import LeftOut, Sentence, Usage
 from .passages import Passage, at
+from .places import what_maps_show
 from .questions import Topic, is_beyond, topic_of
 from .schema import Findings, Part
-from .wording import WHERE_NOT_WHY, class_name, score_text
+from .wording import class_name, score_text
 
 NOT_HELD = "These findings do not hold that."
 NOT_UNDERSTOOD = (
@@ -140,7 +141,7 @@ def _why(findings: Findings, question: str) -> Iterator[Passage]:
     yield from (p for p in _of(findings, "status") if "should not be relied on" in p.text)
     yield from (p for p in _of(findings, "evidence") if "Dice" in p.text)
     if findings.saliency:
-        yield Passage(WHERE_NOT_WHY, (at("saliency", 0, "method"),))
+        yield what_maps_show(findings)
 
 
 def _changed(findings: Findings, *names: str) -> Iterator[Passage]:
@@ -217,7 +218,6 @@ def _change(findings: Findings, _: str) -> Iterator[Passage]:
 
 
 def _maps(findings: Findings, _: str) -> Iterator[Passage]:
-    yield from (p for p in _of(findings, "status") if "should not be relied on" in p.text)
     yield from _of(findings, "evidence")
 
 

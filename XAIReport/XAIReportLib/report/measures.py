@@ -10,6 +10,10 @@ from .wording import joined, percent_text, region_name, score_text, volume_text
 
 BRAIN_SURFACE = "brain surface"
 NAMED_WITHIN_MM = 20.0  # positions farther away stand in the table only
+ADJACENT_MM = 5.0  # up to here an abnormality is called adjacent to a position
+SEPTUM_COVERED = "the segmented abnormality covers the septum pellucidum"
+SEPTUM_UNDER = "the septum pellucidum lies under the segmented abnormality"  # in findings of older versions
+_NOT_COMPUTED = "Not computed: "
 BRIGHTNESS_LIMIT = (
     "No series without contrast agent was given: what is bright is not known to have taken up contrast agent."
 )
@@ -60,7 +64,7 @@ def midline(findings: Findings) -> Iterator[Passage]:
     if shift is None or not findings.lesions:
         return
     if shift.distance_mm is None:
-        yield Passage(f"Midline shift: {quoted(shift.method)}", (f"{place}/method",), "Midline shift: not computed.")
+        yield Passage(_no_shift(shift.method), (f"{place}/method",), "Midline shift: not computed.")
         return
     side = "" if shift.towards is None else f" to the {shift.towards} of the patient"
     text = f"Midline shift at the septum pellucidum, as the registration places it: {shift.distance_mm:.1f} mm{side}"
@@ -68,19 +72,61 @@ def midline(findings: Findings) -> Iterator[Passage]:
     yield Passage(text, (f"{place}/distance_mm", f"{place}/towards", f"{place}/method"))
 
 
+def septum_hidden(method: str) -> bool:
+    """Whether an abnormality over the septum pellucidum is why no midline shift was computed."""
+    return any(words in method for words in (SEPTUM_COVERED, SEPTUM_UNDER))
+
+
+def _no_shift(method: str) -> str:
+    """``Midline shift not computed: ...``, whatever words an older version had for the reason."""
+    if not method.startswith(_NOT_COMPUTED):
+        return f"Midline shift: {quoted(method)}"
+    return f"Midline shift not computed: {quoted(method.removeprefix(_NOT_COMPUTED)).replace(SEPTUM_UNDER, SEPTUM_COVERED)}"
+
+
 def distances(measures: Measures, called: str, index: int, approximate: bool) -> Iterator[Passage]:
-    """Distances to atlas positions that a reader asks about; those farther than NAMED_WITHIN_MM stand in the table."""
-    near = [(n, way) for n, way in enumerate(measures.distances) if way.distance_mm <= NAMED_WITHIN_MM]
-    if not near:
-        return
-    evidence = (
-        at("lesions", index, "name"),
-        *(at("lesions", index, "measures", "distances", n) for n, _ in near),
-        *((at("anatomy", "registration", "verdict"),) if approximate else ()),
-    )
+    """Distances to atlas positions that a reader asks about: what lies next to it, then what lies within NAMED_WITHIN_MM; those
+    farther away stand in the table."""
+    named = [(n, way) for n, way in enumerate(measures.distances) if way.distance_mm <= NAMED_WITHIN_MM]
     about = " approximately" if approximate else ""
-    listed = joined([_way(way) for _, way in near])
-    yield Passage(f"{called} is{about} adjacent to {listed}; function was not assessed.", evidence)
+    near = [(n, way) for n, way in named if is_adjacent(way)]
+    far = [(n, way) for n, way in named if not is_adjacent(way)]
+    for ways, verb, said in ((near, f"is{about} adjacent to", way_text), (far, f"lies{about}", _away)):
+        if ways:
+            evidence = (
+                at("lesions", index, "name"),
+                *(at("lesions", index, "measures", "distances", n) for n, _ in ways),
+                *((at("anatomy", "registration", "verdict"),) if approximate else ()),
+            )
+            listed = joined([said(way) for _, way in ways])
+            yield Passage(f"{called} {verb} {listed}; function was not assessed.", evidence)
+
+
+def is_adjacent(way: DistancePart) -> bool:
+    """Whether an abnormality may be called adjacent to a position: where it touches it, or nearly so."""
+    return _touching(way) or round(way.distance_mm, 1) <= ADJACENT_MM
+
+
+def intervals(findings: Findings) -> Iterator[Passage]:
+    """What the intervals behind the distances cover, once, where some are told."""
+    reach = findings.anatomy.interval_mm
+    told = [
+        at("lesions", index, "measures", "distances", n)
+        for index, lesion in enumerate(findings.lesions[:MOST_LESIONS])
+        if lesion.measures is not None
+        for n, way in enumerate(lesion.measures.distances)
+        if way.distance_mm <= NAMED_WITHIN_MM and _span(way)
+    ]
+    if reach is not None and told:
+        yield Passage(interval_meaning(reach), (at("anatomy", "interval_mm"), *told))
+
+
+def interval_meaning(reach_mm: float) -> str:
+    """What every interval of a share and of a distance covers."""
+    return (
+        f"Intervals: lowest and highest value with the registration moved by {reach_mm:.1f} mm in all directions, and scaled; "
+        "they are no confidence intervals."
+    )
 
 
 def largest(lesion: Lesion, called: str, index: int, approximate: bool) -> Iterator[Passage]:
@@ -107,8 +153,8 @@ def appearance(lesion: Lesion, called: str, index: int) -> Iterator[Passage]:
     pattern = _PATTERNS[look.pattern]
     text = (
         f"Appearance on this series: of {inner}, {volume_text(look.brighter_ml)} is brighter than the patient's white matter "
-        f"({pattern}) and {volume_text(look.not_brighter_ml)} is not; {percent_text(look.darker_percent)} of it is nearer to the "
-        "level of fluid than to that of white matter."
+        f"({pattern}) and {volume_text(look.not_brighter_ml)} is not; {percent_text(look.darker_percent)} of the "
+        "abnormality is nearer to the level of fluid than to that of white matter."
     )
     place = at("lesions", index, "appearance")
     keys = ("brighter_ml", "not_brighter_ml", "darker_percent", "pattern")
@@ -173,17 +219,36 @@ def brightness_limit(findings: Findings) -> Iterator[Passage]:
         yield Passage(BRIGHTNESS_LIMIT, tuple(at("lesions", n, "appearance") for n in range(len(findings.lesions))))
 
 
-def _way(way: DistancePart) -> str:
-    what = "the brain's surface" if way.position == BRAIN_SURFACE else f"the atlas position of the {way.position}"
-    return f"{what} ({distance_text(way)})"
+def way_text(way: DistancePart) -> str:
+    """``the brain's surface (3.1 mm, 1.0 to 5.2 mm)``."""
+    return f"{position_text(way)} ({distance_text(way)})"
+
+
+def _away(way: DistancePart) -> str:
+    """``11.4 mm from the atlas position of the motor cortex (8.9 to 13.6 mm)``."""
+    behind = ", ".join(filter(None, ["contact cannot be told" if way.contact == "not told" else "", _span(way)]))
+    return f"{way.distance_mm:.1f} mm from {position_text(way)}" + (f" ({behind})" if behind else "")
+
+
+def position_text(way: DistancePart) -> str:
+    """What a distance is to, in running text."""
+    return "the brain's surface" if way.position == BRAIN_SURFACE else f"the atlas position of the {way.position}"
+
+
+def _touching(way: DistancePart) -> bool:
+    return way.distance_mm == 0 if way.contact is None else way.contact == "touches"
+
+
+def _span(way: DistancePart) -> str:
+    """``8.9 to 13.6 mm``; nothing where there is no interval."""
+    if way.low_mm is None or way.high_mm is None or way.low_mm == way.high_mm:
+        return ""
+    return f"{way.low_mm:.1f} to {way.high_mm:.1f} mm"
 
 
 def distance_text(way: DistancePart) -> str:
     """``3.1 mm, 1.0 to 5.2``; where they touch, ``in contact``; where that is not known, ``contact cannot be told``."""
-    touching = way.distance_mm == 0 if way.contact is None else way.contact == "touches"
-    value = "in contact" if touching else f"{way.distance_mm:.1f} mm"
+    value = "in contact" if _touching(way) else f"{way.distance_mm:.1f} mm"
     if way.contact == "not told":
         value = "contact cannot be told" if way.distance_mm == 0 else f"{value}, contact cannot be told"
-    if way.low_mm is None or way.high_mm is None or way.low_mm == way.high_mm:
-        return value
-    return f"{value}, {way.low_mm:.1f} to {way.high_mm:.1f} mm"
+    return ", ".join(filter(None, [value, _span(way)]))

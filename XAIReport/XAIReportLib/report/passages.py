@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .schema import Findings, Image
-from .wording import NO_LESION, class_name, class_name_in_full, joined, score_text
+from .wording import NO_LESION, class_name, class_name_in_full, joined, of_the_series, score_text, series
 
 FILE_KINDS = {"nifti": "NIfTI", "nrrd": "NRRD", "dicom": "DICOM", "picture": "picture", "array": "array"}
 _NO_CALIBRATION = ("", "none")
@@ -14,6 +14,15 @@ BEFORE_EDIT = "This rests on the model's own outlines, as they were before the r
 LEFT_OUT = (
     "A statement is omitted here, as its wording is not among the allowed ones; what it rests on is in findings.json."
 )
+MEASURE_MEANINGS = {
+    "entropy": "Entropy is zero where one class has all of the score, and one where all classes have the same.",
+    "plane_agreement": "Plane agreement is one where all planes agree.",
+}
+_DEFAULT_ATLAS = "Harvard-Oxford"
+_ADDED_REGIONS = {
+    "sellar region": "The sellar region is not of this atlas: it is a sphere set by this program.",
+    "cerebellum": "The cerebellum is not of this atlas: it is that of the Desikan-Killiany atlas.",
+}
 REASON_KEPT = "The reason is kept in findings.json."
 WARNINGS_KEPT = "Warning: see the list of warnings in findings.json."
 
@@ -30,6 +39,12 @@ class Passage:
 def at(*steps: str | int) -> str:
     """The JSON pointer of these steps."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def series_of(findings: Findings) -> str:
+    """What stands in brackets behind segmented abnormalities."""
+    image = findings.image
+    return series(findings.prediction.reason, findings.warnings, image.modality, image.forced)
 
 
 def quoted(text: str) -> str:
@@ -50,9 +65,16 @@ def status(findings: Findings) -> Iterator[Passage]:
             "demand, and nothing below should be relied on.",
             (at("image", "forced"),),
         )
-    for index, warning in enumerate(findings.warnings):
+    if not_shown(findings):
+        yield Passage(quoted(findings.prediction.reason), (at("prediction", "reason"),), REASON_KEPT)
+    for index, warning in sorted(enumerate(findings.warnings), key=lambda row: not of_the_series(row[1])):
         place = at("warnings", index)
         yield Passage(f"Warning: {quoted(warning)}", (place,), WARNINGS_KEPT)
+
+
+def not_shown(findings: Findings) -> bool:
+    """Whether the outcome is what it is for want of contrast enhancement: the model was not made for such a series."""
+    return of_the_series(findings.prediction.reason)
 
 
 def _reason(findings: Findings) -> Passage:
@@ -102,6 +124,30 @@ def technique(findings: Findings) -> Iterator[Passage]:
         quality = "judged good" if registration.verdict == "good" else "of limited quality"
         text = f"The image was registered to MNI152, {quality}; atlas: {findings.anatomy.atlas}."
         yield Passage(text, (place, at("anatomy", "atlas")))
+        yield from not_of_the_atlas(findings)
+
+
+def not_of_the_atlas(findings: Findings) -> Iterator[Passage]:
+    """Of the regions that are named, those that the default atlas lacks, and where they come from."""
+    if not findings.anatomy.atlas.startswith(_DEFAULT_ATLAS):
+        return
+    for name, text in _ADDED_REGIONS.items():
+        place = next((place for place, region in _regions(findings) if name in region.lower()), None)
+        if place is not None:
+            yield Passage(text, (at("anatomy", "atlas"), place))
+
+
+def _regions(findings: Findings) -> Iterator[tuple[str, str]]:
+    """Where a region is named, and its name."""
+    for owner, masks in (("lesions", findings.lesions), ("saliency", findings.saliency)):
+        for index, mask in enumerate(masks):
+            for n, region in enumerate(mask.regions):
+                yield at(owner, index, "regions", n), f"{region.name} {region.nearest or ''}"
+    for index, lesion in enumerate(findings.lesions):
+        for n, holder in enumerate(lesion.largest_regions):
+            yield at("lesions", index, "largest_regions", n), holder.name
+        for n, way in enumerate(lesion.measures.neighbours if lesion.measures else ()):
+            yield at("lesions", index, "measures", "neighbours", n), way.position
 
 
 def impression(findings: Findings) -> Iterator[Passage]:
@@ -121,7 +167,7 @@ def impression(findings: Findings) -> Iterator[Passage]:
     if findings.reader_edit is not None:
         text = BEFORE_EDIT
         yield Passage(text, (outcome, at("reader_edit")))
-    if prediction.outcome != "not_applicable":  # there the reason already stands before anything else
+    if prediction.outcome != "not_applicable" and not not_shown(findings):  # there it stands before anything else
         yield _reason(findings)
 
 
@@ -139,7 +185,8 @@ def confidence(findings: Findings) -> Iterator[Passage]:
             f"Model scores ({len(model.classes)} classes, {calibrated}, {model.score_level} level): {listed}.",
             tuple(places),
         )
-    if prediction.class_set:
+    alone = prediction.label is None and len(prediction.class_set) == 1  # it would be taken for a suggestion
+    if prediction.class_set and not alone:
         listed = joined([class_name(label) for label in prediction.class_set])
         verb = "is the only class" if len(prediction.class_set) == 1 else "are the classes"
         yield Passage(
@@ -151,6 +198,9 @@ def confidence(findings: Findings) -> Iterator[Passage]:
         )
         places = tuple(at("prediction", "uncertainty", name) for name in sorted(prediction.uncertainty))
         yield Passage(f"Measures from zero to one: {listed}.", places)
+        for name, meaning in MEASURE_MEANINGS.items():
+            if name in prediction.uncertainty:
+                yield Passage(meaning, (at("prediction", "uncertainty", name),))
 
 
 def _by_score(findings: Findings) -> list[tuple[str, float]]:
@@ -178,6 +228,13 @@ def limits(findings: Findings) -> Iterator[Passage]:
         if findings.image.has_geometry
         else "Sides are those of the picture, not of the patient."
     )
-    yield Passage(sides, (at("image", "has_geometry"),))
+    if _names_a_side(findings):
+        yield Passage(sides, (at("image", "has_geometry"),))
     if findings.model.non_commercial:
         yield Passage("The model may be used for non-commercial purposes only.", (at("model", "non_commercial"),))
+
+
+def _names_a_side(findings: Findings) -> bool:
+    masks = (*findings.lesions, *findings.saliency)
+    shift = findings.anatomy.midline_shift
+    return any(mask.side or mask.image_side or mask.regions for mask in masks) or bool(shift and shift.towards)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from . import measures
-from .passages import REASON_KEPT, Passage, at, quoted
+from .passages import REASON_KEPT, Passage, at, quoted, series_of
 from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency, SaliencyCheckPart
 from .wording import (
     LIKENESS,
@@ -18,7 +18,6 @@ from .wording import (
     percent_text,
     region_name,
     score_text,
-    series,
     volume_text,
 )
 
@@ -30,6 +29,7 @@ NOT_INDEPENDENT = (
     "The class is read mainly where the model itself places a lesion, so that the overlap of a heat map with the "
     "segmentation is no independent evidence."
 )
+FAILED_MAPS = "The heat maps of this case failed their checks: they are no evidence of where the score came from."
 TABLE_HOLDS = "The table of segmented abnormalities holds the smaller ones."
 _DESCRIBED = 3  # lesions with a sentence each; the table holds all
 _NAMED = 4  # regions in a sentence
@@ -49,12 +49,10 @@ def findings_of(findings: Findings) -> Iterator[Passage]:
         return
     total, place = findings.lesion_total, at("lesion_total")
     if total.count == 1:
-        yield Passage(f"One segmented abnormality{series(findings.prediction.reason)}.", (at("lesion_total", "count"),))
+        yield Passage(f"One segmented abnormality{series_of(findings)}.", (at("lesion_total", "count"),))
     else:
         size = volume_text(total.volume_ml) if total.volume_ml is not None else f"{total.voxels} pixels"
-        yield Passage(
-            f"{total.count} segmented abnormalities{series(findings.prediction.reason)}, {size} in all.", (place,)
-        )
+        yield Passage(f"{total.count} segmented abnormalities{series_of(findings)}, {size} in all.", (place,))
     for index, lesion in enumerate(findings.lesions[:_DESCRIBED]):
         yield _lesion(lesion, index)
         if lesion.measures is not None:
@@ -144,12 +142,13 @@ def anatomy(findings: Findings) -> Iterator[Passage]:
         yield Passage("The registration is of limited quality, so the regions are approximate.", (verdict,))
         yield Passage(quoted(registration.reason), (reason,), REASON_KEPT)
     yield from measures.midline(findings)
+    approximate = registration.verdict == "limited"
     for index, lesion in enumerate(findings.lesions[:_DESCRIBED]):
-        approximate = registration.verdict == "limited"
         yield from _projection(called(lesion), lesion.regions, ("lesions", index), approximate)
         yield from measures.largest(lesion, called(lesion), index, approximate)
         if lesion.measures is not None:
             yield from measures.distances(lesion.measures, called(lesion), index, approximate)
+    yield from measures.intervals(findings)
 
 
 def _projection(
@@ -174,7 +173,9 @@ def _projection(
         if region.lobe == "other" and share >= _WORTH_NAMING_PERCENT:
             near = ""
             if region.nearest is not None and region.nearest_mm is not None:
-                near = f", adjacent to {region_name(region.nearest, None)} ({region.nearest_mm:.1f} mm)"
+                which, way = region_name(region.nearest, None), f"{region.nearest_mm:.1f} mm"
+                beside = round(region.nearest_mm, 1) <= measures.ADJACENT_MM
+                near = f", adjacent to {which} ({way})" if beside else f", {way} from {which}"
             text = f"Of {inner},{about} {percent_text(share)} lies outside the named regions ({region.name}{near})."
             yield Passage(text, (*holders, at(*owner, "regions", index), *verdict))
 
@@ -191,7 +192,7 @@ def evidence(findings: Findings) -> Iterator[Passage]:
         yield Passage("No heat map was computed.", (at("saliency"),))
         return
     classes = findings.mapped_classes
-    if findings.saliency_check is not None and findings.saliency_check.relied_on:
+    if findings.saliency_check is not None:
         yield heat_map_check(findings.saliency_check)
     yield from several_classes(findings)
     for index, saliency in enumerate(findings.saliency):
@@ -203,7 +204,19 @@ def evidence(findings: Findings) -> Iterator[Passage]:
                 subject += f" for {class_name(saliency.target)}"
             yield from _projection(subject, saliency.regions, ("saliency", index), approximate)
     yield from reservations(findings)
-    yield Passage(WHERE_NOT_WHY, tuple(at("saliency", index, "method") for index in range(len(findings.saliency))))
+    yield what_maps_show(findings)
+
+
+def what_maps_show(findings: Findings) -> Passage:
+    """What a heat map is evidence of: of nothing, where the heat maps failed their checks."""
+    if failed_checks(findings):
+        return Passage(FAILED_MAPS, (at("saliency_check", "relied_on"), at("saliency_check", "failed")))
+    return Passage(WHERE_NOT_WHY, tuple(at("saliency", index, "method") for index in range(len(findings.saliency))))
+
+
+def failed_checks(findings: Findings) -> bool:
+    """Whether there are heat maps that should not be relied on."""
+    return bool(findings.saliency) and findings.saliency_check is not None and not findings.saliency_check.relied_on
 
 
 def reservations(findings: Findings) -> Iterator[Passage]:
@@ -245,7 +258,7 @@ def several_classes(findings: Findings) -> Iterator[Passage]:
 
 def doubts(findings: Findings) -> Iterator[Passage]:
     """That the heat maps failed their checks, which is said before anything else."""
-    if findings.saliency and findings.saliency_check is not None and not findings.saliency_check.relied_on:
+    if failed_checks(findings):
         yield heat_map_check(findings.saliency_check)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from . import checklist
 from .languages import Language
-from .measures import distance_text
+from .measures import distance_text, interval_meaning
+from .passages import series_of
 from .provenance import provenance_rows
 from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency, SaliencyCheckPart
 from .wording import (
@@ -21,7 +22,6 @@ from .wording import (
     method_name,
     percent_text,
     score_text,
-    series,
 )
 
 _SHOWN_ROWS = 12  # of a region table; regions.csv holds all
@@ -124,9 +124,7 @@ def _lesion_table(findings: Findings) -> Table:
         for lesion in findings.lesions
     ]
     header = ("No.", "Volume (ml)", "Voxels", "Side (share)", "Centre, RAS (mm)")
-    return Table(
-        f"Segmented abnormalities{series(findings.prediction.reason)}", header, tuple(rows), frozenset({1, 2, 4})
-    )
+    return Table(f"Segmented abnormalities{series_of(findings)}", header, tuple(rows), frozenset({1, 2, 4}))
 
 
 def _measures_table(findings: Findings) -> Table:
@@ -166,6 +164,9 @@ def _distance_table(findings: Findings) -> Table:
     )
     if findings.anatomy.registration.verdict == "limited":
         note = f"Approximate: the registration is of limited quality. {note}"
+    reach = findings.anatomy.interval_mm
+    if reach is not None and any(" to " in cell for _, _, cell in rows):
+        note = f"{interval_meaning(reach)} {note}"
     return Table("Distances to atlas positions", ("No.", "Atlas position", "Distance"), tuple(rows), frozenset(), note)
 
 
@@ -233,7 +234,7 @@ def _region_table(title: str, regions: Sequence[LesionRegion | MaskRegion], owne
         note = f"{CUT_REGIONS} {note}".strip()
     reach = findings.anatomy.interval_mm
     if reach is not None:
-        note = f"Intervals: registrations moved by {reach:.1f} mm in all directions. {note}".strip()
+        note = f"{interval_meaning(reach)} {note}".strip()
     if findings.anatomy.registration.verdict == "limited":
         note = f"Approximate: the registration is of limited quality. {note}".strip()
     return Table(title, header, tuple(rows), frozenset({3, 4, 5, 6}), note)
@@ -271,7 +272,7 @@ def model_tables(findings: Findings, run: Mapping[str, Any]) -> list[Table]:
         ("Atlas", anatomy.atlas or "–"),
         ("Terms of the atlas", anatomy.licence or "–"),
     ]
-    header = ("Item", "Value")
+    header = ("Detail", "Value")
     tables = [Table("Model", header, tuple(facts))]
     if model.metrics:
         tables.append(_metrics_table(model.metrics))

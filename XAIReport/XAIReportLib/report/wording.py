@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from XAIReportLib.results import ENHANCEMENT_NOT_DETECTED
+from XAIReportLib.results import ABOUT_THE_SERIES, CLASS_NAMES, class_name
 
 RESEARCH_USE = "Research use only. Not for diagnosis."
 NO_LESION = "No lesion found by this model on this series; this does not exclude one."
@@ -18,7 +18,6 @@ LIKENESS = (
     "a class is wrong."
 )
 
-_CLASS_NAMES = {"pituitary": "pituitary tumour"}
 _METHOD_NAMES = {
     "gradcam": "Grad-CAM",
     "gradcam++": "Grad-CAM++",
@@ -72,20 +71,25 @@ _ALLOWED = (
 )
 
 
-def series(reason: str) -> str:
-    """What stands in brackets behind segmented abnormalities: the series, unless the reason of the outcome is that it shows no
-    contrast enhancement."""
-    return "" if reason.startswith(ENHANCEMENT_NOT_DETECTED) else " (T1 post-contrast)"
+def of_the_series(text: str) -> bool:
+    """Whether a reason or a warning of the engine says that the series may be one that the model was not made for."""
+    return text.startswith(ABOUT_THE_SERIES)
 
 
-def class_name(label: str) -> str:
-    """What a class is called in running text."""
-    return _CLASS_NAMES.get(label, label.replace("_", " "))
+def series(reason: str, warnings: Iterable[str] = (), modality: str = "MR", forced: bool = False) -> str:
+    """What stands in brackets behind segmented abnormalities: the series that the model was made for; nothing where it is not
+    known to be that one.
+
+    Args:
+        reason: of the outcome. warnings: of the result. forced: whether the image looks like no head MRI.
+    """
+    doubted = forced or modality not in ("", "MR") or any(map(of_the_series, (reason, *warnings)))
+    return "" if doubted else " (T1 post-contrast)"
 
 
 def class_name_in_full(label: str) -> str:
     """What a class is called where it is suggested or scored."""
-    suffix = " (as in the training data)" if label in _CLASS_NAMES else ""
+    suffix = " (as in the training data)" if label in CLASS_NAMES else ""
     return class_name(label) + suffix
 
 

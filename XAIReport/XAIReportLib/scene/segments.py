@@ -22,8 +22,15 @@ READER_SUFFIX = "-reader"  # behind the id of a heat map's mask that the reader 
 
 
 def lesion_name(number: int, findings: dict[str, Any]) -> str:
-    """What a segmented abnormality is called; ``findings``: findings.json, whose outcome tells of the series."""
-    return f"Segmented abnormality {number}{series(findings['prediction']['reason'])}"
+    """What a segmented abnormality is called; ``findings``: findings.json, which tells of the series."""
+    image = findings.get("image") or {}
+    of = series(
+        findings["prediction"]["reason"],
+        findings.get("warnings") or (),
+        image.get("modality", ""),
+        bool(image.get("forced")),
+    )
+    return f"Segmented abnormality {number}{of}"
 
 
 def saliency_name(map_name: str) -> str:

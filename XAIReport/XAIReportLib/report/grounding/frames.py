@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
+from ..measures import septum_hidden
 from ..schema import Findings
 from ..wording import class_name
 from .statements import ON_NO_DATA_SET
@@ -261,7 +262,7 @@ def _plain_series(f: Findings) -> bool | None:
 
 def _septum(f: Findings) -> bool | None:
     shift = f.anatomy.midline_shift
-    return None if shift is None else "lies under the segmented abnormality" in shift.method or None
+    return None if shift is None else septum_hidden(shift.method) or None
 
 
 def _entropy_below(limit: float) -> Holds:

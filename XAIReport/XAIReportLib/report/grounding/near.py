@@ -10,8 +10,6 @@ from ..schema import DistancePart, Lesion
 from .claims import Clause
 from .facts import agrees, firm, rounds_to
 
-ADJACENT_MM = 5.0  # up to here a position may be called near without its distance
-
 _NEAR = re.compile(r"(?:directly |immediately |very |lies |is )*(?:adjacent|next|near|close)\b", re.IGNORECASE)
 _AWAY = ("away", "away from", "distant", "apart from")
 
@@ -127,7 +125,7 @@ def _state(
         clause.state("contact", touching, mark, i, *along)
     if not (points or spans or contacts) and (any(_distance(clause, j) for j in along)):
         denied = bool(clause.of("neg")) or clause.negated
-        near = way.distance_mm <= ADJACENT_MM
+        near = way.distance_mm <= measures.ADJACENT_MM
         if any(clause.mentions[j].text.lower() in _AWAY for j in along):  # "stays away from the brain's surface"
             clause.state("distance", not near and not touching if not denied else None, mark, *along)
             return

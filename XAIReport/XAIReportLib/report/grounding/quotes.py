@@ -7,9 +7,29 @@ from collections.abc import Iterator
 
 from .. import asked, checklist, measures, wording
 from ..changes import NOT_WHY, changes
-from ..passages import BEFORE_EDIT, LEFT_OUT, REASON_KEPT, WARNINGS_KEPT, Passage, confidence, slab
-from ..places import TABLE_HOLDS, called, heat_map_check, numbered, reader_edit, reservations, several_classes
+from ..passages import (
+    BEFORE_EDIT,
+    LEFT_OUT,
+    REASON_KEPT,
+    WARNINGS_KEPT,
+    Passage,
+    at,
+    confidence,
+    not_of_the_atlas,
+    slab,
+)
+from ..places import (
+    FAILED_MAPS,
+    TABLE_HOLDS,
+    called,
+    heat_map_check,
+    numbered,
+    reader_edit,
+    reservations,
+    several_classes,
+)
 from ..schema import Findings
+from . import formerly
 from .cutting import sentences
 from .numerals import CARDINALS
 from .vocabulary import plain
@@ -112,6 +132,7 @@ def recited(findings: Findings) -> Iterator[str]:
             yield passage.instead
     if findings.reader_edit is not None:
         yield BEFORE_EDIT
+    yield from formerly.sentences(findings)
 
 
 def _recited_passages(findings: Findings) -> Iterator[Passage]:
@@ -128,12 +149,16 @@ def _recited_passages(findings: Findings) -> Iterator[Passage]:
     yield from measures.brightness_limit(findings)
     yield from measures.apart(findings)
     yield from measures.midline(findings)
+    yield from measures.intervals(findings)
     yield from confidence(findings)
+    yield from not_of_the_atlas(findings)
     yield from changes(findings)
     yield from checklist.passages(findings)
     yield from asked.recited(findings)
     if findings.saliency_check is not None:
         yield heat_map_check(findings.saliency_check)
+        if not findings.saliency_check.relied_on:
+            yield Passage(FAILED_MAPS, (at("saliency_check", "relied_on"),))
     yield from several_classes(findings)
     yield from reservations(findings)
     if findings.reader_edit is not None:

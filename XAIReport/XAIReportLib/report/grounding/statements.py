@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ..measures import septum_hidden
 from ..schema import Findings
 from . import along, existence, maps
 from .claims import Claim, Clause
@@ -93,7 +94,7 @@ def _uptake(f: Findings) -> bool | None:
 def _septum_hidden(f: Findings) -> bool | None:
     """Whether an abnormality is said to be why no midline shift was computed."""
     shift = f.anatomy.midline_shift
-    return None if shift is None else "lies under the segmented abnormality" in shift.method or None
+    return None if shift is None else septum_hidden(shift.method) or None
 
 
 # In order: the first that fits takes its words.

@@ -18,7 +18,7 @@ from .check import CheckedSentence, Checker
 from .quotes import recited, sentences
 from .vocabulary import plain
 
-_ON_DEMAND = "Analysed on demand although "
+_ON_DEMAND = re.compile("Analysed on demand (?:despite this:|although) ")  # the latter in findings of older versions
 _ORDER = ("unsupported", "contradicted", "supported")
 _VALUE = re.compile(r"-?\d+(?:\.\d+)?|\b(?:left|right)\b")
 
@@ -95,8 +95,8 @@ def named(findings: Findings) -> dict[str, frozenset[str]]:
         "objection": [
             piece
             for text in findings.warnings
-            if text.startswith(_ON_DEMAND)
-            for piece in _quoted(text.removeprefix(_ON_DEMAND))
+            if (start := _ON_DEMAND.match(text))
+            for piece in _quoted(text[start.end() :])
         ],
         "no_shift": [] if shift is None or shift.distance_mm is not None else _quoted(shift.method),
     }

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 
+from ..passages import series_of
 from ..schema import Findings
-from ..wording import class_name, method_name, series
+from ..wording import class_name, method_name
 from .mentions import Mention
 from .numerals import CARDINALS, FRACTIONS, ONE
 from .phrases import phrases
@@ -128,7 +129,7 @@ def _untold(findings: Findings) -> re.Pattern[str] | None:
     """What words for the series claim too much of this case: it shows no contrast agent, or is no T1 at all."""
     if findings.prediction.outcome == "not_applicable":
         return _SERIES
-    return None if series(findings.prediction.reason) else _AGENT
+    return None if series_of(findings) else _AGENT
 
 
 class Vocabulary:

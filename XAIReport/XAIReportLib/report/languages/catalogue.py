@@ -107,7 +107,7 @@ def _names() -> Names:
 
 @lru_cache(maxsize=1)
 def _sentences() -> Grammar:
-    content = _read("sentences/*.toml", "engine.toml")
+    content = _read("sentences/*.toml", "engine.toml", "formerly.toml")
     return Grammar(_checked(content["message"]), _rules(content), _names())
 
 
