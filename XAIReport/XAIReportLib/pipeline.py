@@ -30,6 +30,7 @@ from XAIReportLib.report.narrative import Narrative
 from XAIReportLib.report.schema import Findings
 from XAIReportLib.report.wording import class_name
 from XAIReportLib.results import (
+    CHANGES_LEFT_OUT,
     DEFAULT_SALIENCY,
     DEFORMABLE_STEPS,
     EVERY_CLASS,
@@ -207,9 +208,13 @@ def analyze(
 
     clock.enter("report", "writing the report")
     forced = bool(refusal) and force
-    warnings = [*notes, *clinical.notes(case.clinical), *prediction.warnings] + (
-        [f"Analysed on demand despite this: {refusal}"] if forced else []
-    )
+    warnings = [
+        *notes,
+        *clinical.notes(case.clinical),
+        *prediction.warnings,
+        *([CHANGES_LEFT_OUT] if counterfactuals and prediction.scores and not changed else []),
+        *([f"Analysed on demand despite this: {refusal}"] if forced else []),
+    ]
     if case.contrast_agent is False and prediction.outcome != "not_applicable":
         warnings.append(WITHOUT_CONTRAST_AGENT)
     found = findings.build(

@@ -22,6 +22,10 @@ EVERY_CLASS = "all"
 ENHANCEMENT_NOT_DETECTED = (
     "Contrast enhancement was not detected in this series"  # how such a reason of an outcome begins
 )
+CHANGES_LEFT_OUT = (
+    "What the model says of changed images was left out: on the few slices that are changed it finds no lesion as they "
+    "are."
+)
 WITHOUT_CONTRAST_AGENT = "The DICOM header names no contrast agent; the model was made for contrast-enhanced T1."
 NAMED_BUT_NOT_DETECTED = "A contrast agent is named for this series, but contrast enhancement was not detected in it."
 ABOUT_THE_SERIES = (ENHANCEMENT_NOT_DETECTED, WITHOUT_CONTRAST_AGENT, NAMED_BUT_NOT_DETECTED)
