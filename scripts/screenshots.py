@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,9 +32,31 @@ def main(arguments: list[str]) -> int:
         "--result", type=Path, help="a finished result of scripts/demo.py, opened instead of waiting for an analysis"
     )
     options = parser.parse_args(arguments)
+    if options.result is not None:
+        _report(options.result, options.output / "report.png")
     with module_stage() as stage:
         _walk(stage, options.output, options.result)
     return 0
+
+
+def _report(result: Path, picture: Path) -> None:
+    """The first screen of a result's report, as Chromium shows it."""
+    with tempfile.TemporaryDirectory() as profile:
+        command = [
+            "chromium",
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--window-size=1100,1340",
+        ]
+        command += [
+            f"--user-data-dir={profile}",
+            f"--screenshot={picture}",
+            (result / "report.html").resolve().as_uri(),
+        ]
+        subprocess.run(command, check=True, capture_output=True)
+    print(picture, flush=True)
 
 
 def _walk(stage: Stage, output: Path, result: Path | None) -> None:
