@@ -288,7 +288,7 @@ class XAIReportLogic(ScriptedLoadableModuleLogic):
 
         output = str(output or self.defaultOutput())
         # The worker has no MRML here; the open scene is the result's, and Slicer saves it.
-        parameters = {"output": output, "case_id": case_id_of(volumeNode), "scene": False, **options}
+        parameters = {"output": output, "case_id": case_id_of(volumeNode), **options, "scene": False}
         self._run.start(lambda folder: export_inputs(volumeNode, clinicalTable, folder), parameters, listener)
 
     def analyze(self, volumeNode, **options):

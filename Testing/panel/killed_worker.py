@@ -15,7 +15,7 @@ from PySide6 import QtWidgets
 from small_case import planted_brain
 
 TINY_WORKER = Path(__file__).resolve().parents[2] / "scripts" / "tiny_worker.py"
-STAGES = ("read", "predict", "saliency", "counterfactuals", "anatomy", "report", "write", "scene")
+STAGES = ("read", "predict", "saliency", "counterfactuals", "anatomy", "report", "write")
 LONGEST_S = 400.0
 COARSER = 2
 

@@ -86,7 +86,7 @@ while request is not None:
     id, params, type = request["id"], request["params"], request["type"]
     if type == "analyze":
         analyses += 1
-        for stage in ("read", "predict", "saliency", "counterfactuals", "anatomy", "report", "write", "scene"):
+        for stage in ("read", "predict", "saliency", "counterfactuals", "anatomy", "report", "write"):
             tell("progress", id, stage=stage, fraction=0.9, message="12/24")
             time.sleep(0.12)
         if analyses == 1:
@@ -196,7 +196,7 @@ def test_no_word_before_and_during_an_analysis_escapes_a_translator(walk):
     walk.wait(lambda: not ui.analyzeButton.isEnabled())
     ui.layercamCheckBox.click()
     ui.analyzeButton.click()
-    walk.wait(lambda: "Making the scene" in ui.stageLabel.text())
+    walk.wait(lambda: "Saving the result" in ui.stageLabel.text())
     ui.analyzeButton.click()
     walk.wait(lambda: not logic.isRunning)
     ui.analyzeButton.click()

@@ -13,8 +13,7 @@ SHARES = {
     "anatomy": 0.20,
     "report": 0.10,
     "write": 0.03,
-    "scene": 0.01,
-    "open": 0.01,
+    "open": 0.02,
 }
 
 # Before this share is done, the time so far says little about the whole.
@@ -50,7 +49,6 @@ def sentence(stage: str, message: str, elapsed_s: float, expected_s: float | Non
         "anatomy": _("Finding atlas positions"),
         "report": _("Writing the report"),
         "write": _("Saving the result"),
-        "scene": _("Making the scene"),
     }
     name = names.get(stage, stage)
     time = _clock(elapsed_s)
