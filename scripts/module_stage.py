@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / path) for path in ("XAIReport", "Testing", "Testing/panel", "scripts")]
+sys.path[:0] = [str(ROOT / path) for path in ("XAIReport", "Testing", "Testing/scene", "Testing/panel", "scripts")]
 
 
 @dataclass
