@@ -23,7 +23,7 @@ ENHANCEMENT_NOT_DETECTED = (
     "Contrast enhancement was not detected in this series"  # how such a reason of an outcome begins
 )
 CHANGES_LEFT_OUT = (
-    "What the model says of changed images was left out: on the few slices that are changed it finds no lesion as they "
+    "The model's answers to changed images are not given: on the few slices that are changed it finds no lesion as they "
     "are."
 )
 WITHOUT_CONTRAST_AGENT = "The DICOM header names no contrast agent; the model was made for contrast-enhanced T1."
