@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +27,6 @@ sys.path.insert(0, str(ROOT / "Testing" / "scene"))
 from result_folders import write_result  # noqa: E402
 
 COMMAND = [sys.executable, str(ROOT / "Testing" / "worker" / "scripted_worker.py")]
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[WorkerClient]:
-    with WorkerClient(command=COMMAND, silence_timeout_s=30) as client:
-        yield client
 
 
 def cases(tmp_path: Path, *names: str) -> Path:

@@ -20,14 +20,6 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Testing"))
 from stored_images import oblique, phantom, write_multi_frame, write_nrrd, write_series  # noqa: E402
 
-COMMAND = [sys.executable, str(ROOT / "Testing" / "worker" / "scripted_worker.py")]
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[WorkerClient]:
-    with WorkerClient(command=COMMAND, silence_timeout_s=30) as client:
-        yield client
-
 
 def touch(folder: Path, *names: str) -> Path:
     for name in names:

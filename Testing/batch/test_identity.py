@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +14,6 @@ from XAIReportLib.worker.client import WorkerClient
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Testing"))
 from stored_images import oblique, phantom, write_nrrd  # noqa: E402
-
-COMMAND = [sys.executable, str(ROOT / "Testing" / "worker" / "scripted_worker.py")]
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[WorkerClient]:
-    with WorkerClient(command=COMMAND, silence_timeout_s=30) as client:
-        yield client
 
 
 def test_two_images_with_the_same_header_get_a_case_id_each(tmp_path: Path, client: WorkerClient) -> None:

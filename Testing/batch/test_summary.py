@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from XAIReportLib.batch import run_batch
 from XAIReportLib.worker.client import WorkerClient
-
-COMMAND = [sys.executable, str(Path(__file__).resolve().parents[1] / "worker" / "scripted_worker.py")]
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[WorkerClient]:
-    with WorkerClient(command=COMMAND, silence_timeout_s=30) as client:
-        yield client
 
 
 def images(folder: Path, *names: str) -> Path:
