@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 from functools import partial
 from typing import Any
 
@@ -146,3 +148,31 @@ def test_a_section_that_cannot_be_filled_is_an_error_and_leaves_no_case(open_pan
     assert widget.ui.errorLabel.text() == "The sections cannot be filled."
     left = [a_host.scene.GetNodeByID(node) for node in nodes(a_host.scene) if node not in before]
     assert [node.GetName() for node in left if "case-7" in (node.GetName() or "")] == []
+
+
+def test_what_panels_leave_behind_has_nothing_of_qt_that_a_thread_could_destroy(
+    a_volume, a_worker, wait_until, tmp_path
+):
+    """Python destroys garbage in whichever thread allocates next; a QTimer destroyed so can end Slicer."""
+    import XAIReport
+
+    gc.collect()
+    widget = XAIReport.XAIReportWidget(logic=XAIReport.XAIReportLogic(a_worker(WORKER.format(stage="classify"))))
+    ui, logic = widget.ui, widget.logic
+    ui.volumeSelector.setCurrentNode(a_volume)
+    press_and_reach(ui, wait_until)
+    logic.openResult(write_result(tmp_path / "results" / "case-7", oblique()), widget.panel)
+    wait_until(lambda: not logic.isOpening)
+    logic.openResult(tmp_path / "results" / "case-7", widget.panel)
+    widget.cleanup()
+    widget.parent.deleteLater()
+    widget = ui = logic = None
+    wait_until(lambda: not any(thread.name.startswith("xaireport") for thread in threading.enumerate()))
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gc.collect()
+        left = {type(thing).__name__ for thing in gc.garbage if type(thing).__module__.startswith("PySide6")}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    assert left == set()

@@ -228,8 +228,9 @@ def test_what_a_worker_wrote_before_it_failed_is_told_line_by_line(wait_until):
 
 
 def test_what_is_abandoned_is_let_go_in_the_main_thread(wait_until):
-    """A thread that destroys a timer can wait for Python's lock while the main thread waits for Qt's: both for ever."""
+    """What it holds may be of Qt or of the scene, which only the main thread may destroy."""
     from XAIReportLib.panel.background import Background
+    from XAIReportLib.panel.timer import Timer
 
     ended, told, go = [], [], threading.Event()
 
@@ -246,7 +247,7 @@ def test_what_is_abandoned_is_let_go_in_the_main_thread(wait_until):
     del work
     go.set()
     thread.join(10)
-    wait_until(lambda: not Background._running, 10)
+    wait_until(lambda: not Timer._running, 10)
     gc.collect()
     assert not told
     assert thread not in ended

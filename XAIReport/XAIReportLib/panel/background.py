@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
-import qt
+from XAIReportLib.panel.timer import Timer
 
 CHECK_INTERVAL_MS = 15
 # Slicer's event loop keeps Python's lock while no Python runs: a thread moves on only while the main thread sleeps.
@@ -17,11 +17,8 @@ YIELD_S = 0.008
 class Background:
     """Runs ``work`` in a thread; then ``done(result, error)`` in the main thread, one of the two None.
 
-    ``abandon`` makes sure that ``done`` is never called; the thread ends by itself. What is abandoned is kept until then and let go
-    in the main thread: a timer that the thread destroys takes Qt's lock while the main thread may wait for it with Python's.
+    ``abandon`` makes sure that ``done`` is never called; the thread ends by itself.
     """
-
-    _running: ClassVar[set[Background]] = set()
 
     def __init__(self, work: Callable[[], Any], done: Callable[[Any, BaseException | None], None]) -> None:
         self._done: Callable[[Any, BaseException | None], None] | None = done
@@ -29,9 +26,7 @@ class Background:
         self._error: BaseException | None = None
         self._work = work
         self._thread = threading.Thread(target=self._run, daemon=True, name="xaireport-background")
-        self._timer = qt.QTimer()
-        self._timer.timeout.connect(self._check)
-        self._running.add(self)
+        self._timer = Timer(self._check)
         self._thread.start()
         self._timer.start(CHECK_INTERVAL_MS)
 
@@ -48,12 +43,12 @@ class Background:
         except BaseException as error:  # handed to the main thread
             self._error = error
 
-    def _check(self, *_args: Any) -> None:
+    def _check(self) -> None:
         time.sleep(YIELD_S)
         if self._thread.is_alive():
             return
         self._timer.stop()
-        self._running.discard(self)
         done, self._done = self._done, None
+        result, self._result = self._result, None  # it may be large
         if done is not None:
-            done(self._result, self._error)
+            done(result, self._error)

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 
 from XAIReportLib.case import InputError
 from XAIReportLib.panel.opening import folder_of
+from XAIReportLib.panel.timer import Timer
 from XAIReportLib.scene import corrected
 from XAIReportLib.scene.cases import LoadedResult
 
@@ -47,14 +47,13 @@ class Correction:
         self._workspace: Path | None = None
         self._busy = False
         self._leftOut = ""
-        self._timer = qt.QTimer()
-        self._timer.timeout.connect(self._onRest)
+        self._timer = Timer(self._onRest)
         ui.correctButton.clicked.connect(self._onCorrect)
 
     @property
     def isPending(self) -> bool:
         """Whether an edit is not yet in the findings."""
-        return self._busy or self._timer.active
+        return self._busy or self._timer.isRunning
 
     def show(self, case: LoadedResult | None) -> None:
         """Watch another case, or none."""
@@ -114,7 +113,7 @@ class Correction:
         if self._case is not None and corrected.state_of(self._case) != self._state:
             self._timer.start(REST_MS)
 
-    def _onRest(self, *_args: Any) -> None:
+    def _onRest(self) -> None:
         self._timer.stop()
         if self._busy or self._case is None:
             return  # the answer that is awaited looks again

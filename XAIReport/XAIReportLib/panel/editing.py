@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import qt
 from slicer.i18n import tr as _
 
 from XAIReportLib.case import InputError
 from XAIReportLib.panel.opening import folder_of
+from XAIReportLib.panel.timer import Timer
 from XAIReportLib.reviews import Edit, Review, fingerprint, now, read_review, remove_edit, write_edit
 from XAIReportLib.scene.cases import LoadedResult
 
@@ -45,8 +45,7 @@ class Editing:
         ] = {}  # outcome and why, by text, against the findings as they are shown
         self._keepWhenChecked = False
         self._filling = False
-        self._timer = qt.QTimer()
-        self._timer.timeout.connect(self._onRest)
+        self._timer = Timer(self._onRest)
         ui.sentenceEdit.textChanged.connect(self._onText)
         ui.keepWordingButton.clicked.connect(self._onKeep)
         ui.undoWordingButton.clicked.connect(self._onUndo)
@@ -158,7 +157,7 @@ class Editing:
             self._timer.start(REST_MS)
             self._update()
 
-    def _onRest(self, *_args: Any) -> None:
+    def _onRest(self) -> None:
         self._timer.stop()
         text = self._text()
         if self._case is None or self._sentence is None or not text:

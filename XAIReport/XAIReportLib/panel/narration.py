@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import qt
 from slicer.i18n import tr as _
 
 from XAIReportLib.panel.background import YIELD_S
 from XAIReportLib.panel.consent import figures_of
 from XAIReportLib.panel.run import POLL_INTERVAL_MS, Client
+from XAIReportLib.panel.timer import Timer
 from XAIReportLib.scene.cases import LoadedResult
 
 
@@ -29,8 +29,7 @@ class Narration:
         self._request: str | None = None
         self._heard: Callable[[Any], None] = lambda _event: None
         self._workspace: Path | None = None
-        self._timer = qt.QTimer()
-        self._timer.timeout.connect(self._onTimer)
+        self._timer = Timer(self._onTimer)
 
     @property
     def isRunning(self) -> bool:
@@ -75,7 +74,7 @@ class Narration:
             client.close()
         self._removeWorkspace()
 
-    def _onTimer(self, *_args: Any) -> None:
+    def _onTimer(self) -> None:
         time.sleep(YIELD_S)  # the client's threads read from the worker meanwhile
         for event in self._client.poll() if self._client is not None else ():
             if event.id == self._request:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, Protocol
 
-import qt
 from slicer.i18n import tr as _
 
 from XAIReportLib.panel.background import Background
+from XAIReportLib.panel.timer import Timer
 from XAIReportLib.scene.cases import FOLDER, LoadedResult, cases_in, remove_case
 from XAIReportLib.scene.contents import Contents, read_contents
 from XAIReportLib.scene.load import loading
@@ -37,8 +37,7 @@ class Opening:
         self._steps: Generator[float, None, LoadedResult] | None = None
         self._loaded: LoadedResult | None = None
         self._filling: list[Callable[[], None]] = []
-        self._timer = qt.QTimer()
-        self._timer.timeout.connect(self._step)
+        self._timer = Timer(self._step)
         self.isRunning = True
         self._reading = Background(self._contents, self._read)
 
@@ -65,7 +64,7 @@ class Opening:
         self._steps = loading(contents, self._scene)
         self._timer.start(0)
 
-    def _step(self, *_args: Any) -> None:
+    def _step(self) -> None:
         try:
             if self._loaded is None:
                 self._load()

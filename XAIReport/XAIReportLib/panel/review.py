@@ -16,6 +16,7 @@ from XAIReportLib.panel.inputs import InputSection
 from XAIReportLib.panel.installation import InstallationSection
 from XAIReportLib.panel.opening import load_libraries
 from XAIReportLib.panel.shown_case import ShownCase
+from XAIReportLib.panel.timer import Timer
 from XAIReportLib.scene.cases import IMAGE, ROLE, LoadedResult, cases_in
 
 
@@ -32,8 +33,7 @@ class ReviewPanel:
         self._installation = InstallationSection(ui, requirementsPath, logic.close, self.failed)
         self._parameters: Any = None
         self._stage, self._stageMessage, self._done = "", "", 0.0
-        self._clock = qt.QTimer()
-        self._clock.timeout.connect(self._showElapsed)
+        self._clock = Timer(self._showElapsed)
         self._inputs = InputSection(ui, logic)
         ui.resultSelector.addAttribute("vtkMRMLScalarVolumeNode", ROLE, IMAGE)
         self._device = DeviceSection(ui, logic.askDevices, lambda: self._installation.isComplete)
@@ -175,7 +175,7 @@ class ReviewPanel:
         details = "" if isinstance(error, InputError) else "".join(traceback.format_exception(error))
         self.analysisFailed(str(error), details)
 
-    def _showElapsed(self, *_args: Any) -> None:
+    def _showElapsed(self) -> None:
         if self._logic.isRunning:
             elapsed = self._logic.elapsedSeconds
             expected = stages.expected_seconds(elapsed, self._done, self._logic.lastSeconds)

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-import qt
 from slicer.i18n import tr as _
 
 from XAIReportLib.case import InputError
 from XAIReportLib.panel.background import YIELD_S, Background
+from XAIReportLib.panel.timer import Timer
 from XAIReportLib.worker.protocol import Event
 
 POLL_INTERVAL_MS = 100
@@ -57,8 +57,7 @@ class AnalysisRun:
         self._lastSeconds: float | None = None
         self._log: list[str] = []
         self._asked: dict[str, Callable[[Any], None]] = {}
-        self._timer = qt.QTimer()
-        self._timer.timeout.connect(self._onTimer)
+        self._timer = Timer(self._onTimer)
 
     @property
     def isRunning(self) -> bool:
@@ -170,7 +169,7 @@ class AnalysisRun:
         if self._request is None and not self._asked:
             self._timer.stop()
 
-    def _onTimer(self, *_args: Any) -> None:
+    def _onTimer(self) -> None:
         time.sleep(YIELD_S)  # the client's threads read from the worker meanwhile
         self.poll()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import qt
 from slicer.i18n import tr as _
 
 from XAIReportLib.panel.checks import ChecksSection
@@ -21,6 +20,7 @@ from XAIReportLib.panel.regions import RegionsSection
 from XAIReportLib.panel.report import ReportSection
 from XAIReportLib.panel.signing import Signing
 from XAIReportLib.panel.statements import Target
+from XAIReportLib.panel.timer import Timer
 from XAIReportLib.reviews import fingerprint
 from XAIReportLib.scene import reveal
 from XAIReportLib.scene.cases import LoadedResult, case_of
@@ -68,8 +68,7 @@ class ShownCase:
         self.correction = Correction(ui, ask, prepare, lambda: self.show(self.case), onError)
         self.signing = Signing(ui, ask, self.correction, self.editing, onError)
         self._observed: tuple[Any, int] | None = None
-        self._looking = qt.QTimer()
-        self._looking.timeout.connect(self._onRest)
+        self._looking = Timer(self._onRest)
         self.show(None)
 
     def setParameters(self, parameters: Any) -> None:
@@ -139,7 +138,7 @@ class ShownCase:
         if self.case is not None and not self.case.is_whole():
             self._looking.start(0)
 
-    def _onRest(self, *_args: Any) -> None:
+    def _onRest(self) -> None:
         self._looking.stop()
         case = self.case
         if case is not None and case.volume.GetScene() is not None and not case.is_whole():
