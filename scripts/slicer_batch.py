@@ -3,9 +3,9 @@
     Slicer --no-splash --no-main-window --python-script scripts/slicer_batch.py -- --input DIR_OR_CSV --output DIR
     python scripts/slicer_batch.py --input DIR_OR_CSV --output DIR
 
-Exit code 0 all done, 1 some cases failed, 2 bad use. Slicer never stays open: whatever happens, its exit is asked for.
-In Slicer the analysis runs in PythonSlicer, and the scenes are made here, by Slicer itself. --install-missing installs the
-packages that are missing, without a question; without it nothing is installed.
+Exit code 0 all done, 1 some cases failed, 2 bad use, 143 terminated. Slicer never stays open: whatever happens, its exit is
+asked for. Under plain Python this is ``xaireport batch``. In Slicer the analysis runs in PythonSlicer, and Slicer itself makes the
+scenes. --install-missing installs the packages that are missing, without a question; without it nothing is installed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ OK, FAILED, BAD_USE = 0, 1, 2
 ROOT = Path(__file__).resolve().parents[1]
 MODULE = ROOT / "XAIReport"
 REQUIREMENTS = MODULE / "Resources" / "requirements.txt"
+INSTALL = "--install-missing"
 
 
 def main(argv: list[str]) -> int:
@@ -25,17 +26,19 @@ def main(argv: list[str]) -> int:
     sys.path.insert(0, str(MODULE))
     argv = argv[1:] if argv[:1] == ["--"] else argv
     try:
+        from XAIReportLib import __main__ as command_line
         from XAIReportLib import batch
         from XAIReportLib.case import InputError
     except ImportError as error:
         return _refuse(f"{error.name or error} is not installed here. {_remedy()}")
+    if not _in_slicer():
+        if INSTALL in argv:
+            print(f"{INSTALL} does nothing outside 3D Slicer.", file=sys.stderr, flush=True)
+        return command_line.main(["batch", *(argument for argument in argv if argument != INSTALL)])
     options = _parser(batch).parse_args(argv)
     try:
-        if not _in_slicer():
-            if options.install_missing:
-                print("--install-missing does nothing outside 3D Slicer.", file=sys.stderr, flush=True)
-            return batch.run(options)
-        return _run_in_slicer(batch, options)
+        with command_line.terminated_as_exit():
+            return _run_in_slicer(batch, options)
     except InputError as error:
         return _refuse(str(error))
 
@@ -46,7 +49,7 @@ def _parser(batch):
 
     parser = argparse.ArgumentParser(prog="slicer_batch.py", description="Analyse many cases. Research use only.")
     batch.add_options(parser)
-    parser.add_argument("--install-missing", action="store_true", help="in Slicer: install missing packages first")
+    parser.add_argument(INSTALL, action="store_true", help="in Slicer: install missing packages first")
     return parser
 
 
@@ -73,7 +76,7 @@ def _in_slicer() -> bool:
 
 def _remedy() -> str:
     if _in_slicer():
-        return "Add --install-missing to install what is missing."
+        return f"Add {INSTALL} to install what is missing."
     return f"Run: {Path(sys.executable).name} -m pip install {ROOT.name}"
 
 

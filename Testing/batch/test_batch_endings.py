@@ -16,6 +16,7 @@ from XAIReportLib.batch import run_batch
 from XAIReportLib.folder import locked
 from XAIReportLib.worker.client import WorkerClient
 
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "slicer_batch.py"
 COMMAND = [sys.executable, str(Path(__file__).with_name("ending_worker.py"))]
 
 
@@ -109,15 +110,19 @@ from XAIReportLib.__main__ import main
 from XAIReportLib.worker.client import WorkerClient
 batch.WorkerClient = lambda **how: WorkerClient(command={COMMAND!r}, **how)
 batch.GRACE_S = 0.5
-sys.exit(main())
 """
+DOORS = {
+    "xaireport": "sys.argv.insert(1, 'batch'); sys.exit(main())",
+    "script": f"import runpy; runpy.run_path({str(SCRIPT)!r}, run_name='__main__')",
+}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_batch_that_is_ended_leaves_nothing(tmp_path: Path, how: signal.Signals, code: int) -> None:
-    arguments = ["batch", "--input", str(cases(tmp_path, "half")), "--output", str(tmp_path / "out")]
-    process = subprocess.Popen([sys.executable, "-c", STARTED, *arguments], stderr=subprocess.DEVNULL)
+@pytest.mark.parametrize("door", DOORS)
+def test_a_batch_that_is_ended_leaves_nothing(tmp_path: Path, door: str, how: signal.Signals, code: int) -> None:
+    arguments = ["--input", str(cases(tmp_path, "half")), "--output", str(tmp_path / "out")]
+    process = subprocess.Popen([sys.executable, "-c", STARTED + DOORS[door], *arguments], stderr=subprocess.DEVNULL)
     for _ in range(1200):
         if list((tmp_path / "out").glob(".half.partial-*/image.nii.gz")):
             break

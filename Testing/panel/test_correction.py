@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from engine_results import write_engine_result
 from hands import add_outline, click_sentence, edit_outline
 from phantom_case import analysed_phantom
 from PySide6 import QtWidgets
@@ -112,6 +114,33 @@ def test_an_abnormality_that_the_reader_adds_is_measured_and_reported(a_review, 
     wait_until(lambda: ui.reviewLabel.text().startswith("Reviewed by Ada Reader"), 150)
     signed = json.loads((a_case / "corrected" / "findings.json").read_text("utf-8"))
     assert sorted(lesion["name"] for lesion in signed["lesions"]) == ["lesion-1", "lesion-2", "lesion-3"]
+
+
+def test_what_the_model_missed_can_be_drawn_where_it_found_nothing(review, warm_workers, tmp_path, wait_until):
+    analysed = analysed_phantom()
+    missed = analysed.prediction.lesion_labels == 1
+    nothing = replace(
+        analysed.prediction,
+        outcome="no_lesion_found",
+        label=None,
+        scores={},
+        class_set=(),
+        lesion_labels=np.zeros(missed.shape, np.uint8),
+    )
+    empty = replace(analysed, prediction=nothing, heatmaps=(), masks=(), geometry={})
+    empty = replace(empty, anatomy=replace(empty.anatomy, overlaps=()))
+    widget = review(write_engine_result(tmp_path / "results" / "phantom-7f3a", empty), warm_workers)
+    ui, case = widget.ui, widget.panel.shown.case
+    assert "No lesion found by this model" in ui.narrativeText.toPlainText()
+    ui.correctButton.click()
+    edit_outline(widget, "lesion-1", missed)
+    volume = f"{missed.sum() * analysed.case.voxel_ml:.2f} ml"
+    wait_until(lambda: f"(edited by the reader): {volume}" in ui.narrativeText.toPlainText(), 150)
+    assert "No lesion found by this model on this series; this does not exclude one." in ui.narrativeText.toPlainText()
+    assert set(labels_of(ui.regionsTable, 0)) == {"Abnormality 1"}
+    assert case.regions.GetTable().GetNumberOfRows() == ui.regionsTable.rowCount()
+    centroid = analysed.case.affine @ [*np.argwhere(missed).mean(axis=0), 1]
+    assert case.points.GetNthControlPointPositionWorld(0) == pytest.approx(centroid[:3], abs=0.1)
 
 
 def test_a_lesion_in_two_pieces_is_measured_in_two(a_review, wait_until):

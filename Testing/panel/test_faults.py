@@ -167,7 +167,7 @@ def test_what_panels_leave_behind_has_nothing_of_qt_that_a_thread_could_destroy(
     widget.cleanup()
     widget.parent.deleteLater()
     widget = ui = logic = None
-    wait_until(lambda: not any(thread.name.startswith("xaireport") for thread in threading.enumerate()))
+    wait_until(lambda: not any(thread.name == "xaireport-background" for thread in threading.enumerate()))
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
         gc.collect()

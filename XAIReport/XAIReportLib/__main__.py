@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _print_every_character()
     console = Console(json_lines="--json-progress" in given)
     try:
-        with _terminated_as_exit():
+        with terminated_as_exit():
             options = _parser().parse_args(given)
             options.console = console
             code = options.run(options)
@@ -329,7 +329,7 @@ def _print_every_character() -> None:
 
 
 @contextlib.contextmanager
-def _terminated_as_exit() -> Iterator[None]:
+def terminated_as_exit() -> Iterator[None]:
     """A polite kill (a cluster's time limit) unwinds like an interruption, so that nothing half-written stays."""
 
     def leave(*_: object) -> NoReturn:

@@ -40,13 +40,14 @@ def saliency_name(map_name: str) -> str:
 def segmentation_steps(
     scene: Any, contents: Contents, volume: Any, name: str, keep: Callable[[Any], None]
 ) -> list[Callable[[], None]]:
-    """What makes the segmentation of a case, a segment at a time; nothing when there is nothing to segment.
+    """What makes the segmentation of a case, a segment at a time; nothing when the model was not run. Where the model found nothing
+    it is empty: a reader may draw what was missed.
 
     Args:
         volume: gives the image node once it is there.
         keep: takes the segmentation node.
     """
-    if not contents.lesion_numbers and not contents.saliency_masks:
+    if contents.lesions is None and not contents.saliency_masks:
         return []
     made: list[Any] = []
 

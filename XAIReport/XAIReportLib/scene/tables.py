@@ -62,23 +62,24 @@ def text(scene: Any, content: str, name: str) -> Any:
 
 
 def lesion_points(scene: Any, contents: Contents, name: str) -> Any:
-    """A labelled point at the centroid of each segmented abnormality; None without one."""
-    centroids = lesion_centroids(contents)
-    return _points(scene, name, {f"Abnormality {n}": p for n, p in centroids.items()}, (0.34, 0.71, 0.91))
+    """A labelled point at the centroid of each segmented abnormality, maybe of none; None when the model was not run."""
+    if contents.lesions is None:
+        return None
+    points = {f"Abnormality {n}": position for n, position in lesion_centroids(contents).items()}
+    return _points(scene, name, points, (0.34, 0.71, 0.91))
 
 
 def peak_points(scene: Any, contents: Contents, name: str) -> Any:
     """A labelled point at the highest value of each heat map; None without one. Hidden at first: they lie close together."""
     peaks = {f"Peak {map_name}": at for map_name, at in contents.peaks.items() if map_name in contents.saliency_masks}
+    if not peaks:
+        return None
     node = _points(scene, name, peaks, (0.90, 0.62, 0.00))
-    if node is not None:
-        node.GetDisplayNode().SetVisibility(False)
+    node.GetDisplayNode().SetVisibility(False)
     return node
 
 
 def _points(scene: Any, name: str, points: dict[str, Any], color: tuple[float, float, float]) -> Any:
-    if not points:
-        return None
     node = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", name)
     node.CreateDefaultDisplayNodes()
     fill_points(node, points)
