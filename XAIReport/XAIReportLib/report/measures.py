@@ -28,7 +28,7 @@ SLICE_MIDLINE = (
     "The sides are those of the geometry; the midline is that of the section of the template that fits best, "
     "and approximate."
 )
-_PATTERNS = {"solid": "solid", "ring": "as a ring", "mixed": "mixed", "none": "hardly any"}
+_PATTERNS = {"solid": "solid", "ring": "as a ring", "mixed": "mixed", "none": "less than a tenth"}
 _ACROSS = {
     "axial": ("above the origin", "below the origin"),
     "coronal": ("in front of the origin", "behind the origin"),
