@@ -92,8 +92,9 @@ def test_why_is_answered_with_scores_and_never_with_a_cause():
     assert "Glioma scored 0.89, meningioma 0.08." in said
     assert "The margin between glioma and meningioma is 0.81." in said
     assert "The map shows where the score came from, not why." in said
-    assert "Segmented abnormality 1 projects onto the atlas position of left Frontal Pole (41.6 % of it)" in " ".join(
-        said
+    assert (
+        "Segmented abnormality 1 projects onto the atlas position of left Frontal Pole (41.6 % of the abnormality)"
+        in " ".join(said)
     )
     assert said[-1] == NOT_WHY
     assert not any("because" in text.lower() for text in said)
@@ -107,7 +108,9 @@ def test_a_wrong_premise_is_not_taken_over():
 
 def test_how_sure_which_regions_and_what_would_change_it():
     assert any("entropy 0.38" in text for text in _texts("How sure are you?", "left glioma"))
-    assert any("left Frontal Pole (41.6 % of it)" in text for text in _texts("Which regions?", "left glioma"))
+    assert any(
+        "left Frontal Pole (41.6 % of the abnormality)" in text for text in _texts("Which regions?", "left glioma")
+    )
     change = _texts("What would change the suggestion?", "abstained")
     assert change[0] == "The margin between glioma and meningioma is 0.03."
     assert change[-1] == NOT_WHAT

@@ -221,7 +221,7 @@ def test_left_and_right_agree_with_the_gender_of_the_region():
 
 
 def test_a_region_of_an_unknown_atlas_keeps_its_name_and_gets_its_side():
-    said = "Segmented abnormality 1 projects onto the atlas position of left Area 4p (41.6 % of it)."
+    said = "Segmented abnormality 1 projects onto the atlas position of left Area 4p (41.6 % of the abnormality)."
     assert "Area 4p, à gauche (41,6 %" in language("fr").said(said)
     assert language("fr").of({"region": ["left Area 4p"]}).meant(language("fr").said(said)) == [said]
     assert language("fr").meant(language("fr").said(said)) == []  # no case names it

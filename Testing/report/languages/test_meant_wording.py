@@ -399,12 +399,12 @@ def test_labels_agree_in_grammar(code, english, said):
 @pytest.mark.parametrize(
     ("code", "english", "said"),
     [
-        ("fr", "Segmented abnormality 1 projects onto the atlas position of left Frontal Pole (41.6 % of it).",
+        ("fr", "Segmented abnormality 1 projects onto the atlas position of left Frontal Pole (41.6 % of the abnormality).",
          "L'anomalie segmentée 1 se projette sur la position, dans l'atlas, de : pôle frontal gauche (41,6 % de l'anomalie)."),
-        ("de", "Segmented abnormality 1 projects onto the atlas position of left Frontal Pole (41.6 % of it).",
+        ("de", "Segmented abnormality 1 projects onto the atlas position of left Frontal Pole (41.6 % of the abnormality).",
          "Die segmentierte Auffälligkeit 1 projiziert sich auf die Atlasposition: Frontalpol links (41,6 % der Auffälligkeit)."),
-        ("de", "Segmented abnormality 1 projects onto the atlas position of left Frontal Pole (41.6 % of it) and left Angular "
-         "Gyrus (20.0 % of it).",
+        ("de", "Segmented abnormality 1 projects onto the atlas position of left Frontal Pole (41.6 % of the abnormality) and left "
+         "Angular Gyrus (20.0 % of the abnormality).",
          "Die segmentierte Auffälligkeit 1 projiziert sich auf die Atlaspositionen folgender Regionen: Frontalpol links (41,6 % "
          "der Auffälligkeit) und Gyrus angularis links (20,0 % der Auffälligkeit)."),
         ("fr", "ScoreCAM for glioma: the mask cut at percentile 97.5 measures 2.00 ml; it does not overlap with the segmentation "

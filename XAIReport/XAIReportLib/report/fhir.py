@@ -229,7 +229,9 @@ def _named(region: LesionRegion) -> bool:
 def _position(findings: Findings, region: LesionRegion) -> dict[str, Any]:
     """Coded only where the registration is good; a code of the lobe stands for a part of it."""
     about = "" if findings.anatomy.registration.verdict == "good" else "approximately "
-    text = f"{about}{region_name(region.name, region.side)} ({percent_text(region.percent_of_lesion)} of it)"
+    text = (
+        f"{about}{region_name(region.name, region.side)} ({percent_text(region.percent_of_lesion)} of the abnormality)"
+    )
     place = terminology.structure_code(region.name) or terminology.lobe_code(region.lobe)
     others = (terminology.radlex_code, terminology.topography_code)
     known = (place, *(code(region.name) or code(region.lobe) for code in others))

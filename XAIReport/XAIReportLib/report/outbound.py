@@ -114,7 +114,8 @@ FORMS = (
     "Segmented abnormality N: V ml, on the left of the patient (P % of it).",
     "Axial diameters of segmented abnormality N: A mm and, perpendicular to it, B mm; its largest extent in any direction is F mm, "
     "its sphericity Q.",
-    "Segmented abnormality N projects onto the atlas position of left REGION (P % of it) and left REGION (P % of it).",
+    "Segmented abnormality N projects onto the atlas position of left REGION (P % of the abnormality) and left REGION "
+    "(P % of the abnormality).",
     "Midline shift at the septum pellucidum, as the registration places it: D mm to the right of the patient.",
     "METHOD for CLASS: the mask cut at percentile P measures V ml; its overlap with the segmentation is Dice D.",
     "CLASS is the only class that cannot be set aside.",

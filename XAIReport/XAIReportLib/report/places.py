@@ -165,7 +165,8 @@ def _projection(
     about = " approximately" if approximate else ""
     inner = subject[0].lower() + subject[1:]
     if chosen:
-        listed = joined([f"{region_name(r.name, r.side)} ({percent_text(share)} of it)" for _, r, share in chosen])
+        whole = "the abnormality" if owner[0] == "lesions" else "the mask"
+        listed = joined([f"{region_name(r.name, r.side)} ({percent_text(share)} of {whole})" for _, r, share in chosen])
         places = tuple(at(*owner, "regions", index) for index, _, _ in chosen)
         text = f"{subject} projects{about} onto the atlas position of {listed}."
         yield Passage(text, (*holders, *places, *verdict))
