@@ -150,12 +150,13 @@ def read_multi_frame(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarra
     return array, affine, acquisition_of(lookups[order[0]])
 
 
-def source_images(source: Path) -> tuple[list[Path], list[int]]:
+def source_images(source: Path) -> tuple[list[Path], list[int], np.ndarray]:
     """The files of a series, or the one multi-frame file, without reading pixels; for objects that refer to them.
 
     Returns:
-        The files in the order of their names, and for each index k of the volume's third axis (as ``read_folder`` and
-        ``read_multi_frame`` stack it) the index of its file or, in a multi-frame file, of its frame.
+        The files in the order of their names; for each index k of the volume's third axis (as ``read_folder`` and
+        ``read_multi_frame`` stack it) the index of its file or, in a multi-frame file, of its frame; and the affine to LPS
+        millimetres.
 
     Raises:
         InputError: as ``read_folder``.
@@ -163,11 +164,11 @@ def source_images(source: Path) -> tuple[list[Path], list[int]]:
     headers = _series_headers(source) if source.is_dir() else [(source, _data_set(source, stop_before_pixels=True))]
     first_path, first = headers[0]
     if len(headers) == 1 and int(first.get("NumberOfFrames") or 1) > 1:
-        order, _, _ = _frames(_data_set(first_path, stop_before_pixels=True), first_path.name)
-        return [first_path], order
+        order, affine, _ = _frames(_data_set(first_path, stop_before_pixels=True), first_path.name)
+        return [first_path], order, affine
     planes = [_plane(header, header, path.name) for path, header in headers]
-    order, _ = _ordered(planes, first, source.name or str(source))
-    return [path for path, _ in headers], order
+    order, affine = _ordered(planes, first, source.name or str(source))
+    return [path for path, _ in headers], order, affine
 
 
 def series_files(folder: Path) -> list[Path]:
@@ -403,11 +404,13 @@ def _plane(tags, header, source: str) -> Plane:
     lengths = np.linalg.norm((row, column), axis=1)
     if np.abs(lengths - 1).max() > 0.01 or abs(row @ column) > 0.01:
         raise InputError(f"{source} has an orientation that is no right angle; export the series again.")
+    row = row / lengths[0]
+    column = column - (column @ row) * row  # few digits leave them almost at a right angle
     return Plane(
         source,
         position,
-        row / lengths[0],
-        column / lengths[1],
+        row,
+        column / np.linalg.norm(column),
         (float(spacing[1]), float(spacing[0])),
         (int(header.get("Columns")), int(header.get("Rows"))),
     )
