@@ -31,6 +31,16 @@ TAGS = (
     "BitsAllocated",
     "PixelData",
 )
+# Where PS3.3 puts a frame's tag; a sequence beside it, most of all a private one, may hold another under the same name.
+FUNCTIONAL_GROUPS = {
+    "PixelSpacing": "PixelMeasuresSequence",
+    "SliceThickness": "PixelMeasuresSequence",
+    "ImageOrientationPatient": "PlaneOrientationSequence",
+    "ImagePositionPatient": "PlanePositionSequence",
+    "RescaleSlope": "PixelValueTransformationSequence",
+    "RescaleIntercept": "PixelValueTransformationSequence",
+    "EffectiveEchoTime": "MREchoSequence",
+}
 MIN_SLICES = 8
 LARGE_ELEMENT_BYTES = 1024
 MARK, MARK_AT = b"DICM", 128  # behind a preamble, which is nearly always zeros
@@ -182,7 +192,7 @@ def _frames(data, name: str) -> tuple[list[int], np.ndarray, list[_FrameTags]]:
     if len(groups) != int(data.get("NumberOfFrames") or 1):
         raise InputError(f"{name} does not say where its frames lie; give the series as single slices.")
     shared = (data.get("SharedFunctionalGroupsSequence") or [None])[0]
-    lookups = [_FrameTags((group, shared, data)) for group in groups]
+    lookups = [_FrameTags(group, shared, data) for group in groups]
     order, affine = place([_plane(tags, data, f"frame {i + 1}") for i, tags in enumerate(lookups)], name)
     return order, affine, lookups
 
@@ -190,19 +200,23 @@ def _frames(data, name: str) -> tuple[list[int], np.ndarray, list[_FrameTags]]:
 class _FrameTags:
     """A frame's tags wherever the file keeps them: in the frame's own groups, the shared groups or the file itself."""
 
-    def __init__(self, levels: tuple) -> None:
-        self._levels = levels
+    def __init__(self, *levels: Any) -> None:
+        self._levels = [level for level in levels if level is not None]
 
-    def get(self, keyword: str):
+    def get(self, keyword: str) -> Any:
         for level in self._levels:
-            if level is None:
-                continue
-            if keyword in level:
-                return level.get(keyword)
-            for element in level:
-                if element.VR == "SQ" and len(element.value) == 1 and keyword in element.value[0]:
-                    return element.value[0].get(keyword)
+            for item in (level, *_groups(level, keyword)):
+                if keyword in item:
+                    return item.get(keyword)
         return None
+
+
+def _groups(level: Any, keyword: str) -> list:
+    """Where a level may keep the tag: its functional group, or any public sequence of one item if it has no group."""
+    if keyword in FUNCTIONAL_GROUPS:
+        return list(level.get(FUNCTIONAL_GROUPS[keyword]) or ())[:1]
+    sequences = [element.value for element in level if element.VR == "SQ" and not element.tag.is_private]
+    return [sequence[0] for sequence in sequences if len(sequence) == 1]
 
 
 def _ordered(planes: list[Plane], header: Any, name: str) -> tuple[list[int], np.ndarray]:
