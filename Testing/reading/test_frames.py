@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from XAIReportLib.reading import read_case
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from stored_images import oblique, phantom, write_multi_frame
+from stored_images import SHAPE, SPACING, oblique, phantom, refused, write_multi_frame, write_series
 
 
 @pytest.mark.parametrize("level", ["PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"])
@@ -54,3 +54,42 @@ def test_the_echo_time_of_a_converted_series_is_found(tmp_path: Path, level: str
         setattr(groups, f"Unassigned{kind}ConvertedAttributesSequence", [converted])
     data.save_as(path)
     assert read_case(path).echo_time_ms == 12.5
+
+
+def write_one_frame_files(folder: Path) -> Path:
+    """An enhanced file for each slice, with a slope of its own, that says all of its place in its functional groups."""
+    folder.mkdir()
+    for k in range(SHAPE[2]):
+        affine = oblique()
+        affine[:3, 3] += k * affine[:3, 2]
+        path = write_multi_frame(folder / f"IM{(7 * k) % SHAPE[2]:04d}", phantom()[:, :, k : k + 1], affine)
+        data = pydicom.dcmread(path)
+        shared, slope = data.SharedFunctionalGroupsSequence[0], 0.25 * (1 + k % 4)
+        values = np.frombuffer(data.PixelData, np.int16) * 0.5 / slope
+        shared.PixelValueTransformationSequence[0].RescaleSlope = str(slope)
+        shared.PixelMeasuresSequence[0].SliceThickness = str(SPACING[2])
+        data.PixelData = np.rint(values).astype(np.int16).tobytes()
+        del data.SliceThickness
+        data.save_as(path)
+    return folder
+
+
+def test_enhanced_files_of_one_frame_each_are_a_series(tmp_path: Path) -> None:
+    plain = read_case(write_series(tmp_path / "plain", phantom(), oblique()))
+    case = read_case(write_one_frame_files(tmp_path / "enhanced"))
+    assert case.affine == pytest.approx(plain.affine, abs=1e-6)
+    assert np.abs(case.image - plain.image).max() <= 0.5, "half of the largest slope"
+
+
+def test_an_enhanced_file_of_one_frame_is_a_slice(tmp_path: Path) -> None:
+    case = read_case(write_one_frame_files(tmp_path / "enhanced") / "IM0000")
+    assert case.is_slice
+    assert case.spacing_mm == pytest.approx(SPACING, abs=1e-4)
+    assert case.affine[:3, 3] == pytest.approx(oblique()[:3, 3], abs=1e-4)
+    assert np.array_equal(case.image, phantom()[:, :, :1].astype(np.float32))
+
+
+def test_files_of_several_frames_in_one_folder_are_refused(tmp_path: Path) -> None:
+    for name in "ab":
+        write_multi_frame(tmp_path / name, phantom(), oblique())
+    refused(tmp_path, "a holds several slices and lies beside others")

@@ -151,3 +151,28 @@ def test_direction_cosines_of_few_digits_are_written_as_they_were_read(
     assert cosines @ np.diag([-1, -1, 1]) == pytest.approx(axes.T, abs=1e-12)
     assert_same_places(first_lesion(folder), (read.prediction.lesion_labels == 1).astype(int), read.case.affine)
     assert_valid([*folder.glob("*.dcm")])
+
+
+def test_a_file_of_one_frame_is_exported_and_several_are_refused(tmp_path: Path, phantom: Analysed) -> None:
+    only = one_slice(phantom)
+    source = write_multi_frame(tmp_path / "one.dcm", only.case.image, grid_affine("oblique"))
+    read = analysed_series(tmp_path / "result", only, source)
+    volume = first_lesion(dicom.write(tmp_path / "result", source))
+    assert_same_places(volume, read.prediction.lesion_labels.astype(int), read.case.affine)
+
+    (tmp_path / "series").mkdir()
+    for k in range(phantom.case.image.shape[2]):
+        data = pydicom.dcmread(source)
+        step = STEP * k * np.cross(*np.reshape(orientation(data), (2, 3)))
+        (position,) = data.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence
+        position.ImagePositionPatient = [f"{v:.6f}" for v in np.array(position.ImagePositionPatient, float) + step]
+        data.PixelData = np.ascontiguousarray(phantom.case.image[:, :, k].T, np.int16).tobytes()
+        data.save_as(tmp_path / "series" / f"{k:04d}")
+    analysed_series(tmp_path / "several", phantom, tmp_path / "series")
+    with pytest.raises(InputError, match="enhanced files of one frame each"):
+        dicom.write(tmp_path / "several", tmp_path / "series")
+
+
+def orientation(data: Dataset) -> np.ndarray:
+    (plane,) = data.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence
+    return np.array(plane.ImageOrientationPatient, dtype=float)

@@ -12,7 +12,7 @@ import numpy as np
 
 from XAIReportLib.case import InputError
 from XAIReportLib.reading import DICOM_SUFFIXES, acquisition
-from XAIReportLib.reading.acquisition import Acquisition, acquisition_of
+from XAIReportLib.reading.acquisition import Acquisition, Tags, acquisition_of
 
 TAGS = (
     *acquisition.TAGS,
@@ -27,6 +27,8 @@ TAGS = (
     "ImageOrientationPatient",
     "PixelSpacing",
     "SliceThickness",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
     "PhotometricInterpretation",
     "BitsAllocated",
     "PixelData",
@@ -90,12 +92,11 @@ def _stacked(headers: list[tuple[Path, Any]], name: str, max_voxels: int) -> tup
     """Voxels, affine and acquisition of a series of files of one slice each."""
     import SimpleITK as sitk
 
-    planes = [_plane(header, header, path.name) for path, header in headers]
-    order, affine = _ordered(planes, headers[0][1], name)
-    columns, rows = planes[0].size
-    if columns * rows * len(planes) > max_voxels:
-        raise InputError(f"{name} has {columns} x {rows} x {len(planes)} voxels, too many; give one head MRI series.")
-    array = np.empty((columns, rows, len(planes)), dtype=np.float32)
+    order, affine, lookups = _slices(headers, name)
+    columns, rows = int(headers[0][1].Columns), int(headers[0][1].Rows)
+    if columns * rows * len(order) > max_voxels:
+        raise InputError(f"{name} has {columns} x {rows} x {len(order)} voxels, too many; give one head MRI series.")
+    array = np.empty((columns, rows, len(order)), dtype=np.float32)
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
     reader.SetOutputPixelType(sitk.sitkFloat32)
@@ -108,7 +109,7 @@ def _stacked(headers: list[tuple[Path, Any]], name: str, max_voxels: int) -> tup
                 f"{headers[index][0].name} in {name} is damaged, truncated or compressed in an unknown way; "
                 "export the series again."
             ) from error
-    return array, affine, acquisition_of(headers[0][1])
+    return array, affine, acquisition_of(lookups[0])
 
 
 def read_file(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, Acquisition]:
@@ -176,8 +177,7 @@ def source_images(source: Path) -> tuple[list[Path], list[int], np.ndarray]:
     if len(headers) == 1 and int(first.get("NumberOfFrames") or 1) > 1:
         order, affine, _ = _frames(_data_set(first_path, stop_before_pixels=True), first_path.name)
         return [first_path], order, affine
-    planes = [_plane(header, header, path.name) for path, header in headers]
-    order, affine = _ordered(planes, first, source.name or str(source))
+    order, affine, _ = _slices(headers, source.name or str(source))
     return [path for path, _ in headers], order, affine
 
 
@@ -186,13 +186,32 @@ def series_files(folder: Path) -> list[Path]:
     return [path for path, _ in _series_headers(folder)]
 
 
+def _slices(headers: list[tuple[Path, Any]], name: str) -> tuple[list[int], np.ndarray, list[Tags]]:
+    """The order of files of one slice each along their normal, the affine to LPS millimetres, and the tags of each slice."""
+    planes, lookups = [], []
+    for path, header in headers:
+        if int(header.get("NumberOfFrames") or 1) > 1:
+            raise InputError(
+                f"{path.name} holds several slices and lies beside others in {name}; put it into its own folder."
+            )
+        groups = header.get("PerFrameFunctionalGroupsSequence")
+        tags = _FrameTags(groups[0], _shared(header), header) if groups else header
+        planes.append(_plane(tags, header, path.name))
+        lookups.append(tags)
+    return *_ordered(planes, lookups[0], name), lookups
+
+
+def _shared(data: Any) -> Any:
+    """The groups that all frames share; None where there are none."""
+    return (data.get("SharedFunctionalGroupsSequence") or [None])[0]
+
+
 def _frames(data, name: str) -> tuple[list[int], np.ndarray, list[_FrameTags]]:
     """The frames' order along their normal, the affine to LPS millimetres, and the tags of each frame."""
     groups = data.get("PerFrameFunctionalGroupsSequence") or ()
     if len(groups) != int(data.get("NumberOfFrames") or 1):
         raise InputError(f"{name} does not say where its frames lie; give the series as single slices.")
-    shared = (data.get("SharedFunctionalGroupsSequence") or [None])[0]
-    lookups = [_FrameTags(group, shared, data) for group in groups]
+    lookups = [_FrameTags(group, _shared(data), data) for group in groups]
     order, affine = place([_plane(tags, data, f"frame {i + 1}") for i, tags in enumerate(lookups)], name)
     return order, affine, lookups
 
@@ -219,7 +238,7 @@ def _groups(level: Any, keyword: str) -> list:
     return [sequence[0] for sequence in sequences if len(sequence) == 1]
 
 
-def _ordered(planes: list[Plane], header: Any, name: str) -> tuple[list[int], np.ndarray]:
+def _ordered(planes: list[Plane], header: Tags, name: str) -> tuple[list[int], np.ndarray]:
     """As ``place``; a single slice is as thick as its header says. Raises InputError when it does not say so."""
     if len(planes) > 1:
         return place(planes, name)

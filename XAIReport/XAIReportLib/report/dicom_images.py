@@ -115,6 +115,11 @@ def _read(series: Path, name: str) -> SourceImages:
     # Nothing else is read, because highdicom copies all that it finds of the patient and the study, comments included.
     tags = [*_NEEDED, *_PLACE, *_CARRIED, *_OPTIONAL]
     images = [dcmread(path, stop_before_pixels=True, specific_tags=tags) for path in files]
+    if len(images) > 1 and any("PerFrameFunctionalGroupsSequence" in image for image in images):
+        raise InputError(
+            f"{series.name} holds {len(images)} enhanced files of one frame each, and DICOM objects can refer to one "
+            "enhanced file or to single slices; convert the series to either and analyse it again."
+        )
     for path, image in zip(files, images, strict=True):
         missing = [keyword for keyword in _NEEDED if not image.get(keyword)]
         if missing:
