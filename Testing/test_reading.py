@@ -308,6 +308,17 @@ def test_a_folder_with_several_series_lists_them_without_their_descriptions(tmp_
     assert "secret" not in str(caught.value).lower()
 
 
+def test_slices_of_two_patients_are_refused_without_naming_them(tmp_path: Path) -> None:
+    folder = write_series(tmp_path / "series", phantom(), oblique(), PatientID="4711")
+    _edit(folder, lambda data: setattr(data, "PatientID", None))
+    assert read_case(folder).image.shape == SHAPE, "a slice without an ID may be anybody's"
+    _edit(folder, lambda data: setattr(data, "PatientID", "4712"))
+    refused(folder, "slices of 2 patients")
+    with pytest.raises(InputError) as caught:
+        read_case(folder)
+    assert "471" not in str(caught.value)
+
+
 def _edit(folder: Path, edit) -> None:
     """Change one slice in the middle of the stack."""
     paths = sorted(folder.glob("IM*"), key=lambda p: float(pydicom.dcmread(p).ImagePositionPatient[2]))

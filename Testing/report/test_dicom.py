@@ -328,6 +328,20 @@ def test_what_cannot_be_exported_is_refused_and_leaves_nothing(
         assert not (tmp_path / result / "dicom").exists()
 
 
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "FrameOfReferenceUID", "SOPInstanceUID", "PatientID"])
+def test_slices_that_are_not_of_one_study_are_refused(tmp_path: Path, phantom: Analysed, keyword: str) -> None:
+    series = write_series(tmp_path / "series", phantom.case.image, grid_affine("coronal"))
+    first, second = sorted(series.iterdir())[:2]
+    data, other = pydicom.dcmread(first), pydicom.dcmread(second)
+    unlike = {"SOPInstanceUID": other.SOPInstanceUID, "PatientID": None}
+    setattr(data, keyword, unlike.get(keyword, "1.2.3"))
+    data.save_as(first)
+    analysed_series(tmp_path / "result", phantom, series)
+    with pytest.raises(InputError, match=f"lices of series (differ in|have the same) {keyword}"):
+        dicom.write(tmp_path / "result", series)
+    assert not (tmp_path / "result" / "dicom").exists()
+
+
 def test_the_command_says_what_it_wrote_and_replaces_only_its_own(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

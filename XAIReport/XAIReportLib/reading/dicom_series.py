@@ -17,6 +17,7 @@ from XAIReportLib.reading.acquisition import Acquisition, Tags, acquisition_of
 TAGS = (
     *acquisition.TAGS,
     "SOPClassUID",
+    "PatientID",
     "SeriesInstanceUID",
     "SeriesNumber",
     "Modality",
@@ -415,12 +416,17 @@ def _pixels_lack(header) -> bool:
 
 
 def _check_one_series(headers: list, name: str) -> None:
-    """Raises InputError that lists the series by number; a series description may hold what a person typed."""
+    """Raises InputError that lists the series by number, never by what a person typed or whose they are."""
     series = Counter((str(h.get("SeriesInstanceUID")), str(h.get("SeriesNumber") or "?")) for h in headers)
     if len({uid for uid, _ in series}) > 1:
         listed = ", ".join(f"number {number} ({count} images)" for (_, number), count in sorted(series.items())[:20])
         raise InputError(
             f"{name} holds {len(series)} DICOM series: {listed}; put the T1 post-contrast series into its own folder."
+        )
+    patients = {str(h.get("PatientID")).strip() for h in headers if h.get("PatientID")} - {""}
+    if len(patients) > 1:
+        raise InputError(
+            f"{name} holds slices of {len(patients)} patients (their Patient ID differs); give the slices of one patient."
         )
 
 

@@ -55,6 +55,7 @@ _PLACE = (
     "PerFrameFunctionalGroupsSequence",
 )
 _NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID", "FrameOfReferenceUID")
+_COMMON = ("PatientID", "StudyInstanceUID", "FrameOfReferenceUID")
 _SHEAR = 1e-3  # cosine between two axes of the grid above which it is no box
 
 
@@ -115,11 +116,6 @@ def _read(series: Path, name: str) -> SourceImages:
     # Nothing else is read, because highdicom copies all that it finds of the patient and the study, comments included.
     tags = [*_NEEDED, *_PLACE, *_CARRIED, *_OPTIONAL]
     images = [dcmread(path, stop_before_pixels=True, specific_tags=tags) for path in files]
-    if len(images) > 1 and any("PerFrameFunctionalGroupsSequence" in image for image in images):
-        raise InputError(
-            f"{series.name} holds {len(images)} enhanced files of one frame each, and DICOM objects can refer to one "
-            "enhanced file or to single slices; convert the series to either and analyse it again."
-        )
     for path, image in zip(files, images, strict=True):
         missing = [keyword for keyword in _NEEDED if not image.get(keyword)]
         if missing:
@@ -127,9 +123,32 @@ def _read(series: Path, name: str) -> SourceImages:
                 f"{path.name} lacks {', '.join(missing)}, so that no DICOM object can refer to it; give the series as "
                 "the scanner or the archive exports it."
             )
+    _check_together(images, series.name)
+    for image in images:
         _make_carriable(image)
         _set_grid(image, directions, spacing)
     return SourceImages(tuple(images), tuple(order))
+
+
+def _check_together(images: list[Dataset], name: str) -> None:
+    """Raises InputError where no object can refer to all of them: slices of one patient, study and frame of reference, told
+    apart by their UIDs, or one multi-frame image."""
+    if len(images) > 1 and any("PerFrameFunctionalGroupsSequence" in image for image in images):
+        raise InputError(
+            f"{name} holds {len(images)} enhanced files of one frame each, and DICOM objects can refer to one "
+            "enhanced file or to single slices; convert the series to either and analyse it again."
+        )
+    wrong = [keyword for keyword in _COMMON if len({str(image.get(keyword) or "") for image in images}) > 1]
+    if wrong:
+        raise InputError(
+            f"The slices of {name} differ in {', '.join(wrong)}, and a DICOM object can belong to only one; export the series "
+            "again as the scanner made it, and analyse it again."
+        )
+    if len({image.SOPInstanceUID for image in images}) < len(images):
+        raise InputError(
+            f"Several slices of {name} have the same SOPInstanceUID, so that no DICOM object can refer to one of them; "
+            "export the series again as the scanner made it, and analyse it again."
+        )
 
 
 def _set_grid(image: Dataset, directions: np.ndarray, spacing: np.ndarray) -> None:
