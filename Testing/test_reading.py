@@ -78,6 +78,19 @@ def test_dicom_modality_and_inverted_grey(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("keyword", "value"),
+    [("RescaleSlope", "0.25"), ("RescaleIntercept", "4"), ("PhotometricInterpretation", "MONOCHROME2")],
+)
+def test_inverted_grey_is_refused_where_each_slice_would_be_turned_on_its_own(
+    tmp_path: Path, keyword: str, value: str
+) -> None:
+    folder = write_series(tmp_path / "series", phantom(), oblique(), PhotometricInterpretation="MONOCHROME1")
+    assert read_case(folder).image.shape == SHAPE
+    _edit(folder, lambda data: setattr(data, keyword, value))
+    refused(folder, "MONOCHROME1")
+
+
+@pytest.mark.parametrize(
     ("tags", "named"),
     [
         ({"ContrastBolusAgent": "Gadovist"}, True),

@@ -30,6 +30,8 @@ TAGS = (
     "SliceThickness",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
+    "RescaleSlope",
+    "RescaleIntercept",
     "PhotometricInterpretation",
     "BitsAllocated",
     "PixelData",
@@ -94,6 +96,7 @@ def _stacked(headers: list[tuple[Path, Any]], name: str, max_voxels: int) -> tup
     import SimpleITK as sitk
 
     order, affine, lookups = _slices(headers, name)
+    _check_greys(lookups, name)
     columns, rows = int(headers[0][1].Columns), int(headers[0][1].Rows)
     if columns * rows * len(order) > max_voxels:
         raise InputError(f"{name} has {columns} x {rows} x {len(order)} voxels, too many; give one head MRI series.")
@@ -200,6 +203,17 @@ def _slices(headers: list[tuple[Path, Any]], name: str) -> tuple[list[int], np.n
         planes.append(_plane(tags, header, path.name))
         lookups.append(tags)
     return *_ordered(planes, lookups[0], name), lookups
+
+
+def _check_greys(slices: list[Tags], name: str) -> None:
+    """Raises InputError where the slices would not fit together: GDCM turns MONOCHROME1 before it applies a slice's slope."""
+    kinds = {str(tags.get("PhotometricInterpretation") or "MONOCHROME2") for tags in slices}
+    scales = {(float(tags.get("RescaleSlope") or 1), float(tags.get("RescaleIntercept") or 0)) for tags in slices}
+    if "MONOCHROME1" in kinds and (len(kinds) > 1 or len(scales) > 1):
+        raise InputError(
+            f"{name} stores bright as low values (MONOCHROME1) with a slope, intercept or interpretation that differs between "
+            "its slices, so that their greys cannot be compared; export it as MONOCHROME2."
+        )
 
 
 def _shared(data: Any) -> Any:
