@@ -13,6 +13,7 @@ import numpy as np
 from XAIReportLib.case import InputError
 from XAIReportLib.reading import DICOM_SUFFIXES, acquisition
 from XAIReportLib.reading.acquisition import Acquisition, Tags, acquisition_of
+from XAIReportLib.reading.functional_groups import FrameTags
 
 TAGS = (
     *acquisition.TAGS,
@@ -36,16 +37,6 @@ TAGS = (
     "BitsAllocated",
     "PixelData",
 )
-# Where PS3.3 puts a frame's tag; a sequence beside it, most of all a private one, may hold another under the same name.
-FUNCTIONAL_GROUPS = {
-    "PixelSpacing": "PixelMeasuresSequence",
-    "SliceThickness": "PixelMeasuresSequence",
-    "ImageOrientationPatient": "PlaneOrientationSequence",
-    "ImagePositionPatient": "PlanePositionSequence",
-    "RescaleSlope": "PixelValueTransformationSequence",
-    "RescaleIntercept": "PixelValueTransformationSequence",
-    "EffectiveEchoTime": "MREchoSequence",
-}
 MIN_SLICES = 8
 LARGE_ELEMENT_BYTES = 1024
 MARK, MARK_AT = b"DICM", 128  # behind a preamble, which is nearly always zeros
@@ -199,7 +190,7 @@ def _slices(headers: list[tuple[Path, Any]], name: str) -> tuple[list[int], np.n
                 f"{path.name} holds several slices and lies beside others in {name}; put it into its own folder."
             )
         groups = header.get("PerFrameFunctionalGroupsSequence")
-        tags = _FrameTags(groups[0], _shared(header), header) if groups else header
+        tags = FrameTags(groups[0], _shared(header), header) if groups else header
         planes.append(_plane(tags, header, path.name))
         lookups.append(tags)
     return *_ordered(planes, lookups[0], name), lookups
@@ -221,36 +212,14 @@ def _shared(data: Any) -> Any:
     return (data.get("SharedFunctionalGroupsSequence") or [None])[0]
 
 
-def _frames(data, name: str) -> tuple[list[int], np.ndarray, list[_FrameTags]]:
+def _frames(data, name: str) -> tuple[list[int], np.ndarray, list[FrameTags]]:
     """The frames' order along their normal, the affine to LPS millimetres, and the tags of each frame."""
     groups = data.get("PerFrameFunctionalGroupsSequence") or ()
     if len(groups) != int(data.get("NumberOfFrames") or 1):
         raise InputError(f"{name} does not say where its frames lie; give the series as single slices.")
-    lookups = [_FrameTags(group, _shared(data), data) for group in groups]
+    lookups = [FrameTags(group, _shared(data), data) for group in groups]
     order, affine = place([_plane(tags, data, f"frame {i + 1}") for i, tags in enumerate(lookups)], name)
     return order, affine, lookups
-
-
-class _FrameTags:
-    """A frame's tags wherever the file keeps them: in the frame's own groups, the shared groups or the file itself."""
-
-    def __init__(self, *levels: Any) -> None:
-        self._levels = [level for level in levels if level is not None]
-
-    def get(self, keyword: str) -> Any:
-        for level in self._levels:
-            for item in (level, *_groups(level, keyword)):
-                if keyword in item:
-                    return item.get(keyword)
-        return None
-
-
-def _groups(level: Any, keyword: str) -> list:
-    """Where a level may keep the tag: its functional group, or any public sequence of one item if it has no group."""
-    if keyword in FUNCTIONAL_GROUPS:
-        return list(level.get(FUNCTIONAL_GROUPS[keyword]) or ())[:1]
-    sequences = [element.value for element in level if element.VR == "SQ" and not element.tag.is_private]
-    return [sequence[0] for sequence in sequences if len(sequence) == 1]
 
 
 def _ordered(planes: list[Plane], header: Tags, name: str) -> tuple[list[int], np.ndarray]:
