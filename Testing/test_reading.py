@@ -78,6 +78,19 @@ def test_dicom_modality_and_inverted_grey(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("keyword", "value"),
+    [("RescaleSlope", "0.25"), ("RescaleIntercept", "4"), ("PhotometricInterpretation", "MONOCHROME2")],
+)
+def test_inverted_grey_is_refused_where_each_slice_would_be_turned_on_its_own(
+    tmp_path: Path, keyword: str, value: str
+) -> None:
+    folder = write_series(tmp_path / "series", phantom(), oblique(), PhotometricInterpretation="MONOCHROME1")
+    assert read_case(folder).image.shape == SHAPE
+    _edit(folder, lambda data: setattr(data, keyword, value))
+    refused(folder, "MONOCHROME1")
+
+
+@pytest.mark.parametrize(
     ("tags", "named"),
     [
         ({"ContrastBolusAgent": "Gadovist"}, True),
@@ -306,6 +319,17 @@ def test_a_folder_with_several_series_lists_them_without_their_descriptions(tmp_
     with pytest.raises(InputError) as caught:
         read_case(folder)
     assert "secret" not in str(caught.value).lower()
+
+
+def test_slices_of_two_patients_are_refused_without_naming_them(tmp_path: Path) -> None:
+    folder = write_series(tmp_path / "series", phantom(), oblique(), PatientID="4711")
+    _edit(folder, lambda data: setattr(data, "PatientID", None))
+    assert read_case(folder).image.shape == SHAPE, "a slice without an ID may be anybody's"
+    _edit(folder, lambda data: setattr(data, "PatientID", "4712"))
+    refused(folder, "slices of 2 patients")
+    with pytest.raises(InputError) as caught:
+        read_case(folder)
+    assert "471" not in str(caught.value)
 
 
 def _edit(folder: Path, edit) -> None:

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import highdicom as hd
 import numpy as np
 from exported import write_result
 from phantom_case import Analysed
@@ -75,6 +76,17 @@ def turned(read: Analysed, phantom: Analysed) -> Analysed:
         masks=tuple(replace(m, values=flip(m.values)) for m in phantom.masks),
         anatomy=replace(phantom.anatomy, labels=flip(phantom.anatomy.labels)),
     )
+
+
+def assert_same_places(volume: hd.Volume, array: np.ndarray, affine: np.ndarray, tolerance: float = 0.0) -> None:
+    """The object's non-zero voxels are the array's, at the same points in space (RAS millimetres)."""
+    found = np.argwhere(volume.array != 0)
+    points = found @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+    index = (points * [-1, -1, 1] - affine[:3, 3]) @ np.linalg.inv(affine[:3, :3]).T
+    assert np.abs(index - np.rint(index)).max() < 1e-2
+    i, j, k = np.rint(index).astype(int).T
+    assert len(found) == np.count_nonzero(array)
+    assert np.abs(array[i, j, k] - volume.array[tuple(found.T)]).max() <= tolerance
 
 
 def assert_valid(paths: list[Path]) -> None:

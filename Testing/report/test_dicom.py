@@ -11,7 +11,7 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
-from dicom_case import GRIDS, analysed_series, assert_valid, grid_affine, small
+from dicom_case import GRIDS, analysed_series, assert_same_places, assert_valid, grid_affine, small
 from exported import PATIENT, STUDY, moved, write_multi_frame, write_result, write_series
 from phantom_case import Analysed, phantom_of_two_classes
 from pydicom.sr.codedict import codes
@@ -32,17 +32,6 @@ def phantom(analysed: Analysed) -> Analysed:
 
 def heat_map(path: Path) -> hd.Volume:
     return hd.pm.ParametricMap.from_dataset(pydicom.dcmread(path)).get_volume(dtype=np.float32)
-
-
-def assert_same_places(volume: hd.Volume, array: np.ndarray, affine: np.ndarray, tolerance: float = 0.0) -> None:
-    """The object's non-zero voxels are the array's, at the same points in space (RAS millimetres)."""
-    found = np.argwhere(volume.array != 0)
-    points = found @ volume.affine[:3, :3].T + volume.affine[:3, 3]
-    index = (points * [-1, -1, 1] - affine[:3, 3]) @ np.linalg.inv(affine[:3, :3]).T
-    assert np.abs(index - np.rint(index)).max() < 1e-2
-    i, j, k = np.rint(index).astype(int).T
-    assert len(found) == np.count_nonzero(array)
-    assert np.abs(array[i, j, k] - volume.array[tuple(found.T)]).max() <= tolerance
 
 
 @pytest.mark.parametrize("grid", GRIDS)
@@ -337,6 +326,20 @@ def test_what_cannot_be_exported_is_refused_and_leaves_nothing(
         with pytest.raises(InputError, match=pattern):
             dicom.write(tmp_path / result, given)
         assert not (tmp_path / result / "dicom").exists()
+
+
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "FrameOfReferenceUID", "SOPInstanceUID", "PatientID"])
+def test_slices_that_are_not_of_one_study_are_refused(tmp_path: Path, phantom: Analysed, keyword: str) -> None:
+    series = write_series(tmp_path / "series", phantom.case.image, grid_affine("coronal"))
+    first, second = sorted(series.iterdir())[:2]
+    data, other = pydicom.dcmread(first), pydicom.dcmread(second)
+    unlike = {"SOPInstanceUID": other.SOPInstanceUID, "PatientID": None}
+    setattr(data, keyword, unlike.get(keyword, "1.2.3"))
+    data.save_as(first)
+    analysed_series(tmp_path / "result", phantom, series)
+    with pytest.raises(InputError, match=f"lices of series (differ in|have the same) {keyword}"):
+        dicom.write(tmp_path / "result", series)
+    assert not (tmp_path / "result" / "dicom").exists()
 
 
 def test_the_command_says_what_it_wrote_and_replaces_only_its_own(

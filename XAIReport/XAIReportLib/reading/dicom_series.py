@@ -12,11 +12,13 @@ import numpy as np
 
 from XAIReportLib.case import InputError
 from XAIReportLib.reading import DICOM_SUFFIXES, acquisition
-from XAIReportLib.reading.acquisition import Acquisition, acquisition_of
+from XAIReportLib.reading.acquisition import Acquisition, Tags, acquisition_of
+from XAIReportLib.reading.functional_groups import FrameTags
 
 TAGS = (
     *acquisition.TAGS,
     "SOPClassUID",
+    "PatientID",
     "SeriesInstanceUID",
     "SeriesNumber",
     "Modality",
@@ -27,6 +29,10 @@ TAGS = (
     "ImageOrientationPatient",
     "PixelSpacing",
     "SliceThickness",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+    "RescaleSlope",
+    "RescaleIntercept",
     "PhotometricInterpretation",
     "BitsAllocated",
     "PixelData",
@@ -80,12 +86,12 @@ def _stacked(headers: list[tuple[Path, Any]], name: str, max_voxels: int) -> tup
     """Voxels, affine and acquisition of a series of files of one slice each."""
     import SimpleITK as sitk
 
-    planes = [_plane(header, header, path.name) for path, header in headers]
-    order, affine = _ordered(planes, headers[0][1], name)
-    columns, rows = planes[0].size
-    if columns * rows * len(planes) > max_voxels:
-        raise InputError(f"{name} has {columns} x {rows} x {len(planes)} voxels, too many; give one head MRI series.")
-    array = np.empty((columns, rows, len(planes)), dtype=np.float32)
+    order, affine, lookups = _slices(headers, name)
+    _check_greys(lookups, name)
+    columns, rows = int(headers[0][1].Columns), int(headers[0][1].Rows)
+    if columns * rows * len(order) > max_voxels:
+        raise InputError(f"{name} has {columns} x {rows} x {len(order)} voxels, too many; give one head MRI series.")
+    array = np.empty((columns, rows, len(order)), dtype=np.float32)
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
     reader.SetOutputPixelType(sitk.sitkFloat32)
@@ -98,7 +104,7 @@ def _stacked(headers: list[tuple[Path, Any]], name: str, max_voxels: int) -> tup
                 f"{headers[index][0].name} in {name} is damaged, truncated or compressed in an unknown way; "
                 "export the series again."
             ) from error
-    return array, affine, acquisition_of(headers[0][1])
+    return array, affine, acquisition_of(lookups[0])
 
 
 def read_file(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, Acquisition]:
@@ -150,12 +156,13 @@ def read_multi_frame(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarra
     return array, affine, acquisition_of(lookups[order[0]])
 
 
-def source_images(source: Path) -> tuple[list[Path], list[int]]:
+def source_images(source: Path) -> tuple[list[Path], list[int], np.ndarray]:
     """The files of a series, or the one multi-frame file, without reading pixels; for objects that refer to them.
 
     Returns:
-        The files in the order of their names, and for each index k of the volume's third axis (as ``read_folder`` and
-        ``read_multi_frame`` stack it) the index of its file or, in a multi-frame file, of its frame.
+        The files in the order of their names; for each index k of the volume's third axis (as ``read_folder`` and
+        ``read_multi_frame`` stack it) the index of its file or, in a multi-frame file, of its frame; and the affine to LPS
+        millimetres.
 
     Raises:
         InputError: as ``read_folder``.
@@ -163,11 +170,10 @@ def source_images(source: Path) -> tuple[list[Path], list[int]]:
     headers = _series_headers(source) if source.is_dir() else [(source, _data_set(source, stop_before_pixels=True))]
     first_path, first = headers[0]
     if len(headers) == 1 and int(first.get("NumberOfFrames") or 1) > 1:
-        order, _, _ = _frames(_data_set(first_path, stop_before_pixels=True), first_path.name)
-        return [first_path], order
-    planes = [_plane(header, header, path.name) for path, header in headers]
-    order, _ = _ordered(planes, first, source.name or str(source))
-    return [path for path, _ in headers], order
+        order, affine, _ = _frames(_data_set(first_path, stop_before_pixels=True), first_path.name)
+        return [first_path], order, affine
+    order, affine, _ = _slices(headers, source.name or str(source))
+    return [path for path, _ in headers], order, affine
 
 
 def series_files(folder: Path) -> list[Path]:
@@ -175,36 +181,48 @@ def series_files(folder: Path) -> list[Path]:
     return [path for path, _ in _series_headers(folder)]
 
 
-def _frames(data, name: str) -> tuple[list[int], np.ndarray, list[_FrameTags]]:
+def _slices(headers: list[tuple[Path, Any]], name: str) -> tuple[list[int], np.ndarray, list[Tags]]:
+    """The order of files of one slice each along their normal, the affine to LPS millimetres, and the tags of each slice."""
+    planes, lookups = [], []
+    for path, header in headers:
+        if int(header.get("NumberOfFrames") or 1) > 1:
+            raise InputError(
+                f"{path.name} holds several slices and lies beside others in {name}; put it into its own folder."
+            )
+        groups = header.get("PerFrameFunctionalGroupsSequence")
+        tags = FrameTags(groups[0], _shared(header), header) if groups else header
+        planes.append(_plane(tags, header, path.name))
+        lookups.append(tags)
+    return *_ordered(planes, lookups[0], name), lookups
+
+
+def _check_greys(slices: list[Tags], name: str) -> None:
+    """Raises InputError where the slices would not fit together: GDCM turns MONOCHROME1 before it applies a slice's slope."""
+    kinds = {str(tags.get("PhotometricInterpretation") or "MONOCHROME2") for tags in slices}
+    scales = {(float(tags.get("RescaleSlope") or 1), float(tags.get("RescaleIntercept") or 0)) for tags in slices}
+    if "MONOCHROME1" in kinds and (len(kinds) > 1 or len(scales) > 1):
+        raise InputError(
+            f"{name} stores bright as low values (MONOCHROME1) with a slope, intercept or interpretation that differs between "
+            "its slices, so that their greys cannot be compared; export it as MONOCHROME2."
+        )
+
+
+def _shared(data: Any) -> Any:
+    """The groups that all frames share; None where there are none."""
+    return (data.get("SharedFunctionalGroupsSequence") or [None])[0]
+
+
+def _frames(data, name: str) -> tuple[list[int], np.ndarray, list[FrameTags]]:
     """The frames' order along their normal, the affine to LPS millimetres, and the tags of each frame."""
     groups = data.get("PerFrameFunctionalGroupsSequence") or ()
     if len(groups) != int(data.get("NumberOfFrames") or 1):
         raise InputError(f"{name} does not say where its frames lie; give the series as single slices.")
-    shared = (data.get("SharedFunctionalGroupsSequence") or [None])[0]
-    lookups = [_FrameTags((group, shared, data)) for group in groups]
+    lookups = [FrameTags(group, _shared(data), data) for group in groups]
     order, affine = place([_plane(tags, data, f"frame {i + 1}") for i, tags in enumerate(lookups)], name)
     return order, affine, lookups
 
 
-class _FrameTags:
-    """A frame's tags wherever the file keeps them: in the frame's own groups, the shared groups or the file itself."""
-
-    def __init__(self, levels: tuple) -> None:
-        self._levels = levels
-
-    def get(self, keyword: str):
-        for level in self._levels:
-            if level is None:
-                continue
-            if keyword in level:
-                return level.get(keyword)
-            for element in level:
-                if element.VR == "SQ" and len(element.value) == 1 and keyword in element.value[0]:
-                    return element.value[0].get(keyword)
-        return None
-
-
-def _ordered(planes: list[Plane], header: Any, name: str) -> tuple[list[int], np.ndarray]:
+def _ordered(planes: list[Plane], header: Tags, name: str) -> tuple[list[int], np.ndarray]:
     """As ``place``; a single slice is as thick as its header says. Raises InputError when it does not say so."""
     if len(planes) > 1:
         return place(planes, name)
@@ -381,12 +399,17 @@ def _pixels_lack(header) -> bool:
 
 
 def _check_one_series(headers: list, name: str) -> None:
-    """Raises InputError that lists the series by number; a series description may hold what a person typed."""
+    """Raises InputError that lists the series by number, never by what a person typed or whose they are."""
     series = Counter((str(h.get("SeriesInstanceUID")), str(h.get("SeriesNumber") or "?")) for h in headers)
     if len({uid for uid, _ in series}) > 1:
         listed = ", ".join(f"number {number} ({count} images)" for (_, number), count in sorted(series.items())[:20])
         raise InputError(
             f"{name} holds {len(series)} DICOM series: {listed}; put the T1 post-contrast series into its own folder."
+        )
+    patients = {str(h.get("PatientID")).strip() for h in headers if h.get("PatientID")} - {""}
+    if len(patients) > 1:
+        raise InputError(
+            f"{name} holds slices of {len(patients)} patients (their Patient ID differs); give the slices of one patient."
         )
 
 
@@ -403,11 +426,13 @@ def _plane(tags, header, source: str) -> Plane:
     lengths = np.linalg.norm((row, column), axis=1)
     if np.abs(lengths - 1).max() > 0.01 or abs(row @ column) > 0.01:
         raise InputError(f"{source} has an orientation that is no right angle; export the series again.")
+    row = row / lengths[0]
+    column = column - (column @ row) * row  # few digits leave them almost at a right angle
     return Plane(
         source,
         position,
-        row / lengths[0],
-        column / lengths[1],
+        row,
+        column / np.linalg.norm(column),
         (float(spacing[1]), float(spacing[0])),
         (int(header.get("Columns")), int(header.get("Rows"))),
     )

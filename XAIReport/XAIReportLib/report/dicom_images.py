@@ -40,7 +40,6 @@ _OPTIONAL = (
     "ManufacturerModelName",
     "PositionReferenceIndicator",
     "SliceThickness",
-    "SpacingBetweenSlices",
     "LossyImageCompression",
     "LossyImageCompressionRatio",
     "LossyImageCompressionMethod",
@@ -56,6 +55,7 @@ _PLACE = (
     "PerFrameFunctionalGroupsSequence",
 )
 _NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID", "FrameOfReferenceUID")
+_COMMON = ("PatientID", "StudyInstanceUID", "FrameOfReferenceUID")
 _SHEAR = 1e-3  # cosine between two axes of the grid above which it is no box
 
 
@@ -106,11 +106,13 @@ def source_images(result: ResultFolder, series: Path | None) -> SourceImages:
             f"{series.name} is not the series that the result {result.path.name} was made from (its SHA-256 differs); "
             "give that one, unchanged."
         )
-    return _read(series)
+    return _read(series, result.path.name)
 
 
-def _read(series: Path) -> SourceImages:
-    files, order = dicom_series.source_images(series)
+def _read(series: Path, name: str) -> SourceImages:
+    """``name``: the result's, for the message about a sheared grid."""
+    files, order, affine = dicom_series.source_images(series)
+    directions, spacing, _ = _grid(LPS_TO_RAS @ affine, name)
     # Nothing else is read, because highdicom copies all that it finds of the patient and the study, comments included.
     tags = [*_NEEDED, *_PLACE, *_CARRIED, *_OPTIONAL]
     images = [dcmread(path, stop_before_pixels=True, specific_tags=tags) for path in files]
@@ -121,21 +123,56 @@ def _read(series: Path) -> SourceImages:
                 f"{path.name} lacks {', '.join(missing)}, so that no DICOM object can refer to it; give the series as "
                 "the scanner or the archive exports it."
             )
+    _check_together(images, series.name)
+    for image in images:
         _make_carriable(image)
-    if len(images) > 1:
-        _make_even(images, order)
+        _set_grid(image, directions, spacing)
     return SourceImages(tuple(images), tuple(order))
 
 
-def _make_even(images: list[Dataset], order: list[int]) -> None:
-    """One orientation and spacing for all slices, the first one's, as the volume was read: a scanner's last digits differ.
-    A thickness that is missing is the distance of the slices."""
-    first, second = (np.array(images[k].ImagePositionPatient, dtype=float) for k in order[:2])
-    for image in images:
-        image.ImageOrientationPatient = images[0].ImageOrientationPatient
-        image.PixelSpacing = images[0].PixelSpacing
-        if not image.get("SliceThickness"):
-            image.SliceThickness = _decimals([float(np.linalg.norm(second - first))])[0]
+def _check_together(images: list[Dataset], name: str) -> None:
+    """Raises InputError where no object can refer to all of them: slices of one patient, study and frame of reference, told
+    apart by their UIDs, or one multi-frame image."""
+    if len(images) > 1 and any("PerFrameFunctionalGroupsSequence" in image for image in images):
+        raise InputError(
+            f"{name} holds {len(images)} enhanced files of one frame each, and DICOM objects can refer to one "
+            "enhanced file or to single slices; convert the series to either and analyse it again."
+        )
+    wrong = [keyword for keyword in _COMMON if len({str(image.get(keyword) or "") for image in images}) > 1]
+    if wrong:
+        raise InputError(
+            f"The slices of {name} differ in {', '.join(wrong)}, and a DICOM object can belong to only one; export the series "
+            "again as the scanner made it, and analyse it again."
+        )
+    if len({image.SOPInstanceUID for image in images}) < len(images):
+        raise InputError(
+            f"Several slices of {name} have the same SOPInstanceUID, so that no DICOM object can refer to one of them; "
+            "export the series again as the scanner made it, and analyse it again."
+        )
+
+
+def _set_grid(image: Dataset, directions: np.ndarray, spacing: np.ndarray) -> None:
+    """The orientation and spacing as which the volume was read, the same for all slices: a scanner's digits are few or
+    differ, and its own distance between slices, which readers of the objects believe, may be wrong or missing. A thickness
+    that is missing is that distance."""
+    measures = orientation = image
+    if "PerFrameFunctionalGroupsSequence" in image:
+        measures, orientation = _shared(image, "PixelMeasuresSequence"), _shared(image, "PlaneOrientationSequence")
+    orientation.ImageOrientationPatient = _decimals([*directions[:, 0], *directions[:, 1]])
+    measures.PixelSpacing = _decimals([spacing[1], spacing[0]])
+    measures.SpacingBetweenSlices = _decimals([spacing[2]])[0]
+    if not measures.get("SliceThickness"):
+        measures.SliceThickness = measures.SpacingBetweenSlices
+
+
+def _shared(image: Dataset, keyword: str) -> Dataset:
+    """The item of a multi-frame image's shared group; the first frame's becomes it where only the frames have that group."""
+    if not image.get("SharedFunctionalGroupsSequence"):
+        image.SharedFunctionalGroupsSequence = [Dataset()]
+    (shared,) = image.SharedFunctionalGroupsSequence
+    if not shared.get(keyword):
+        setattr(shared, keyword, [*image.PerFrameFunctionalGroupsSequence[0].get(keyword, ())][:1] or [Dataset()])
+    return shared[keyword][0]
 
 
 def _make_carriable(image: Dataset) -> None:
