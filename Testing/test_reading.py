@@ -292,6 +292,19 @@ def test_a_detached_header_reads_only_beside_itself(tmp_path: Path) -> None:
         refused(path, "beside it")
 
 
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
+def test_no_length_of_comments_hides_where_a_header_points(tmp_path: Path, ending: bytes) -> None:
+    path = write_nrrd(tmp_path / "x.nhdr", phantom(), oblique())
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "x.raw.gz").rename(tmp_path / "elsewhere" / "x.raw.gz")
+    lines = path.read_bytes().replace(b"x.raw.gz", b"elsewhere/x.raw.gz").split(b"\n")
+    at = next(n for n, line in enumerate(lines) if line.startswith(b"data file"))
+    path.write_bytes(ending.join([*lines[:at], *[b"# " + b"-" * 68] * 1000, *lines[at:]]))
+    refused(path, "x.nhdr has a header of more than 64 kB")
+    with pytest.raises(InputError, match="more than 64 kB"):
+        sha256_of_input(path)
+
+
 def test_colour_volumes_in_nrrd(tmp_path: Path) -> None:
     image = sitk.GetImageFromArray(np.zeros((10, 12, 14, 3), np.uint8), isVector=True)
     sitk.WriteImage(image, str(tmp_path / "rgb.nrrd"))
