@@ -6,6 +6,7 @@ import gzip
 import itertools
 import struct
 import sys
+import tracemalloc
 from pathlib import Path
 
 import nibabel as nib
@@ -271,6 +272,27 @@ def test_a_compressed_file_that_lost_its_last_bytes_or_changed(tmp_path: Path) -
     packed[-6] ^= 0xFF  # the checksum
     path.write_bytes(packed)
     refused(path, "damaged")
+
+
+def test_a_small_file_does_not_unpack_to_more_than_its_header_asks_for(tmp_path: Path) -> None:
+    path = write_nifti(tmp_path / "x.nii.gz", phantom(), oblique())
+    plain = gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(plain + bytes(1000)))
+    assert read_case(path).image.shape == SHAPE  # some programs fill their last block
+    path.write_bytes(gzip.compress(plain + bytes(2**26)))
+    tracemalloc.start()
+    refused(path, rf"unpacks to more than the {len(plain)} bytes that its header asks for")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**24
+
+
+def test_voxels_that_begin_behind_more_than_extensions_take(tmp_path: Path) -> None:
+    path = write_nifti(tmp_path / "x.nii.gz", phantom(), oblique())
+    plain = bytearray(gzip.decompress(path.read_bytes()))
+    plain[108:112] = struct.pack("<f", 2e9)
+    path.write_bytes(gzip.compress(plain))
+    refused(path, r"begin at byte 2e\+09, behind more than 64 MB of other things")
 
 
 def test_a_header_that_asks_for_too_much(tmp_path: Path) -> None:
