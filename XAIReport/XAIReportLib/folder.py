@@ -402,7 +402,8 @@ class ResultFolder:
 
     @property
     def figures(self) -> tuple[Path, ...]:
-        return tuple(sorted((self.path / "figures").glob("*.png")))
+        """Links are none of a result's own: they may lead to any file, which would be copied into a report."""
+        return tuple(sorted(path for path in (self.path / "figures").glob("*.png") if not path.is_symlink()))
 
     @property
     def reports(self) -> dict[str, Path]:
