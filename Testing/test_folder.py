@@ -20,7 +20,14 @@ import SimpleITK as sitk
 from filelock import FileLock
 from XAIReportLib.arrays import colour_table, region_colour, write_arrays
 from XAIReportLib.case import InputError
-from XAIReportLib.folder import add_warning, check_writable, complete_or_absent, read_result, remove_leftovers
+from XAIReportLib.folder import (
+    add_warning,
+    check_writable,
+    complete_or_absent,
+    read_result,
+    remove_all_leftovers,
+    remove_leftovers,
+)
 from XAIReportLib.reading import case_from_array
 from XAIReportLib.results import Anatomy, AtlasRegion, Heatmap, Prediction, Registration, SaliencyMask
 
@@ -222,6 +229,20 @@ def test_leftovers_of_a_killed_run_go_and_those_of_a_live_one_stay(tmp_path: Pat
     assert any(".live.partial-" in name for name in names)
     live.communicate("\n")
     assert everything(tmp_path) == ["live", "other"]
+
+
+def test_only_what_a_maker_of_scenes_left_in_a_result_is_removed(tmp_path: Path) -> None:
+    output, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    for folder in (output / "case", output / "notes", elsewhere):
+        (folder / ".scene-1-0k_x9abc").mkdir(parents=True)
+        (folder / ".scene-1-0k_x9abc" / "scene.mrb").touch()
+    for folder in (output / "case", elsewhere):
+        (folder / "run.json").touch()
+    (output / "case" / ".scene-settings").mkdir()
+    (output / "link").symlink_to(elsewhere)
+    remove_all_leftovers(output)
+    kept = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob(".scene-*")}
+    assert kept == {"out/case/.scene-settings", "out/notes/.scene-1-0k_x9abc", "elsewhere/.scene-1-0k_x9abc"}
 
 
 def test_who_removes_a_leftover_keeps_nobody_from_its_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import gzip
 import itertools
 import struct
 import sys
+import tracemalloc
 from pathlib import Path
 
 import nibabel as nib
@@ -286,6 +287,27 @@ def test_a_compressed_file_that_lost_its_last_bytes_or_changed(tmp_path: Path) -
     refused(path, "damaged")
 
 
+def test_a_small_file_does_not_unpack_to_more_than_its_header_asks_for(tmp_path: Path) -> None:
+    path = write_nifti(tmp_path / "x.nii.gz", phantom(), oblique())
+    plain = gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(plain + bytes(1000)))
+    assert read_case(path).image.shape == SHAPE  # some programs fill their last block
+    path.write_bytes(gzip.compress(plain + bytes(2**26)))
+    tracemalloc.start()
+    refused(path, rf"unpacks to more than the {len(plain)} bytes that its header asks for")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**24
+
+
+def test_voxels_that_begin_behind_more_than_extensions_take(tmp_path: Path) -> None:
+    path = write_nifti(tmp_path / "x.nii.gz", phantom(), oblique())
+    plain = bytearray(gzip.decompress(path.read_bytes()))
+    plain[108:112] = struct.pack("<f", 2e9)
+    path.write_bytes(gzip.compress(plain))
+    refused(path, r"begin at byte 2e\+09, behind more than 64 MB of other things")
+
+
 def test_a_header_that_asks_for_too_much(tmp_path: Path) -> None:
     path = write_nifti(tmp_path / "x.nii", phantom(), oblique())
     data = bytearray(path.read_bytes())
@@ -303,6 +325,19 @@ def test_a_detached_header_reads_only_beside_itself(tmp_path: Path) -> None:
     for named in ("/dev/zero", "../x.raw.gz", "absent.raw", "LIST"):
         path.write_text(text.replace("x.raw.gz", named))
         refused(path, "beside it")
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
+def test_no_length_of_comments_hides_where_a_header_points(tmp_path: Path, ending: bytes) -> None:
+    path = write_nrrd(tmp_path / "x.nhdr", phantom(), oblique())
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "x.raw.gz").rename(tmp_path / "elsewhere" / "x.raw.gz")
+    lines = path.read_bytes().replace(b"x.raw.gz", b"elsewhere/x.raw.gz").split(b"\n")
+    at = next(n for n, line in enumerate(lines) if line.startswith(b"data file"))
+    path.write_bytes(ending.join([*lines[:at], *[b"# " + b"-" * 68] * 1000, *lines[at:]]))
+    refused(path, "x.nhdr has a header of more than 64 kB")
+    with pytest.raises(InputError, match="more than 64 kB"):
+        sha256_of_input(path)
 
 
 def test_colour_volumes_in_nrrd(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,7 @@ def test_a_review_of_a_newer_minor_version_is_read_and_of_a_major_one_not_guesse
         ({"edits": [1]}, "holds an edit that is none"),
         ({"edits": [{**vars(AN_EDIT), "text": 3}]}, "holds an edit without text in text"),
         ({"edits": [{**vars(AN_EDIT), "outcome": []}]}, "holds an edit without text in outcome"),
+        ({"edits": [{**vars(AN_EDIT), "text": "x" * 1501}]}, "holds an edit of more than 1500 characters"),
         ({"reviewer": "A", "reviewed_at": "yesterday"}, "holds no time in reviewed_at"),
         ({"schema_version": 2}, "holds no version in schema_version"),
         ({"schema_version": "next"}, "holds no version in schema_version"),
@@ -139,6 +141,22 @@ def test_what_is_wrong_with_a_file_is_said_and_what_to_do(tmp_path, content, sai
         with pytest.raises(InputError, match=sentence):
             use(tmp_path)
     assert (tmp_path / "review.json").read_text("utf-8") == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes among files")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "review.json")
+    with pytest.raises(InputError, match=r"review\.json of .* is no file and cannot be read; move it away"):
+        read_review(tmp_path)
+
+
+def test_a_wording_that_is_too_long_to_be_checked_is_not_kept(tmp_path):
+    write_edit(tmp_path, replace(AN_EDIT, text="x" * 1500))
+    with pytest.raises(
+        InputError, match="The wording has 1501 characters and is not kept; shorten it to 1500 or fewer"
+    ):
+        write_edit(tmp_path, replace(AN_EDIT, text="x" * 1501))
+    assert read_review(tmp_path).edits[0].text == "x" * 1500
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no unreadable folders")

@@ -28,8 +28,8 @@ def analyze(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
             threading.Event().wait()
     if "scene" in source.name:
         write_result(folder, "left glioma", hashlib.sha256(source.read_bytes()).hexdigest())
-        (folder / ".scene-x").mkdir()
-        (folder / "scene.mrb").rename(folder / ".scene-x" / "scene.mrb")
+        (folder / ".scene-1-0k_x9abc").mkdir()
+        (folder / "scene.mrb").rename(folder / ".scene-1-0k_x9abc" / "scene.mrb")
     if "slow" in source.name:
         threading.Event().wait()
     print("libfoo: CUDA error 719 in kernel x", file=sys.stderr, flush=True)

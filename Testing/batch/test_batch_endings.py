@@ -94,9 +94,9 @@ def test_a_case_that_is_stopped_leaves_nothing(tmp_path: Path, client: WorkerCli
 
 
 def test_a_batch_removes_what_killed_runs_left(tmp_path: Path, client: WorkerClient) -> None:
-    for name in (".one.partial-1-0123abcd", "two/.scene-x"):
+    for name in (".one.partial-1-0123abcd", "two/.scene-1-0k_x9abc"):
         (tmp_path / "out" / name).mkdir(parents=True)
-    for name in (".one.lock", ".three.lock", ".batch.json.lock"):
+    for name in (".one.lock", ".three.lock", ".batch.json.lock", "two/run.json"):
         (tmp_path / "out" / name).touch()
     with locked(tmp_path / "out" / "four"):
         run_batch(cases(tmp_path, "crash"), tmp_path / "out", client)

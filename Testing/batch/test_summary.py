@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,12 @@ def test_a_summary_that_cannot_be_read_is_put_aside(
     assert rows(tmp_path / "out") == [("a.nii.gz", "ok")]
     assert (tmp_path / "out" / "summary-unreadable.json").read_text() == text
     assert "put aside as summary-unreadable.json" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes among files")
+def test_a_summary_that_is_a_pipe_is_put_aside_and_not_waited_for(tmp_path: Path, client: WorkerClient) -> None:
+    (tmp_path / "out").mkdir()
+    os.mkfifo(tmp_path / "out" / "summary.json")
+    run_batch(images(tmp_path / "in", "a"), tmp_path / "out", client)
+    assert rows(tmp_path / "out") == [("a.nii.gz", "ok")]
+    assert (tmp_path / "out" / "summary-unreadable.json").is_fifo()

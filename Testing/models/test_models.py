@@ -170,6 +170,56 @@ def test_a_bundle_whose_weights_mean_something_else_is_refused_with_what_to_do(t
 
 
 @needs_bundle
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("calibration.temperature", 0.0, "calibration.temperature"),
+        ("calibration.temperature_picture", float("inf"), "calibration.temperature_picture"),
+        ("calibration.class_set_quantile", 2.0, "calibration.class_set_quantile"),
+        ("thresholds.presence_score", float("nan"), "thresholds.presence_score"),
+        ("classes", ["glioma"], "classes"),
+        ("classes", ["glioma", "glioma", "pituitary"], "classes.*named twice"),
+        ("classes", ["glioma", "../../etc", "pituitary"], "classes.*is a path"),
+        (
+            "classes",
+            ["glioma", "men\u202eingioma", "pituitary"],
+            r"classes.*'men\\u202eingioma', which cannot be printed",
+        ),
+        ("classes", ["glioma", "pituitary"], "has 2 classes and 96 neck_channels, but the weights 3 x 96"),
+        ("network.neck_channels", 10**9, "network.neck_channels"),
+        ("network.neck_channels", 97, "has 3 classes and 97 neck_channels, but the weights 3 x 96"),
+        ("/name", "brain\x1b[31m", "name is called"),
+        ("/version", "", "version is called"),
+    ],
+)
+def test_metadata_that_cannot_be_true_are_refused_by_their_field(
+    tmp_path: Path, field: str, value: object, said: str
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(SHIPPED, folder)
+    metadata = json.loads((folder / bundles.METADATA).read_text())
+    *parents, last = field.lstrip("/").split(".")
+    block = metadata if field.startswith("/") else metadata["xaireport"]
+    for parent in parents:
+        block = block[parent]
+    block[last] = value
+    (folder / bundles.METADATA).write_text(json.dumps(metadata))
+    with pytest.raises(
+        InputError, match=rf"(?s)bundle copy: configs/metadata\.json .*{said}.*install the bundle again"
+    ):
+        bundles.load_bundle(folder)
+
+
+@needs_bundle
+def test_metadata_that_are_nested_without_end_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(SHIPPED, folder)
+    (folder / bundles.METADATA).write_text("[" * 10**5)
+    with pytest.raises(InputError, match=r"metadata\.json cannot be read .*install the bundle again"):
+        bundles.load_bundle(folder)
+
+
+@needs_bundle
 def test_a_volume_needs_more_evidence_of_a_lesion_than_a_single_slice() -> None:
     """It is an average over many sections, which varies less; false findings in healthy heads lie between the two."""
     thresholds = bundles.load_bundle(SHIPPED).settings.thresholds

@@ -49,6 +49,18 @@ def true_and_false(case: Path) -> tuple[str, str]:
     )
 
 
+def test_a_wording_that_is_too_long_is_refused_with_its_remedy_and_stays_in_the_field(a_review, a_case, wait_until):
+    ui, words = a_review.ui, "The lesion is on the left and " * 60 + "large."
+    click_sentence(ui.narrativeText, ORIGINAL)
+    ui.sentenceEdit.setPlainText(words)
+    ui.keepWordingButton.click()
+    wait_until(ui.errorFrame.isVisible, 60)
+    assert ui.errorLabel.text() == "The wording has 1806 characters and is not kept; shorten it to 1500 or fewer."
+    assert "It is too long to be read" in ui.verdictLabel.text()
+    assert typed(ui) == words
+    assert kept(a_case) == []
+
+
 def test_what_is_typed_is_checked_at_once_and_before_it_is_kept(a_review, a_case, wait_until):
     ui = a_review.ui
     true, false = true_and_false(a_case)

@@ -278,6 +278,31 @@ def test_what_a_later_version_adds_or_leaves_out_does_no_harm(review, a_case):
     assert not ui.percentileSlider.isEnabled()
 
 
+def test_what_a_document_says_is_shown_as_text_whatever_marks_it_holds(review, a_case):
+    mark = '<img src="file:///picture.png"><h1>Normal &amp; well.</h1>'
+    findings, narrative = (json.loads((a_case / f"{n}.json").read_text("utf-8")) for n in ("findings", "narrative"))
+    for sentence in narrative["sentences"]:
+        sentence["text"] = mark
+    findings["lesions"][0]["regions"][0]["name"] = mark
+    marked = json.dumps(findings).replace('"glioma"', json.dumps(mark))
+    (a_case / "findings.json").write_text(marked, "utf-8")
+    (a_case / "narrative.json").write_text(json.dumps(narrative), "utf-8")
+    widget = review(a_case)
+    ui = widget.ui
+    click_sentence(ui.narrativeText, mark)
+    labels = [label for label in widget.parent.findChildren(QtWidgets.QLabel) if "<" in label.text()]
+    drawn = {label.objectName() for label in labels if label.textFormat() != QtCore.Qt.PlainText}
+    assert drawn <= {"checksLabel", "changesLabel"}  # tables of their own, with what they hold escaped
+    assert {"outcomeLabel", "reasonLabel", "confidenceLabel", "warningsLabel"} <= {
+        label.objectName() for label in labels
+    }
+    assert any(label.text() == mark for label in ui.scoresWidget.findChildren(QtWidgets.QLabel))
+    items = [ui.regionsTable.item(row, 1) for row in range(ui.regionsTable.rowCount())]
+    tips = {QtGui.QTextDocumentFragment.fromHtml(i.toolTip()).toPlainText() for i in items if mark in i.text()}
+    assert len(tips) == 1
+    assert mark in tips.pop()
+
+
 def test_a_clinical_record_of_the_result_is_in_the_scene_with_its_provenance(review, a_case):
     from XAIReportLib.clinical import csv_text, provenance
 

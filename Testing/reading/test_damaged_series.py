@@ -9,7 +9,12 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, GrayscaleSoftcopyPresentationStateStorage, generate_uid
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    GrayscaleSoftcopyPresentationStateStorage,
+    generate_uid,
+)
 from XAIReportLib.case import InputError
 from XAIReportLib.reading import dicom_series, read_case
 
@@ -18,6 +23,7 @@ from stored_images import SHAPE, dicom_slice, oblique, phantom, refused, write_m
 
 PREAMBLE_BYTES, MARK_BYTES = 128, 4
 PRIVATE_CLASS = "1.3.12.2.1107.5.9.1"  # of Siemens, without an image
+INFLATED_BYTES = 2**24
 
 
 @pytest.fixture
@@ -125,3 +131,24 @@ def test_an_index_of_the_medium_is_passed_over_under_any_name(series: Path) -> N
     index.FileSetID = "DISC"
     index.save_as(series / "INDEX.dcm", enforce_file_format=True)
     assert len(dicom_series.series_files(series)) == SHAPE[2]
+
+
+def deflate(path: Path, preamble: bool = True) -> None:
+    """The same file, deflated, with more zeros behind its pixels than fit into what a test may take."""
+    data = pydicom.dcmread(path)
+    data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    data.DataSetTrailingPadding = bytes(INFLATED_BYTES)
+    data.save_as(path, enforce_file_format=True)
+    if not preamble:
+        path.write_bytes(path.read_bytes()[PREAMBLE_BYTES + MARK_BYTES :])
+
+
+@pytest.mark.parametrize("preamble", [True, False])
+def test_a_deflated_slice_is_refused_before_it_is_inflated(
+    series: Path, monkeypatch: pytest.MonkeyPatch, preamble: bool
+) -> None:
+    path = slices(series)[3]
+    deflate(path, preamble)
+    monkeypatch.setattr("zlib.decompress", lambda *_a, **_k: pytest.fail("the file was inflated"))
+    for image in (series, path.rename(path.with_suffix(".dcm"))):
+        refused(image, r"IM\d+(\.dcm)? is a deflated DICOM file, which is not read; export it uncompressed")

@@ -113,6 +113,7 @@ def test_geometry_of_another_mask_is_refused(analysed):
         ({"prediction__uncertainty": {"entropy": float("inf")}}, "finite"),
         ({"prediction__class_set": ["lymphoma"]}, "without a score"),
         ({"saliency__0__dice_with_lesion": 1.2}, "less than or equal to 1"),
+        ({"saliency__0__method": "../../secret"}, "should match pattern"),
         ({"lesions__0__regions__0__percent_of_lesion": 3.0}, "not to 100"),
         ({"lesions__0__volume_ml": None}, "volume must be given"),
         ({"lesions__0__side": None}, "go together"),

@@ -28,6 +28,7 @@ def found():
 
 def test_the_first_class_keeps_the_methods_name_and_a_further_one_adds_its_own():
     pairs = [("gradcam++", "glioma"), ("gradcam++", "pituitary tumour/x"), ("scorecam", "glioma")]
+    assert map_names([("../../secret", "a"), ("../../secret", "../b")]) == ["-secret", "-secret--b"]
     assert map_names(pairs) == ["gradcam++", "gradcam++-pituitary-tumour-x", "scorecam"]
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from engine_results import write_engine_result
+from PIL import Image
 from XAIReportLib.case import InputError
 from XAIReportLib.reviews import Edit, read_review, remove_edit, write_edit, write_review
-from XAIReportLib.revision import REVIEWED, write_reworded
+from XAIReportLib.revision import REVIEWED, write_in_language, write_reworded
 
 FALSE = "Segmented abnormality 2 lies on the left of the patient."
 
@@ -48,6 +49,16 @@ def test_a_narrative_of_other_findings_or_with_a_false_sentence_is_not_passed_on
     story["findings_sha256"] = "0" * 64
     with pytest.raises(ValueError, match="written from other findings"):
         write_reworded(a_case, json.dumps(story), [])
+
+
+def test_a_link_among_the_pictures_is_not_followed(a_case, tmp_path):
+    secret = tmp_path / "secret.png"
+    Image.new("L", (8, 8)).save(secret)
+    (a_case / "figures").mkdir(exist_ok=True)
+    (a_case / "figures" / "zz.png").symlink_to(secret)
+    for folder in (write_in_language(a_case, "fr"), write_reworded(a_case, text_of(a_case, "narrative.json"), [])):
+        assert not list(folder.rglob("zz.png"))
+        assert "zz" not in text_of(folder, "report.txt")
 
 
 def test_the_result_stays_as_the_model_left_it(a_case):

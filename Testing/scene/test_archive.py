@@ -72,8 +72,8 @@ def test_only_the_scene_is_added_to_the_folder(a_result):
 
 
 def test_what_a_killed_run_left_of_its_scene_is_removed(a_result):
-    (a_result / ".scene-old").mkdir()
-    (a_result / ".scene-old" / "scene.mrb").write_bytes(b"half")
+    (a_result / ".scene-1-0k_x9abc").mkdir()
+    (a_result / ".scene-1-0k_x9abc" / "scene.mrb").write_bytes(b"half")
     write_mrb(a_result)
     assert not list(a_result.glob(".scene-*"))
     assert [path.name for path in a_result.parent.glob(".*")] == []

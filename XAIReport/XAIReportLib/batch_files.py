@@ -80,13 +80,15 @@ def _known(output: Path) -> dict[str, Any]:
     with a warning."""
     path = output / SUMMARY
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for without end
+            raise ValueError(f"{SUMMARY} is no file")
         document = json.loads(path.read_bytes())
         rows, ignored = document["cases"], document.get("ignored", [])
         if all(isinstance(row["input"], str) and row["state"] in STATES for row in rows):
             return {"cases": list(rows), "ignored": list(map(str, ignored))}
     except FileNotFoundError:
         return {"cases": [], "ignored": []}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         pass
     print(f"Warning: {SUMMARY} cannot be read; it is put aside as {UNREADABLE}.", file=sys.stderr, flush=True)
     with contextlib.suppress(OSError):

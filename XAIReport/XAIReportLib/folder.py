@@ -29,6 +29,7 @@ from XAIReportLib.results import map_names
 DOCUMENTS = ("findings.json", "narrative.json", "run.json")
 REPORTS = ("report.html", "report.pdf", "report.txt", "regions.csv")
 LEFTOVER = re.compile(r"\.(?P<name>[A-Za-z0-9_-][A-Za-z0-9._-]*)\.(?P<kind>partial|replaced|removed)-\d+-[0-9a-f]{8}")
+SCENE_LEFTOVER = re.compile(r"\.scene-\d+-[a-z0-9_]{8}")  # as scene/archive.py has tempfile name it
 LOCK = re.compile(r"\.(?P<name>[A-Za-z0-9_-][A-Za-z0-9._-]*)\.lock")
 # By one of these a folder is known as whole enough to be put back: of a result, and of its DICOM objects.
 MARKS = ("run.json", "index.json")
@@ -219,6 +220,8 @@ def remove_all_leftovers(output: Path) -> None:
     """As ``remove_leftovers``, and what makers of scenes that were killed left inside results, too."""
     remove_leftovers(output)
     for folder in {path.parent for path in output.glob("*/.scene-*")}:
+        if folder.is_symlink() or not (folder / "run.json").is_file():
+            continue  # no result that was written here
         with contextlib.ExitStack() as stack, contextlib.suppress(OSError, InputError):
             if _lock(folder, stack):
                 remove_scene_leftovers(folder)
@@ -227,7 +230,8 @@ def remove_all_leftovers(output: Path) -> None:
 def remove_scene_leftovers(folder: Path) -> None:
     """What makers of scenes that were killed left inside a result. For who has locked it: one may be at work."""
     for path in folder.glob(".scene-*"):
-        shutil.rmtree(path, ignore_errors=True)
+        if SCENE_LEFTOVER.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _let_lock_go(target: Path) -> None:
@@ -398,7 +402,8 @@ class ResultFolder:
 
     @property
     def figures(self) -> tuple[Path, ...]:
-        return tuple(sorted((self.path / "figures").glob("*.png")))
+        """Links are none of a result's own: they may lead to any file, which would be copied into a report."""
+        return tuple(sorted(path for path in (self.path / "figures").glob("*.png") if not path.is_symlink()))
 
     @property
     def reports(self) -> dict[str, Path]:

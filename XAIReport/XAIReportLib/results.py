@@ -55,9 +55,14 @@ def map_names(maps: Iterable[tuple[str, str]]) -> list[str]:
     """
     pairs = list(maps)
     return [
-        method if target == pairs[0][1] else f"{method}-{re.sub(r'[^A-Za-z0-9_]+', '-', target)}"
+        _in_a_name(method) if target == pairs[0][1] else f"{_in_a_name(method)}-{_in_a_name(target, '')}"
         for method, target in pairs
     ]
+
+
+def _in_a_name(text: str, also: str = "+") -> str:
+    """``text`` as a file may be called: a findings.json from elsewhere names no file outside its result."""
+    return re.sub(rf"[^A-Za-z0-9_{also}]+", "-", text)
 
 
 def method_of(name: str) -> str:

@@ -24,6 +24,8 @@ FILE_NAME = "review.json"
 SCHEMA_VERSION = "1.1.0"
 # Who changes a review holds its lock for milliseconds.
 LOCK_PATIENCE_S = 5.0
+# Characters of a sentence, whoever wrote it: to check a longer one would take minutes, which nobody could stop.
+LONGEST_SENTENCE = 1500
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,11 @@ def write_review(folder: Path, reviewer: str, findings: str, corrected: bool = F
 
 def write_edit(folder: Path, edit: Edit) -> Review:
     """Keep a reader's wording, in the place of an earlier one of the same sentence; a signature that is there does not
-    cover it. Raises InputError when the folder cannot be written or its review not changed."""
+    cover it. Raises InputError when it is too long, the folder cannot be written or its review not changed."""
+    if len(edit.text) > LONGEST_SENTENCE:
+        raise InputError(
+            f"The wording has {len(edit.text)} characters and is not kept; shorten it to {LONGEST_SENTENCE} or fewer."
+        )
     with _locked(folder):
         before = _to_change(folder)
         others = tuple(e for e in before.edits if (e.section, e.original) != (edit.section, edit.original))
@@ -180,7 +186,10 @@ def read_review(folder: Path) -> Review | None:
     Raises InputError when the file cannot be read, is no review, or is one of a newer major version.
     """
     try:
-        content = _document((folder / FILE_NAME).read_bytes())
+        path = folder / FILE_NAME
+        if path.exists() and not path.is_file():  # a pipe would be waited for without end
+            raise ValueError("is no file")
+        content = _document(path.read_bytes())
         version = content.get("schema_version", SCHEMA_VERSION)
         if _version(version)[0] <= _version(SCHEMA_VERSION)[0]:
             return _review(content)
@@ -245,4 +254,6 @@ def _edit(content: Any) -> Edit:
     for name, value in known.items():
         if not isinstance(value, str):
             raise ValueError(f"holds an edit without text in {name}")
+    if len(known["text"]) > LONGEST_SENTENCE:
+        raise ValueError(f"holds an edit of more than {LONGEST_SENTENCE} characters")
     return Edit(**known)

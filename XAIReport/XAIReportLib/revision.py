@@ -90,7 +90,7 @@ def write_reworded(folder: str | Path, story: str, edits: Sequence[Edit], correc
     told = narrative.checked(narrative.Narrative.model_validate_json(story), found)
     run = {**json.loads((source / "run.json").read_text(encoding="utf-8")), "sentences_edited_by_reader": len(edits)}
     with complete_or_absent(result.path / REVIEWED) as partial:
-        drawn = sorted((source / "figures").glob("*.png"))
+        drawn = ResultFolder(source).figures
         documents.write(partial, found, readers_wording.with_edits(told, edits, found), drawn, run)
         (partial / "run.json").write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return result.path / REVIEWED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from functools import cache
 from pathlib import Path
 
@@ -208,6 +209,24 @@ def test_a_text_is_checked_sentence_by_sentence_and_it_is_what_was_spoken_of():
     checked = check_text(text, findings_of("two lesions"))
     assert [c.text for c in checked] == [p.strip() + "." for p in text[:-1].split(". ")]
     assert [c.verdict for c in checked] == ["supported", "supported", "supported", "contradicted"]
+
+
+@pytest.mark.parametrize("repeated", ["The lesion is on the left. ", "The lesion is on the left and "])
+def test_what_is_too_long_to_be_read_is_not_supported_and_says_so_at_once(repeated):
+    found, text = findings_of("left glioma"), "The lesion is on the left."
+    assert check_sentence(text, found).verdict == "supported"
+    started = time.monotonic()
+    checked = check_sentence(repeated * 2000 + text, found)
+    assert time.monotonic() - started < 1
+    assert (checked.verdict, checked.reason) == (
+        "unsupported",
+        "It is too long to be read: a sentence has at most 1500 characters.",
+    )
+
+
+def test_a_long_text_of_short_sentences_is_checked_in_each():
+    checked = check_text("The lesion is on the left. " * 80, findings_of("left glioma"))
+    assert [one.verdict for one in checked] == ["supported"] * 80
 
 
 def test_the_reason_names_what_is_wrong():

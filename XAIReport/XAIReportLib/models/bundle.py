@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from XAIReportLib.case import InputError
@@ -29,8 +31,13 @@ CARD = Path("docs") / "README.md"
 FORMAT = 4
 
 
+Positive = Annotated[float, pydantic.Field(gt=0)]
+Share = Annotated[float, pydantic.Field(ge=0, le=1)]
+HEAD = "classify.weight"  # (classes, neck_channels) in the weights
+
+
 class _Block(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class NetworkSettings(_Block):
@@ -38,18 +45,18 @@ class NetworkSettings(_Block):
 
     family: str
     encoder: str
-    neck_channels: int
+    neck_channels: Annotated[int, pydantic.Field(ge=1, le=4096)]
 
 
 class Calibration(_Block):
     """Temperature scaling and conformal class sets (LAC: a class is kept when its score is at least 1 - quantile): for slices
     that are looked at once, as those of a volume, and for pictures, which are looked at in ``Settings.picture_forms``."""
 
-    temperature: float
-    temperature_picture: float
-    class_set_quantile: float
-    class_set_quantile_picture: float
-    class_set_level: float
+    temperature: Positive
+    temperature_picture: Positive
+    class_set_quantile: Share
+    class_set_quantile_picture: Share
+    class_set_level: Share
     level: str
     data: str
 
@@ -94,7 +101,7 @@ class Settings(_Block):
     """The ``xaireport`` block of metadata.json."""
 
     format: int
-    classes: tuple[str, ...]
+    classes: Annotated[tuple[str, ...], pydantic.Field(min_length=2)]
     network: NetworkSettings
     weights_sha256: str
     saliency_layer: str
@@ -106,9 +113,27 @@ class Settings(_Block):
     data_set: str
     non_commercial: bool
 
+    @pydantic.field_validator("classes")
+    @classmethod
+    def _are_names_of_their_own(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        for name in classes:
+            printable(name, "a class")
+            if re.search(r"[/\\]", name) or name.startswith("."):
+                raise ValueError(f"the class {name!r} is a path and no name")
+        if len(set(classes)) < len(classes):
+            raise ValueError("a class is named twice")
+        return classes
+
     def forms(self, planes: tuple[str, ...]) -> tuple[Form, ...]:
         """In which slices of these planes are looked at."""
         return (AS_IT_IS,) if _is_volume(planes) else self.picture_forms
+
+
+def printable(text: str, what: str) -> str:
+    """``text``, which goes into reports and file names. Raises ValueError when it is empty or holds what cannot be seen."""
+    if not text.strip() or not text.isprintable():
+        raise ValueError(f"{what} is called {text!r}, which cannot be printed")
+    return text
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,8 +202,8 @@ def load_bundle(name: str | Path) -> Bundle:
         raw = (folder / METADATA).read_bytes()
         metadata = json.loads(raw)
         settings = Settings.model_validate(metadata["xaireport"])
-        named, version = str(metadata["name"]), str(metadata["version"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        named, version = (printable(str(metadata[field]), field) for field in ("name", "version"))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f"bundle {folder.name}: {METADATA.as_posix()} cannot be read ({error}); install the bundle again"
         ) from error
@@ -196,6 +221,7 @@ def load_bundle(name: str | Path) -> Bundle:
             f"bundle {folder.name}: the SHA-256 of {WEIGHTS.as_posix()} does not match its metadata, "
             "so the file was changed or damaged; install the bundle again"
         )
+    _check_head(weights, settings, folder.name)
     return Bundle(named, version, folder, hashlib.sha256(raw + digest.encode()).hexdigest(), settings, metadata)
 
 
@@ -208,6 +234,23 @@ def _folder_of(name: str | Path) -> Path:
             return folder
     known = ", ".join(sorted(f.name for f in find_bundles())) or "none"
     raise InputError(f"bundle {name} is unknown; installed bundles: {known}; give one of these or a bundle's folder")
+
+
+def _check_head(weights: Path, settings: Settings, name: str) -> None:
+    """Raises InputError when the weights are of another number of classes or channels than the metadata say."""
+    wanted = [len(settings.classes), settings.network.neck_channels]
+    try:
+        with safe_open(weights, "pt") as file:
+            shape = file.get_slice(HEAD).get_shape()
+    except SafetensorError as error:
+        raise InputError(
+            f"bundle {name}: {WEIGHTS.as_posix()} holds no {HEAD} ({error}); install the bundle again"
+        ) from error
+    if shape != wanted:
+        raise InputError(
+            f"bundle {name}: {METADATA.as_posix()} has {wanted[0]} classes and {wanted[1]} neck_channels, but the weights "
+            f"{' x '.join(map(str, shape))}; install the bundle again"
+        )
 
 
 def _sha256(path: Path) -> str:

@@ -8,6 +8,7 @@ import qt
 from slicer.i18n import tr as _
 
 from XAIReportLib.panel.choices import nameChoices
+from XAIReportLib.panel.sentences import plainTip
 from XAIReportLib.report.wording import class_name
 
 # The parameter of each saliency method.
@@ -110,9 +111,10 @@ class InputSection:
 
     def _box(self, name: str) -> Any:
         box = qt.QCheckBox(class_name(name))
-        box.toolTip = _(
+        tip = _(
             "Also map where the score of {name} came from, when another class has the highest. Takes as long again."
-        ).format(name=class_name(name))
+        )
+        box.toolTip = plainTip(tip.format(name=class_name(name)))
         box.accessibleName = _("Heat maps of {name}, too").format(name=class_name(name))
         box.clicked.connect(lambda *_args: self._onClass(name, box.checked))
         return box

@@ -49,6 +49,7 @@ class PredictionSection:
         self._bars = []
         for row, (label, score) in enumerate(sorted(scores.items(), key=lambda item: -item[1])):
             name, bar, value = qt.QLabel(), qt.QProgressBar(), qt.QLabel()
+            name.textFormat = value.textFormat = qt.Qt.PlainText
             name.text, value.text = class_name_in_full(label), score_text(score)
             bar.maximum, bar.value, bar.textVisible = 1000, round(1000 * score), False
             bar.accessibleName = _("Model score of {name}").format(name=name.text)

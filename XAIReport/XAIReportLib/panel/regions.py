@@ -8,6 +8,7 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
+from XAIReportLib.panel.sentences import plainTip
 from XAIReportLib.report.wording import class_name, method_name, region_name
 from XAIReportLib.results import map_names
 
@@ -75,7 +76,7 @@ class RegionsSection:
             for column, value in enumerate(cells):
                 item = qt.QTableWidgetItem(value if isinstance(value, str) else _number(value, column))
                 item.setData(qt.Qt.UserRole, index)
-                item.setToolTip(str(value) if isinstance(value, str) else "")
+                item.setToolTip(plainTip(value) if isinstance(value, str) else "")
                 if not isinstance(value, str):
                     item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
                 table.setItem(index, column, item)

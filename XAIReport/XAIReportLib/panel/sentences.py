@@ -39,6 +39,11 @@ class Inks:
         return cls(*names, ground, palette.color(qt.QPalette.Base).lightness() < DARK_BELOW)
 
 
+def plainTip(text: str) -> str:
+    """A tool tip that shows a text of the data as it is: Qt would draw one with tags in it."""
+    return f"<span>{html.escape(text)}</span>" if "<" in text or "&" in text else text
+
+
 def heading(words: str) -> str:
     """A title above sentences."""
     return f"<p style='margin:8px 0 2px 0'><b>{html.escape(words)}</b></p>"

@@ -18,6 +18,7 @@ from XAIReportLib.panel.prediction import PredictionSection
 from XAIReportLib.panel.questions import QuestionsSection
 from XAIReportLib.panel.regions import RegionsSection
 from XAIReportLib.panel.report import ReportSection
+from XAIReportLib.panel.sentences import plainTip
 from XAIReportLib.panel.signing import Signing
 from XAIReportLib.panel.statements import Target
 from XAIReportLib.panel.timer import Timer
@@ -201,6 +202,6 @@ class ShownCase:
         if self.case is not None and folder is None:
             text = _("The result folder of this case is not at hand; load it to review or correct the case.")
         self._ui.folderLabel.text = text
-        self._ui.folderLabel.toolTip = str(folder or "")
+        self._ui.folderLabel.toolTip = plainTip(str(folder or ""))
         self._ui.folderLabel.visible = bool(text)
         self._onDevice(self.case.volume.GetAttribute("XAIReport.device") if self.case is not None else None)

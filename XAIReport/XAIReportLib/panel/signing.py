@@ -16,6 +16,7 @@ from XAIReportLib.case import InputError
 from XAIReportLib.panel.correction import Correction
 from XAIReportLib.panel.editing import Editing
 from XAIReportLib.panel.opening import folder_of
+from XAIReportLib.panel.sentences import plainTip
 from XAIReportLib.reviews import FILE_NAME as REVIEW
 from XAIReportLib.reviews import Review, read_review, write_review
 from XAIReportLib.scene.cases import LoadedResult
@@ -121,7 +122,7 @@ class Signing:
             text = _("The report cannot be written to {folder} ({reason}); choose another folder.")
             raise InputError(text.format(folder=place, reason=reason)) from error
         self._ui.folderLabel.text = _("Exported to {folder}").format(folder=target.name)
-        self._ui.folderLabel.toolTip = str(target)
+        self._ui.folderLabel.toolTip = plainTip(str(target))
         self._ui.folderLabel.visible = True
 
     def _edited(self) -> bool:

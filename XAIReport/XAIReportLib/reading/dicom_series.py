@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -331,6 +331,8 @@ def _headers(folder: Path) -> list[tuple[Path, object]]:
             if _pixels_lack(header):
                 raise ValueError("fewer pixels than rows and columns say")
             found.append((path, header))
+        except InputError:
+            raise
         except Exception as error:  # a damaged header fails in any way
             if isinstance(error, pydicom.errors.InvalidDicomError) and not _seems_dicom(path):
                 continue  # a note or a preview beside the slices
@@ -342,11 +344,18 @@ def _headers(folder: Path) -> list[tuple[Path, object]]:
 
 
 def _data_set(path: Path, **how):
-    """The tags of a file, with or without preamble. Raises InvalidDicomError when it is no DICOM file."""
+    """The tags of a file, with or without preamble.
+
+    Raises:
+        InvalidDicomError: it is no DICOM file.
+        InputError: it is deflated; pydicom would inflate all of it, to whatever size, for a single tag.
+    """
     import pydicom
 
     with path.open("rb") as file:
         bare = file.read(2) in FIRST_GROUPS
+        if _is_deflated(file, bare):
+            raise InputError(f"{path.name} is a deflated DICOM file, which is not read; export it uncompressed.")
     data = pydicom.dcmread(path, force=bare, **how)
     if bare and "TransferSyntaxUID" not in data.file_meta:
         implicit, _ = data.original_encoding
@@ -354,6 +363,16 @@ def _data_set(path: Path, **how):
             pydicom.uid.ImplicitVRLittleEndian if implicit else pydicom.uid.ExplicitVRLittleEndian
         )
     return data
+
+
+def _is_deflated(file: BinaryIO, bare: bool) -> bool:
+    """Whether the meta information of a file says so, as pydicom reads it: no public function does where a preamble lacks."""
+    from pydicom.filereader import _read_file_meta_info, read_preamble
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    file.seek(0)
+    read_preamble(file, bare)
+    return _read_file_meta_info(file).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
 
 
 def begins_as_dicom(path: Path) -> bool:

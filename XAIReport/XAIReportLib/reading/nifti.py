@@ -5,13 +5,15 @@ from __future__ import annotations
 import gzip
 import io
 import math
+from typing import Any
 
 import numpy as np
 
 from XAIReportLib.case import InputError
 
 MILLIMETRES = {"mm": 1.0, "unknown": 1.0, "meter": 1000.0, "micron": 0.001}
-MAX_BYTES_PER_VOXEL = 16
+MAX_START = 2**26  # of the voxels: extensions lie before them, which hold texts
+MAX_SURPLUS_BYTES = 2**20  # behind the voxels of a compressed file: it may hold a thousand times its own size
 # How far the two forms may lie apart: headers round, and a voxel's size may be written with two decimals.
 SIZE_SHARE, ANGLE_DEGREES, OFFSET_VOXELS = 0.005, 1.0, 1.0
 NIFTI1_HEADER_BYTES, NIFTI2_HEADER_BYTES = 348, 540
@@ -26,21 +28,15 @@ def decode(data: bytes, name: str, max_voxels: int) -> tuple[np.ndarray, np.ndar
 
     Raises InputError, and any error of the reading library when the file is damaged.
     """
-    import nibabel
-
-    data = _unpacked(data, name, max_voxels * MAX_BYTES_PER_VOXEL)
-    size = {int.from_bytes(data[:4], order) for order in ("little", "big")}  # type: ignore[arg-type]
-    if NIFTI1_HEADER_BYTES in size and data[344:347] == b"n+1":
-        _check_start(nibabel.Nifti1Header(data[:NIFTI1_HEADER_BYTES], check=False), name)
-        image = nibabel.Nifti1Image.from_bytes(data)
-    elif NIFTI2_HEADER_BYTES in size and data[4:7] == b"n+2":
-        _check_start(nibabel.Nifti2Header(data[:NIFTI2_HEADER_BYTES], check=False), name)
-        image = nibabel.Nifti2Image.from_bytes(data)
-    elif data[344:347] == b"ni1":
-        raise InputError(f"{name} is the header of a NIfTI in two files; save it as one .nii.gz file.")
-    else:
-        raise InputError(f"{name} is not a NIfTI image; give the file that its name promises.")
-    return _voxels(image, len(data), name, max_voxels), _affine(image, name)
+    kind, header = _header(_unpacked(data, name, NIFTI2_HEADER_BYTES), name)
+    length = _length(header, name, max_voxels)
+    unpacked = _unpacked(data, name, length + MAX_SURPLUS_BYTES + 1)
+    if len(unpacked) < length:
+        raise InputError(f"{name} is truncated; export or copy it again.")
+    if unpacked is not data and len(unpacked) > length + MAX_SURPLUS_BYTES:
+        raise InputError(f"{name} unpacks to more than the {length} bytes that its header asks for; export it again.")
+    image = kind.from_bytes(unpacked)
+    return image.get_fdata(dtype=np.float32), _affine(image, name)
 
 
 def encode(array: np.ndarray, affine: np.ndarray) -> bytes:
@@ -60,42 +56,59 @@ def encode(array: np.ndarray, affine: np.ndarray) -> bytes:
     return packed.getvalue()
 
 
-def _unpacked(data: bytes, name: str, limit: int) -> bytes:
+def _unpacked(data: bytes, name: str, most: int) -> bytes:
+    """The first ``most`` bytes of what ``data`` holds compressed; all of ``data`` when it is not compressed."""
     if data[:2] != b"\x1f\x8b":
         if name.lower().endswith(".gz"):
             raise InputError(f"{name} is not compressed with gzip as its name says; rename it or export it again.")
         return data
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            unpacked = file.read(limit + 1)
+            return file.read(most)
     except EOFError as error:
         raise InputError(f"{name} is truncated; export or copy it again.") from error
-    if len(unpacked) > limit:
-        raise InputError(f"{name} unpacks to more than {limit >> 30} GB; give one head MRI volume.")
-    return unpacked
 
 
-def _check_start(header, name: str) -> None:
-    """Raises InputError when the voxels would begin within the header, whose own bytes would then be read as some of them."""
-    begins, first = float(header["vox_offset"]), header.single_vox_offset
-    if not begins >= first:
-        raise InputError(
-            f"{name} says that its voxels begin at byte {begins:g}, within its header, which takes {first}; write the file again."
-        )
+def _header(head: bytes, name: str) -> tuple[Any, Any]:
+    """nibabel's class of the image that begins so, and its header. Raises InputError when it is none."""
+    import nibabel
+
+    size = {int.from_bytes(head[:4], order) for order in ("little", "big")}  # type: ignore[arg-type]
+    if NIFTI1_HEADER_BYTES in size and head[344:347] == b"n+1":
+        return nibabel.Nifti1Image, nibabel.Nifti1Header(head[:NIFTI1_HEADER_BYTES], check=False)
+    if NIFTI2_HEADER_BYTES in size and head[4:7] == b"n+2":
+        return nibabel.Nifti2Image, nibabel.Nifti2Header(head[:NIFTI2_HEADER_BYTES], check=False)
+    if head[344:347] == b"ni1":
+        raise InputError(f"{name} is the header of a NIfTI in two files; save it as one .nii.gz file.")
+    raise InputError(f"{name} is not a NIfTI image; give the file that its name promises.")
 
 
-def _voxels(image, length: int, name: str, max_voxels: int) -> np.ndarray:
-    """The image's voxels, after its header was found to agree with the file's length."""
-    dtype, shape = image.header.get_data_dtype(), image.shape
+def _length(header, name: str, max_voxels: int) -> int:
+    """The bytes up to the end of the voxels. Raises InputError when the header asks for what is no grey image of a head."""
+    _check_start(header, name)
+    dtype, shape = header.get_data_dtype(), header.get_data_shape()
     if dtype.kind == "c":
         raise InputError(f"{name} holds complex numbers; give the magnitude image.")
     if dtype.names or dtype.kind not in "fiu":
         raise InputError(f"{name} holds colours or records, not intensities; give a grey image.")
     if min(shape, default=0) < 0 or math.prod(shape) > max_voxels:
         raise InputError(f"{name} has {' x '.join(map(str, shape))} voxels by its header; give one head MRI volume.")
-    if image.dataobj.offset + math.prod(shape) * dtype.itemsize > length:
-        raise InputError(f"{name} is truncated; export or copy it again.")
-    return image.get_fdata(dtype=np.float32)
+    return int(header["vox_offset"]) + math.prod(shape) * dtype.itemsize
+
+
+def _check_start(header, name: str) -> None:
+    """Raises InputError when the voxels would begin within the header, whose own bytes would then be read as some of them, or
+    behind more than extensions take."""
+    begins, first = float(header["vox_offset"]), header.single_vox_offset
+    if not begins >= first:
+        raise InputError(
+            f"{name} says that its voxels begin at byte {begins:g}, within its header, which takes {first}; write the file again."
+        )
+    if begins > MAX_START:
+        raise InputError(
+            f"{name} says that its voxels begin at byte {begins:g}, behind more than {MAX_START >> 20} MB of other things; "
+            "write the file again."
+        )
 
 
 def _affine(image, name: str) -> np.ndarray | None:

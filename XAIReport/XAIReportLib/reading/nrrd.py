@@ -9,7 +9,7 @@ import numpy as np
 
 from XAIReportLib.case import InputError
 
-HEADER_BYTES = 2**16
+HEADER_BYTES = 2**16  # a real one takes a few hundred
 # Spaces in which the patient's left is known; "scanner-xyz" and "3D-right-handed" say nothing of the patient.
 PATIENT_SPACES = frozenset(
     {"right-anterior-superior", "left-anterior-superior", "left-posterior-superior", "ras", "las", "lps"}
@@ -72,7 +72,12 @@ def _fields(path: Path) -> dict[str, str]:
         head = file.read(HEADER_BYTES)
     if not head.startswith(b"NRRD"):
         raise InputError(f"{path.name} is not an NRRD image; give the file that its name promises.")
-    text = head.replace(b"\r\n", b"\n").split(b"\n\n", 1)[0].decode("latin-1")
+    header, blank_line, _ = head.replace(b"\r\n", b"\n").partition(b"\n\n")
+    if not blank_line and len(head) == HEADER_BYTES:  # a detached header may end with its file instead
+        raise InputError(
+            f"{path.name} has a header of more than {HEADER_BYTES >> 10} kB; write it again without its comments."
+        )
+    text = header.decode("latin-1")
     pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith("#"))
     return {name.strip().lower(): value.lstrip("=").strip() for name, value in pairs}
 

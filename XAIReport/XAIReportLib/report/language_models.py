@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from XAIReportLib.case import InputError
+from XAIReportLib.reviews import LONGEST_SENTENCE
 
 from . import narrative, outbound, prices
 from .answers import NARRATIVE, Asker, Items, is_sentence, items_of, replay, stored
@@ -31,7 +32,7 @@ from .schema import Findings
 from .servers import server
 
 TRIES = 2
-MOST_SENTENCES, LONGEST_ITEM = 60, 1500  # of an answer; characters of one of its items
+MOST_SENTENCES, LONGEST_ITEM = 60, LONGEST_SENTENCE  # of an answer; characters of one of its items
 REPLAY = "replay"
 INSTEAD = "The text is the template's."
 # Called with each sentence as soon as it was checked and found supported; with None when those heard so far are void.

@@ -54,6 +54,7 @@ OLDER_VERSIONS = (
 Row = tuple[float, float, float, float]
 Outcome = Literal["class_suggested", "no_lesion_found", "abstained", "not_applicable"]
 Verdict = Literal["good", "limited", "failed", "not_possible"]
+MethodName = Annotated[str, Field(pattern=r"^[a-z0-9+_]+$")]  # files are called by it
 CaseId = Annotated[str, Field(min_length=1)]
 Disclaimer = Annotated[str, Field(min_length=1)]
 
@@ -183,7 +184,7 @@ class Saliency(Extent):
     files of older versions.
     """
 
-    method: str
+    method: MethodName
     target: str
     layer: str
     seed: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def write_mrb(folder: str | Path) -> Path:
         views.go_to(session.scene, loaded.focus)
         written = snapshot(session.scene)
         # Beside the target, so that the last step is a rename on one file system.
-        with tempfile.TemporaryDirectory(prefix=".scene-", dir=folder) as workspace:
+        with tempfile.TemporaryDirectory(prefix=f".scene-{os.getpid()}-", dir=folder) as workspace:
             # The file's name without its suffix names the top folder inside the bundle.
             bundle = Path(workspace) / FILE_NAME
             _save(session, bundle)

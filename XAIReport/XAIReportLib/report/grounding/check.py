@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from XAIReportLib.reviews import LONGEST_SENTENCE
+
 from ..schema import Findings
 from . import codes
 from .claims import Context
@@ -26,6 +28,8 @@ from .targets import of_each_class, of_its_class
 from .vocabulary import Vocabulary, plain
 
 __all__ = ["CheckedClaim", "CheckedSentence", "Checker", "check_sentence", "check_text"]
+
+TOO_LONG = f"It is too long to be read: a sentence has at most {LONGEST_SENTENCE} characters."
 
 
 class Checker:
@@ -43,6 +47,8 @@ class Checker:
         """``text`` as one statement: the worst of its sentences, with the claims of all."""
         if plain(text) in self._case.quotes:
             return quoted(text)
+        if len(text) > LONGEST_SENTENCE:
+            return unsupported(text, TOO_LONG)
         parts = self.text(text)
         if not parts:
             return unsupported(text, "Nothing in it can be checked.")
@@ -90,6 +96,8 @@ def _known(sentence: str, case: Case) -> CheckedSentence | None:
         return unsupported(sentence, f"The findings have no such {opening[1].lower()}.")
     if plain(sentence) in case.quotes or plain(OPENING.sub("", sentence)) in case.quotes:
         return quoted(sentence)
+    if len(sentence) > LONGEST_SENTENCE:
+        return unsupported(sentence, TOO_LONG)
     if sentence.rstrip("\"') ").endswith("?"):
         return unsupported(sentence, "A question states nothing that can be checked.")
     return codes.read(sentence, case.findings)
