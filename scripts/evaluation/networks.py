@@ -238,8 +238,11 @@ def _compared(comparison: dict[str, Any], runs: dict[str, Any]) -> list[str]:
             "| --- | --- | --- | --- | --- |",
         ]
         for name, test in pair["tests"].items():
-            interval = f"{test['low']:+.3f} to {test['high']:+.3f}" if "low" in test else ""
             words = name.replace("_", " ")
+            if test is None:
+                lines.append(f"| {words} | not computed | | | |")
+                continue
+            interval = f"{test['low']:+.3f} to {test['high']:+.3f}" if "low" in test else ""
             lines.append(
                 f"| {words} | {test['difference']:+.3f} | {interval} | {test['p']:.3f} | {test['p_holm']:.3f} |"
             )

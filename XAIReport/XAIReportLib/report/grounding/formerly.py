@@ -21,7 +21,10 @@ def sentences(findings: Findings) -> Iterator[str]:
             yield f"{called(lesion)} is{about} adjacent to {joined(near)}; function was not assessed."
         for passage in measures.appearance(lesion, called(lesion), index):
             few = passage.text.replace("(less than a tenth)", "(hardly any)")
-            yield from (few, *(text.replace("% of the abnormality is nearer", "% of it is nearer") for text in (few, passage.text)))
+            yield from (
+                few,
+                *(text.replace("% of the abnormality is nearer", "% of it is nearer") for text in (few, passage.text)),
+            )
     shift = findings.anatomy.midline_shift
     if shift is not None and shift.distance_mm is None:
         yield f"Midline shift: {quoted(shift.method)}"
