@@ -45,7 +45,7 @@ def evaluate(data: Path, output: Path, *more: str) -> int:
     [
         ([{"idx": "1", "label_name": "glioma"}], True, "no column group (columns found: idx, label_name)"),
         ([{**ROW, "idx": "../images/1"}], False, "Slice ../images/1 of in is named with a folder"),
-        ([{**ROW, "label_name": "metastasis"}], True, "metastasis, which the bundle does not know"),
+        ([{**ROW, "label_name": "metastasis"}], True, "metastasis, which is not known here"),
         ([ROW], False, "lacks its image or its mask"),
         ([ROW, {**ROW, "idx": "2", "group": " "}], True, "Row 2 of index.csv of in has no group"),
         ([ROW, {**ROW, "group": "b"}], True, "Slice 1 stands in index.csv of in more than once"),

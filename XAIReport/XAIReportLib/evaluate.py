@@ -95,7 +95,7 @@ def read_index(data: Path, classes: tuple[str, ...]) -> list[Row]:
             raise InputError(f"Slice {name} of {data.name} lacks its image or its mask; restore the file.")
         if line["label_name"] not in classes:
             raise InputError(
-                f"Slice {name} of {data.name} is of class {line['label_name']}, which the bundle does not know; "
+                f"Slice {name} of {data.name} is of class {line['label_name']}, which is not known here; "
                 f"give slices of {', '.join(classes)}."
             )
         rows.append(Row(name, line["label_name"], line["group"], line.get("plane") or "", image, mask))
