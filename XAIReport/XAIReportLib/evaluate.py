@@ -275,13 +275,14 @@ def run(options: argparse.Namespace) -> int:
     if options.output.suffix != ".json":
         raise InputError(f"{options.output.name} does not end with .json; name the file of the figures so.")
     from XAIReportLib.models.bundle import load_bundle
+    from XAIReportLib.models.metrics import in_words
 
     metrics = evaluate(
         load_bundle(options.bundle), options.data, options.output.absolute(), options.device, options.console.progress
     )
     for name, figure in metrics.items():
         if isinstance(figure, dict) and figure.get("value") is not None:
-            print(f"{name:28s} {figure['value']:.4f}  ({figure['low']:.4f} to {figure['high']:.4f})")
+            print(f"{name:28s} {in_words(figure, 4)}")
     print(f"{metrics['n_images']} slices of {metrics['n_groups']} patient groups. Figures: {options.output}")
     if forest := metrics["without_lesion_pixels"]:
         print(
