@@ -229,7 +229,7 @@ def test_a_person_learns_how_to_name_the_contrast_agent(
     assert ("analyse again with --contrast-agent" in capsys.readouterr().err) is not detected
 
 
-def test_a_person_sees_one_line_for_each_stage_and_where_the_report_is(
+def test_a_person_sees_each_stage_in_turn_and_where_the_report_is(
     tmp_path: Path, road: SimpleNamespace, capsys: pytest.CaptureFixture
 ) -> None:
     assert run(tmp_path, "--case-id", "case-1") == 0
@@ -237,11 +237,40 @@ def test_a_person_sees_one_line_for_each_stage_and_where_the_report_is(
     result = tmp_path / "out" / "case-1"
     assert seen.out == f"Result: {result}\nReport: {result / 'report.html'}\n"
     stages = [line.split(" s  ")[1].split(":")[0] for line in seen.err.splitlines() if " s  " in line]
-    assert stages == ["read", "predict", "saliency", "report", "scene", "done"]
+    assert list(dict.fromkeys(stages)) == ["read", "predict", "saliency", "report", "scene", "done"]
     assert (result / "scene.mrb").is_file()
     assert road.asked["saliency"] == ("gradcam++", "gradcam", "scorecam")
     assert (road.asked["keep"], road.asked["force"], road.asked["device"]) == (False, False, "auto")
     assert road.asked["contrast_agent"] is False
+
+
+def test_a_person_is_told_again_after_a_tenth_of_a_stage_or_ten_seconds(capsys: pytest.CaptureFixture) -> None:
+    now = [0.0]
+    console = command_line.Console(json_lines=False, clock=lambda: now[0])
+    for seconds, stage, fraction in (
+        (0, "predict", 0.0),
+        (1, "predict", 0.06),
+        (2, "predict", 0.1),
+        (3, "predict", 0.15),
+        (13, "predict", 0.16),
+        (40, "predict", 0.16),
+        (41, "measure", 0.0),
+    ):
+        now[0] = seconds
+        console.progress(stage, fraction, "looking")
+    assert [line.strip() for line in capsys.readouterr().err.splitlines()] == [
+        "0.0 s  predict: looking",
+        "2.0 s  predict: looking (10%)",
+        "13.0 s  predict: looking (16%)",
+        "41.0 s  measure: looking",
+    ]
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as left:
+        command_line.main(["--version"])
+    assert left.value.code == 0
+    assert capsys.readouterr().out == f"xaireport {XAIReportLib.__version__}\n"
 
 
 def test_a_program_sees_nothing_but_json_lines(

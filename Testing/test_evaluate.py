@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from XAIReportLib.__main__ import main
-from XAIReportLib.case import Case
+from XAIReportLib.case import Case, InputError
 from XAIReportLib.evaluate import answer, read_index
 from XAIReportLib.models.bundle import find_bundles, load_bundle
 from XAIReportLib.results import Prediction
@@ -42,8 +43,9 @@ def evaluate(data: Path, output: Path, *more: str) -> int:
 @pytest.mark.parametrize(
     ("rows", "files", "told"),
     [
-        ([{"idx": "1", "label_name": "glioma"}], True, "no column group"),
-        ([{**ROW, "label_name": "metastasis"}], True, "metastasis, which the bundle does not know"),
+        ([{"idx": "1", "label_name": "glioma"}], True, "no column group (columns found: idx, label_name)"),
+        ([{**ROW, "idx": "../images/1"}], False, "Slice ../images/1 of in is named with a folder"),
+        ([{**ROW, "label_name": "metastasis"}], True, "metastasis, which is not known here"),
         ([ROW], False, "lacks its image or its mask"),
         ([ROW, {**ROW, "idx": "2", "group": " "}], True, "Row 2 of index.csv of in has no group"),
         ([ROW, {**ROW, "group": "b"}], True, "Slice 1 stands in index.csv of in more than once"),
@@ -55,6 +57,30 @@ def test_data_that_cannot_be_measured_is_refused(
     assert evaluate(data_set(tmp_path / "in", rows, files), tmp_path / "out" / "metrics.json") == 2
     assert told in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("idx;label_name;group\n1;glioma;a\n", "(columns found: idx;label_name;group); separate the columns by commas"),
+        ("idx,label_name,group\n1,glioma,a,b\n", "Row 1 of index.csv of in has more cells than there are columns"),
+        ("idx,label_name,group\n", "has no row"),
+        ("", "no column idx (columns found: none)"),
+    ],
+)
+def test_an_index_of_another_form_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    data = data_set(tmp_path / "in", [ROW])
+    (data / "index.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=re.escape(told)):
+        read_index(data, ("glioma",))
+
+
+def test_the_help_names_the_layout(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    told = capsys.readouterr().out
+    for name in ("index.csv", "images/<idx>.jpg", "masks/<idx>.png", "label_name", "group", "plane"):
+        assert name in told
 
 
 def test_a_patient_is_one_however_the_group_is_spaced(tmp_path: Path) -> None:
@@ -119,11 +145,16 @@ def test_where_the_product_finds_no_lesion_nothing_counts_as_shown(
 
 
 @needs_bundle
-def test_a_mask_of_another_size_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mask_of_another_size_or_without_a_lesion_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = data_set(tmp_path / "in", [ROW])
     Image.fromarray(np.zeros((32, 32), bool)).save(data / "masks" / "1.png")
     assert evaluate(data, tmp_path / "metrics.json") == 2
     assert "another size" in capsys.readouterr().err
+    Image.fromarray(np.zeros((64, 64), bool)).save(data / "masks" / "1.png")
+    assert evaluate(data, tmp_path / "metrics.json") == 2
+    assert "The mask of slice 1 is empty; restore the file." in capsys.readouterr().err
     assert not (tmp_path / "metrics.json").exists()
 
 

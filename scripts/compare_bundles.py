@@ -10,7 +10,8 @@ have no outcome. Slices of one patient are not independent, so
   rest, by DeLong's test (DeLong et al. 1988, doi 10.2307/2531595);
 - figures over slices are compared by a paired bootstrap over patients: both bundles answer the same drawn patients.
 
-Outlines are compared only where both bundles make one. All p-values of one run are corrected together (Holm).
+Outlines are compared only where both bundles make one. What these slices do not let compute (a class or patients are missing) is
+null and said to be "not computed". All p-values of one run are corrected together (Holm).
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from statsmodels.stats.multitest import multipletests
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "XAIReport")]
 
+from XAIReportLib.case import InputError  # noqa: E402
+from XAIReportLib.folder import made_folder  # noqa: E402
 from XAIReportLib.models.metrics import Answered, by_patient, figures  # noqa: E402
 
 REPEATS = 2000
@@ -73,12 +76,15 @@ def read_answers(path: Path) -> Answers:
     return Answers(path.stem, tuple(row["idx"] for row in rows), answered)
 
 
-def compare(first: Answered, second: Answered, repeats: int = REPEATS, seed: int = 0) -> dict[str, dict[str, Any]]:
-    """Each test by name: ``difference`` (second less first), ``low`` and ``high`` where there is an interval, and ``p``."""
+def compare(
+    first: Answered, second: Answered, repeats: int = REPEATS, seed: int = 0
+) -> dict[str, dict[str, Any] | None]:
+    """Each test by name: ``difference`` (second less first), ``low`` and ``high`` where there is an interval, and ``p``; None where
+    these slices do not let it be computed."""
     (scores_1, labels), (scores_2, _) = by_patient(first), by_patient(second)
     right_1, right_2 = (s.argmax(axis=1) == labels for s in (scores_1, scores_2))
     table = [[int((x & y).sum()) for y in (right_2, ~right_2)] for x in (right_1, ~right_1)]
-    result = {
+    result: dict[str, dict[str, Any] | None] = {
         "patients right (McNemar, exact)": {
             "difference": float(right_2.mean() - right_1.mean()), "only_first": table[0][1], "only_second": table[1][0],
             "p": float(mcnemar(table, exact=True).pvalue),
@@ -86,11 +92,7 @@ def compare(first: Answered, second: Answered, repeats: int = REPEATS, seed: int
     }  # fmt: skip
     for number, name in enumerate(first.classes):
         here = (labels == number).astype(int)
-        if 0 < here.sum() < len(here):
-            one, two = (pauc.ROC(here, s[:, number], direction="<") for s in (scores_1, scores_2))
-            same = np.array_equal(np.argsort(scores_1[:, number]), np.argsort(scores_2[:, number]))
-            p = 1.0 if same else float(pauc.compare(one, two, method="delong").p_value)
-            result[f"AUROC of {name}, patients (DeLong)"] = {"difference": float(two.auc - one.auc), "p": p}
+        result[f"AUROC of {name}, patients (DeLong)"] = _delong(here, scores_1[:, number], scores_2[:, number])
     compared = [name for name in COMPARED if name != "lesion_dice" or (first.dice.any() and second.dice.any())]
     members = [np.flatnonzero(first.groups == g) for g in np.unique(first.groups)]
     rng, draws = np.random.default_rng(seed), []
@@ -101,14 +103,40 @@ def compare(first: Answered, second: Answered, repeats: int = REPEATS, seed: int
         draws.append([two[name] - one[name] for name in compared])
     one, two = figures(first), figures(second)
     for name, differences in zip(compared, np.array(draws).T, strict=True):
-        drawn = differences[np.isfinite(differences)]
-        low, high = np.percentile(drawn, [2.5, 97.5])
-        tail = min((drawn <= 0).mean(), (drawn >= 0).mean())
-        result[f"{name} (paired bootstrap over patients)"] = {
-            "difference": float(two[name] - one[name]), "low": float(low), "high": float(high),
-            "p": float(min(1.0, max(2 * tail, 2 / (len(drawn) + 1)))),
-        }  # fmt: skip
+        drawn, difference = differences[np.isfinite(differences)], two[name] - one[name]
+        known = np.isfinite(difference) and len(drawn) and len(members) > 1
+        result[f"{name} (paired bootstrap over patients)"] = _bootstrapped(difference, drawn) if known else None
     return result
+
+
+def _delong(here: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict[str, Any] | None:
+    """Of two scores for the patients that ``here`` (0 or 1) says are of the class; None where the test does not exist."""
+    if not 0 < here.sum() < len(here):
+        return None
+    one, two = (pauc.ROC(here, scores, direction="<") for scores in (first, second))
+    same = np.array_equal(np.argsort(first), np.argsort(second))
+    p = 1.0 if same else float(pauc.compare(one, two, method="delong").p_value)
+    return {"difference": float(two.auc - one.auc), "p": p} if np.isfinite(p) else None
+
+
+def _bootstrapped(difference: float, drawn: np.ndarray) -> dict[str, Any]:
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    tail = min((drawn <= 0).mean(), (drawn >= 0).mean())
+    p = min(1.0, max(2 * tail, 2 / (len(drawn) + 1)))
+    return {"difference": float(difference), "low": float(low), "high": float(high), "p": float(p)}
+
+
+def refuse_inputs(output: Path, partial: Path, inputs: list[Path]) -> None:
+    """Raises ComparisonError where the output is a folder, or where a file that would be written is one that is read, under
+    whatever name."""
+    if output.is_dir():
+        raise ComparisonError(f"{output.name} is a folder; name a file in it.")
+    for written in (output, partial):
+        same = next((path for path in inputs if written.exists() and written.samefile(path)), None)
+        if same is not None:
+            raise ComparisonError(
+                f"{written.name} is the input {same.name} and would be overwritten; name another output."
+            )
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -116,29 +144,38 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("answers", nargs="+", type=Path, metavar="CSV")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args(argv)
+    partial = options.output.with_suffix(".partial")
     try:
+        if len(options.answers) < 2:
+            raise ComparisonError("Give two or more files; one alone is compared with nothing.")
         read = [read_answers(path) for path in options.answers]
-        if len(read) < 2 or any(r.idx != read[0].idx or r.answered.classes != read[0].answered.classes for r in read):
-            raise ComparisonError("Give two or more files of the same slices and classes; these differ.")
-    except ComparisonError as error:
+        if any(r.idx != read[0].idx or r.answered.classes != read[0].answered.classes for r in read):
+            raise ComparisonError("Give files of the same slices and classes; these differ.")
+        refuse_inputs(options.output, partial, options.answers)
+        with made_folder(options.output.absolute().parent):
+            pass
+    except (ComparisonError, InputError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
     pairs = [
         {"first": a.name, "second": b.name, "tests": compare(a.answered, b.answered)}
         for a, b in itertools.combinations(read, 2)
     ]
-    tests = [test for pair in pairs for test in pair["tests"].values()]
+    tests = [test for pair in pairs for test in pair["tests"].values() if test]
     for test, corrected in zip(tests, multipletests([t["p"] for t in tests], method="holm")[1], strict=True):
         test["p_holm"] = float(corrected)
-    partial = options.output.with_suffix(".partial")
     patients = len(np.unique(read[0].answered.groups))
     kept = {"slices": len(read[0].idx), "patients": patients, "draws": REPEATS, "pairs": pairs}
+    options.output.parent.mkdir(parents=True, exist_ok=True)
     partial.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     partial.replace(options.output)
     for pair in pairs:
         print(f"{pair['second']} less {pair['first']}")
         for name, test in pair["tests"].items():
-            print(f"  {name:55s} {test['difference']:+.4f}  p {test['p']:.4f}  Holm {test['p_holm']:.4f}")
+            if test is None:
+                print(f"  {name:55s} not computed: these slices lack a class or patients for it")
+            else:
+                print(f"  {name:55s} {test['difference']:+.4f}  p {test['p']:.4f}  Holm {test['p_holm']:.4f}")
     return 0
 
 

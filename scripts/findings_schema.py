@@ -1,7 +1,7 @@
-"""Writes the generated part of docs/findings.md: the JSON Schema of findings.json, and an example.
+"""Writes the JSON Schema of findings.json: as a file of the package, and with an example into docs/findings.md.
 
-python scripts/findings_schema.py          rewrite the document
-python scripts/findings_schema.py --check  exit code 1 when the document is not in step with the code
+python scripts/findings_schema.py          rewrite both
+python scripts/findings_schema.py --check  exit code 1 when one of them is not in step with the code
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import json
 import sys
 from pathlib import Path
 
-from XAIReportLib.report.schema import Findings
+from XAIReportLib.report.schema import SCHEMA_VERSION, Findings
 from XAIReportLib.report.terminology import structure_codes
 from XAIReportLib.report.wording import RESEARCH_USE, known_classes
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "findings.md"
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENT = ROOT / "docs" / "findings.md"
+SCHEMA = ROOT / "XAIReport" / "XAIReportLib" / "report" / "findings.schema.json"
 START, END = "<!-- generated: scripts/findings_schema.py -->", "<!-- end of the generated part -->"
 
 
@@ -150,11 +152,18 @@ def example() -> Findings:
     )
 
 
+def schema_text() -> str:
+    named = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:xaireport:findings:{SCHEMA_VERSION}",
+    }
+    return json.dumps({**named, **Findings.model_json_schema()}, indent=2, ensure_ascii=False) + "\n"
+
+
 def generated() -> str:
-    schema = json.dumps(Findings.model_json_schema(), indent=2, ensure_ascii=False)
     return (
         f"{START}\n\n## Example\n\nInvented; no figure in it was measured.\n\n```json\n{example().to_json()}```\n\n"
-        f"## JSON Schema\n\n```json\n{schema}\n```\n\n{END}\n"
+        f"## JSON Schema\n\n```json\n{schema_text()}```\n\n{END}\n"
     )
 
 
@@ -175,13 +184,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="change nothing; exit code 1 when not in step")
     options = parser.parse_args(arguments)
-    text = DOCUMENT.read_text(encoding="utf-8")
-    renewed = in_step(text)
+    renewed = {DOCUMENT: in_step(DOCUMENT.read_text(encoding="utf-8")), SCHEMA: schema_text()}
     if options.check:
-        if text != renewed:
-            print(f"{DOCUMENT.name} is not in step with the findings schema; run scripts/findings_schema.py")
-        return int(text != renewed)
-    DOCUMENT.write_text(renewed, encoding="utf-8")
+        stale = [path.name for path, now in renewed.items() if not path.exists() or path.read_text("utf-8") != now]
+        for name in stale:
+            print(f"{name} is not in step with the findings schema; run scripts/findings_schema.py")
+        return int(bool(stale))
+    for path, now in renewed.items():
+        path.write_text(now, encoding="utf-8", newline="\n")
     return 0
 
 

@@ -24,10 +24,11 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "XAIReport")]
 
 from evaluation.audit import PaintedOut, without_lesion_pixels  # noqa: E402
 from evaluation.audit import figures as painted_figures  # noqa: E402
-from training.bundling import BRAIN_TUMOR_MRI, BundlingError, data_source, described, mismatches, trained  # noqa: E402
+from training.bundling import BRAIN_TUMOR_MRI, BundlingError, data_source, described, finished, mismatches, trained  # noqa: E402
 from training.card import model_card  # noqa: E402
 from training.series import fit_series  # noqa: E402
 from training.slices import FOLDS, load_slices, nested_split, read_table  # noqa: E402
+from XAIReportLib.case import InputError, safe_case_id  # noqa: E402
 from XAIReportLib.evaluate import answer, read_index  # noqa: E402
 from XAIReportLib.models.bundle import METADATA, Bundle, load_bundle, save_bundle  # noqa: E402
 from XAIReportLib.models.encoders import ARCHITECTURES  # noqa: E402
@@ -53,8 +54,8 @@ def main(argv: list[str] | None = None) -> int:
     options = _options(argv)
     try:
         return make(options)
-    except BundlingError as error:
-        print(f"Error: {error}.", file=sys.stderr)
+    except (BundlingError, InputError) as error:
+        print(f"Error: {str(error).removesuffix('.')}.", file=sys.stderr)
         return 2
 
 
@@ -73,11 +74,19 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--run", help="name of the folder in training/; default <architecture>-fold<k>")
     parser.add_argument("--version", required=True, help="newer than that of a bundle of this name")
     parser.add_argument("--change", default="trained anew", help="what is new in this version, for the changelog")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    for name in ("name", "run"):
+        try:
+            safe_case_id(getattr(options, name) or OWN_NAME)
+        except InputError:
+            why = "is no plain name; give letters, digits, dot, underscore and hyphen"
+            parser.error(f"argument --{name}: {getattr(options, name)} {why}")
+    return options
 
 
 def make(options: argparse.Namespace) -> int:
-    """Raises BundlingError before any work where the run or the data do not fit."""
+    """Raises BundlingError or InputError before any work where the run or the data do not fit."""
+    table = read_table(options.data)
     source = data_source(options.data, options.data_source, options.non_commercial)
     if source != BRAIN_TUMOR_MRI and options.name == OWN_NAME:
         raise BundlingError(
@@ -91,8 +100,8 @@ def make(options: argparse.Namespace) -> int:
             f"Resources/Models/{options.name} is of version {latest} already; give a newer --version, or another --name"
         )
     run = ROOT / "training" / (options.run or f"{options.architecture}-fold{options.fold}")
-    curve = json.loads((run / "curve.json").read_text())
-    split = nested_split(read_table(options.data), options.fold)
+    curve = finished(run)
+    split = nested_split(table, options.fold)
     if told := mismatches(curve, split, options.architecture, options.fold):
         raise BundlingError(f"training/{run.name} cannot become this bundle: {'; '.join(told)}")
     slices = load_slices(options.data, ROOT / "training" / "slices.npz")

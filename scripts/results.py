@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import sys
@@ -15,7 +16,8 @@ from evaluate import parts  # noqa: E402
 from evaluation import MEASUREMENTS, _anatomy_targets, _saliency_targets, _targets  # noqa: E402
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
+    argparse.ArgumentParser(description=__doc__).parse_args(argv)
     lines = [
         "# Results",
         "",

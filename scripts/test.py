@@ -1,6 +1,7 @@
 """Installs what is needed and runs every test that needs no Slicer application: ``python3 scripts/test.py [pytest arguments]``.
 
-A file's tests run one after the other, several files at the same time; ``-n 0`` runs all of them one after the other.
+Arguments are pytest's, for example files or ``-k NAME``. A file's tests run one after the other, several files at the same time;
+``-n 0`` runs all of them one after the other.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ AT_ONCE = ["-n", str(PROCESSES), "--dist", "loadfile", "--max-worker-restart", "
 
 
 def main(arguments: list[str]) -> int:
+    if {"-h", "--help"} & set(arguments):
+        print(__doc__)
+        return 0
     code = bootstrap.reenter(Path(__file__).resolve(), arguments)
     if code is not None:
         return code

@@ -32,8 +32,9 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "XAIReport")]
 from training.augmentation import TrainingSlices  # noqa: E402
 from training.painting import paint_out  # noqa: E402
 from training.pretrained import load_pretrained  # noqa: E402
-from training.slices import CLASSES, FOLDS, SPLITS, Slices, as_picture, load_slices  # noqa: E402
-from XAIReportLib.models.bundle import choose_device, load_bundle, network_as_trained  # noqa: E402
+from training.slices import CLASSES, FOLDS, SPLITS, Slices, as_picture, check_parts, load_slices  # noqa: E402
+from XAIReportLib.case import InputError, safe_case_id  # noqa: E402
+from XAIReportLib.models.bundle import Bundle, choose_device, load_bundle, network_as_trained  # noqa: E402
 from XAIReportLib.models.encoders import ARCHITECTURES  # noqa: E402
 from XAIReportLib.models.networks import DualHeadNetwork, NetworkOutput  # noqa: E402
 from XAIReportLib.views import PictureViews, normalise  # noqa: E402
@@ -177,7 +178,12 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         if getattr(options, name) < lowest:
             why = " (--batch: an epoch needs a whole batch)" if name == "samples" else ""
             parser.error(f"argument --{name}: {getattr(options, name)} is too small; give at least {lowest}{why}")
-    options.run = options.run or _default_run(options)
+    try:
+        options.run = safe_case_id(options.run) if options.run else _default_run(options)
+    except InputError:
+        parser.error(
+            f"argument --run: {options.run} is no plain name; give letters, digits, dot, underscore and hyphen"
+        )
     return options
 
 
@@ -257,38 +263,57 @@ def stochastic_depth(encoder: torch.nn.Module, rate: float) -> None:
         block.drop_path = DropPath(rate * number / len(blocks))
 
 
-def first_weights(network: DualHeadNetwork, options: argparse.Namespace) -> str:
+def first_weights(network: DualHeadNetwork, options: argparse.Namespace, start: Bundle | None) -> str:
     """Fills the network as ``options`` say; returns a sentence that says with what."""
-    if options.start:
-        bundle = load_bundle(options.start)
-        network.load_state_dict(network_as_trained(bundle).state_dict())
-        weights = bundle.metadata["xaireport"]["weights_sha256"][:12]
-        return f"weights of the bundle {bundle.name} {bundle.version} ({weights}), begun from {bundle.metadata['initial_weights']}"
+    if start is not None:
+        network.load_state_dict(network_as_trained(start).state_dict())
+        weights = start.metadata["xaireport"]["weights_sha256"][:12]
+        return f"weights of the bundle {start.name} {start.version} ({weights}), begun from {start.metadata['initial_weights']}"
     if options.scratch:
         return "random initial weights"
     return load_pretrained(network.encoder, ARCHITECTURES[options.architecture])
 
 
-def main(argv: list[str] | None = None) -> int:  # noqa: PLR0915 - one training run, from top to bottom
-    options = _options(argv)
-    output = ROOT / "training" / options.run
-    output.mkdir(parents=True, exist_ok=True)
+def start_of(options: argparse.Namespace) -> Bundle | None:
+    """The bundle that the training goes on from. Raises InputError where it is none, or another network."""
+    if not options.start:
+        return None
+    bundle = load_bundle(options.start)
+    if bundle.settings.network.encoder != ARCHITECTURES[options.architecture] or tuple(bundle.classes) != CLASSES:
+        raise InputError(
+            f"The bundle {bundle.name} is no {options.architecture} for {', '.join(CLASSES)}; give the --architecture of the "
+            "bundle, or another --start."
+        )
+    return bundle
 
+
+def main(argv: list[str] | None = None) -> int:
+    options = _options(argv)
+    try:
+        return train(options)
+    except InputError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+
+
+def train(options: argparse.Namespace) -> int:  # noqa: PLR0915 - one training run, from top to bottom
+    """Raises InputError before anything is written where data, start or device cannot be used."""
+    output = ROOT / "training" / options.run
+    begun_from = start_of(options)
     slices = load_slices(options.data, ROOT / "training" / "slices.npz")
     split = SPLITS[options.split](slices.table, options.fold)
+    check_parts(slices.table, split, options.fold)
     named = {"options": {k: str(v) for k, v in vars(options).items()}, "groups_sha256": split.groups_sha256}
     stored = _last(output)
     if stored and (told := differences(stored, named)):
-        print(
-            f"Error: training/{options.run} holds another training ({'; '.join(told)}). Give the same options to go on with it, "
-            "or another --run.",
-            file=sys.stderr,
+        raise InputError(
+            f"training/{options.run} holds another training ({'; '.join(told)}). Give the same options to go on with it, or "
+            "another --run."
         )
-        return 2
     device, why = choose_device(options.device)
     torch.manual_seed(options.seed)
     network = DualHeadNetwork(ARCHITECTURES[options.architecture], classes=len(CLASSES))
-    fresh = first_weights(network, options)
+    fresh = first_weights(network, options, begun_from)
     start = named["start"] = stored["start"] if stored else fresh
     print(f"{options.run}: {start}; {len(split.train)} train, {len(split.tune)} tune slices; {why}", flush=True)
     network = network.to(device, memory_format=torch.channels_last)
@@ -326,6 +351,7 @@ def main(argv: list[str] | None = None) -> int:  # noqa: PLR0915 - one training 
             restore_random_state(stored["random"])
         print(f"resuming after epoch {state['epoch']}", flush=True)
 
+    output.mkdir(parents=True, exist_ok=True)
     while state["epoch"] < options.epochs and state["epoch"] - state["best_epoch"] < options.patience:
         began = time.monotonic()
         dataset.epoch = state["epoch"]

@@ -11,6 +11,7 @@ from XAIReportLib.models.metrics import (
     by_patient,
     expected_calibration_error,
     figures,
+    in_words,
     mean_over_groups,
     risk_coverage,
     summary,
@@ -106,6 +107,17 @@ def test_one_answer_a_patient_pools_the_slices() -> None:
     assert scores[0, 0] == pytest.approx(scores[0, 1])  # one slice for each class
 
 
+def test_one_patient_has_figures_without_an_interval() -> None:
+    """Drawn with replacement, one patient is always the same patient: an interval of no width would promise certainty."""
+    alone = with_intervals(answered([0, 0, 0], [0, 0, 1], ["a", "a", "a"]))
+    assert alone["accuracy"] == {"value": 0.6667, "low": None, "high": None}
+    assert alone["macro_auroc"] == {"value": None, "low": None, "high": None}
+    assert in_words(alone["accuracy"]) == "0.667 (no interval: one patient group)"
+    assert in_words(alone["macro_auroc"]) == "not computed"
+    two = with_intervals(answered([0, 0, 1], [0, 1, 1], ["a", "a", "b"]), repeats=50)
+    assert in_words(two["accuracy"], 2) == "0.67 (0.50 to 1.00)"
+
+
 def test_intervals_are_drawn_by_patient_so_that_many_slices_of_one_patient_do_not_narrow_them() -> None:
     labels, best = [0, 1, 2, 0, 1, 2], [0, 1, 2, 1, 2, 0]
     few = with_intervals(answered(labels, best, list("abcdef")), repeats=400)["accuracy"]
@@ -122,7 +134,8 @@ def test_figures_lie_in_their_range_and_within_their_interval(data: st.DataObjec
     groups = [f"{label}{group}" for label, group in zip(draw[0], draw[2], strict=True)]
     report = with_intervals(answered(draw[0], draw[1], groups), repeats=50)
     for name, figure in report.items():
-        if figure["value"] is None:
+        if figure["value"] is None or len(set(groups)) == 1:
+            assert figure["low"] is None and figure["high"] is None, name
             continue
         assert 0 <= figure["low"] <= figure["high"], name
         if name not in ("brier", "log_loss"):

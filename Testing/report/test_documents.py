@@ -20,6 +20,7 @@ from XAIReportLib.report.content import content_of
 from XAIReportLib.report.findings import load
 from XAIReportLib.report.pdf import report_pdf
 from XAIReportLib.report.provenance import provenance_rows
+from XAIReportLib.report.tables import model_tables
 
 RUN = {
     "version": "0.1.0",
@@ -256,3 +257,16 @@ def test_a_sentence_longer_than_a_page_flows_over_pages(analysed, section, words
 def test_chinese_japanese_and_korean_can_be_copied_from_the_pdf(analysed, said):
     text = _pdf_text(_pdf_with(analysed, "impression", f"“{said}” & <b>"))
     assert f"“{said}” & <b>" in text
+
+
+def test_a_figure_of_the_model_without_an_interval_is_shown_without_one(analysed):
+    """A bundle that was measured on one patient group has none (null)."""
+    found = analysed.findings()
+    measured = {
+        "accuracy": {"value": 0.91, "low": None, "high": None},
+        "ece": {"value": 0.02, "low": 0.01, "high": 0.03},
+    }
+    model = found.model.model_copy(update={"metrics": measured})
+    shown = model_tables(found.model_copy(update={"model": model}), {})
+    rows = {row[0]: row[1:] for table in shown for row in table.rows}
+    assert rows["accuracy"] == ("0.91", "–") and rows["ece"] == ("0.02", "0.01 to 0.03")

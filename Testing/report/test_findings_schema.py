@@ -3,11 +3,12 @@
 import importlib.util
 import json
 import re
+from importlib import resources
 from pathlib import Path
 
 import jsonschema
 import pytest
-from XAIReportLib.report.schema import Findings
+from XAIReportLib.report.schema import SCHEMA_VERSION, Findings
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,6 +38,27 @@ def _names(schema):
 def test_the_schema_shown_has_the_fields_of_the_code(shown):
     """Names, not bytes: another version of pydantic may describe the same fields in other words."""
     assert _names(shown[1]) == _names(Findings.model_json_schema()), "run scripts/findings_schema.py"
+
+
+def test_the_package_holds_the_schema_shown(shown):
+    held = json.loads((resources.files("XAIReportLib.report") / "findings.schema.json").read_text(encoding="utf-8"))
+    assert held == shown[1], "run scripts/findings_schema.py"
+    jsonschema.Draft202012Validator.check_schema(held)
+    assert held["$schema"] == jsonschema.Draft202012Validator.META_SCHEMA["$schema"]
+    assert held["$id"].endswith(f":{SCHEMA_VERSION}")
+
+
+@pytest.mark.parametrize("stale", ["DOCUMENT", "SCHEMA"])
+def test_the_check_finds_the_document_and_the_file_that_are_not_in_step(script, stale, tmp_path, monkeypatch, capsys):
+    for name in ("DOCUMENT", "SCHEMA"):
+        monkeypatch.setattr(script, name, tmp_path / name)
+    script.DOCUMENT.write_text(f"{script.START}\n{script.END}\n", encoding="utf-8")
+    assert script.main([]) == 0
+    assert script.main(["--check"]) == 0
+    path = tmp_path / stale
+    path.write_text(path.read_text(encoding="utf-8").replace("case_id", "case_name"), encoding="utf-8")
+    assert script.main(["--check"]) == 1
+    assert f"{stale} is not in step" in capsys.readouterr().out
 
 
 def test_the_example_is_in_step_and_obeys_the_schema_shown(script, shown):

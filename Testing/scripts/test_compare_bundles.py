@@ -90,10 +90,59 @@ def test_delongs_test_agrees_with_its_own_definition() -> None:
     assert compare_bundles.pauc.compare(*rocs, method="delong").p_value == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("patients", "absent"),
+    [
+        (2, {"macro_auroc (paired bootstrap over patients)", "AUROC of pituitary, patients (DeLong)"}),
+        (1, {"accuracy (paired bootstrap over patients)", "AUROC of glioma, patients (DeLong)"}),
+    ],
+)
+def test_what_the_slices_do_not_let_compute_is_null_and_kept_out_of_the_correction(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], patients: int, absent: set[str]
+) -> None:
+    """Two patients lack a class; one patient has no interval and is no class against the rest."""
+    files = [write_answers(tmp_path / f"{n}.csv", n, n, patients=patients) for n in (1, 3)]
+    (pair,) = compared(tmp_path, *files)
+    assert all(pair["tests"][name] is None for name in absent)
+    told = [test for test in pair["tests"].values() if test is not None]
+    assert told and all(np.isfinite(list(test.values())).all() for test in told)
+    printed = capsys.readouterr().out.splitlines()
+    assert absent <= {line.split("  not computed")[0].strip() for line in printed if "not computed" in line}
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "link.json"])
+def test_an_output_that_would_overwrite_an_input_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """Also where only the unfinished output (a.partial of a.json) would."""
+    one, other = write_answers(tmp_path / "a.csv", 1, 1), write_answers(tmp_path / "a.partial", 2, 2)
+    (tmp_path / "link.json").symlink_to(one)
+    before = [path.read_bytes() for path in (one, other)]
+    assert compare_bundles.main([str(one), str(other), "--output", str(tmp_path / name)]) == 2
+    assert "would be overwritten; name another output" in capsys.readouterr().err
+    assert before == [path.read_bytes() for path in (one, other)]
+
+
+def test_the_outputs_folder_is_made_before_the_work_or_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [str(write_answers(tmp_path / f"{n}.csv", n, n, patients=6)) for n in (1, 2)]
+    assert compare_bundles.main([*files, "--output", str(tmp_path / "new" / "deep" / "out.json")]) == 0
+    assert json.loads((tmp_path / "new" / "deep" / "out.json").read_text())["patients"] == 6
+    capsys.readouterr()
+    monkeypatch.setattr(compare_bundles, "compare", lambda *_: pytest.fail("compared"))
+    assert compare_bundles.main([*files, "--output", str(tmp_path / "1.csv" / "out.json")]) == 2
+    assert capsys.readouterr().err.startswith("Error: ")
+    assert compare_bundles.main([*files, "--output", str(tmp_path / "new")]) == 2
+    assert "new is a folder" in capsys.readouterr().err
+
+
 def test_other_slices_and_other_files_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, other = write_answers(tmp_path / "a.csv", 1, 1), write_answers(tmp_path / "b.csv", 1, 1, patients=59)
     assert compare_bundles.main([str(one), str(other), "--output", str(tmp_path / "out.json")]) == 2
     assert "same slices" in capsys.readouterr().err
+    assert compare_bundles.main([str(one), "--output", str(tmp_path / "out.json")]) == 2
+    assert "Give two or more files" in capsys.readouterr().err
     (tmp_path / "c.csv").write_text("x\n1\n")
     assert compare_bundles.main([str(one), str(tmp_path / "c.csv"), "--output", str(tmp_path / "out.json")]) == 2
     assert "c.csv holds no answers" in capsys.readouterr().err

@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 pytest.importorskip("pandas", reason="training's packages are not installed")
 pytest.importorskip("statsmodels", reason="the evaluation's packages are not installed")
 
+import results  # noqa: E402
 from evaluation import (  # noqa: E402
     _anatomy_targets,
     _forest,
@@ -42,6 +43,23 @@ def figure(value: float, low: float, high: float) -> dict[str, float]:
 def verdict(lines: list[str], start: str) -> str:
     (row,) = [line for line in lines if line.startswith(f"| {start}")]
     return row.rsplit("|", 2)[1].strip()
+
+
+def test_help_on_the_results_rewrites_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    with pytest.raises(SystemExit) as left:
+        results.main(["--help"])
+    assert left.value.code == 0
+    with pytest.raises(SystemExit) as left:
+        results.main(["--unknown"])
+    assert left.value.code == 2
+
+
+def test_a_figure_of_one_patient_group_meets_no_bound() -> None:
+    alone = {"value": 0.99, "low": None, "high": None}
+    lines = _targets.section({"slices": {"patient_macro_accuracy": alone, "ece": {**alone, "value": 0.01}}})
+    assert verdict(lines, "patient-macro accuracy") == verdict(lines, "calibration error") == "missed"
+    assert any("0.990 (no interval: one patient group)" in line for line in lines)
 
 
 def test_a_target_is_met_only_with_its_bound_and_what_is_absent_is_not_measured() -> None:

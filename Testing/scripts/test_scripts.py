@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import subprocess
 import sys
@@ -80,6 +81,18 @@ def test_a_sample_is_checked_by_its_hash(tmp_path: Path, monkeypatch: pytest.Mon
         demo.fetch_sample("MRBrainTumor1", tmp_path, tmp_path.as_uri() + "/")
     with pytest.raises(OSError, match="run without --sample"):
         demo.fetch_sample("MRBrainTumor2", tmp_path, tmp_path.as_uri() + "/")
+
+
+@pytest.mark.parametrize("asked", ["-h", "--help"])
+def test_help_on_the_tests_installs_nothing(
+    asked: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bootstrap, "reenter", lambda *_: pytest.fail("the installation began"))
+    spec = importlib.util.spec_from_file_location("run_tests", ROOT / "scripts" / "test.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert script.main([asked]) == 0
+    assert "scripts/test.py [pytest arguments]" in capsys.readouterr().out
 
 
 def test_an_old_python_and_a_full_disk_are_told_before_anything_is_installed(tmp_path: Path) -> None:

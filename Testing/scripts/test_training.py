@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,8 @@ import make_bundle  # noqa: E402
 import train  # noqa: E402
 from training.bundling import BRAIN_TUMOR_MRI, BundlingError, data_source, mismatches  # noqa: E402
 from training.pretrained import load_pretrained  # noqa: E402
-from training.slices import CLASSES, load_slices, nested_split, read_table  # noqa: E402
+from training.slices import CLASSES, FOLDS, check_parts, load_slices, nested_split, read_table  # noqa: E402
+from XAIReportLib.models.bundle import find_bundles  # noqa: E402
 from XAIReportLib.models.encoders import make_encoder  # noqa: E402
 
 PLANES = ("axial", "coronal", "sagittal")
@@ -152,7 +155,14 @@ def test_a_cache_of_other_data_is_made_again(tmp_path: Path) -> None:
     stored["images"][:] = 7  # the cache is read where it belongs to the data
     np.savez(cache, **stored)
     assert (load_slices(other, cache).images == 7).all()
-    del stored["index_sha256"]  # as caches were made before
+    image = other / "images" / "0.jpg"
+    os.utime(image, ns=(0, 0))  # put back, or changed, since
+    again = load_slices(other, cache)
+    assert (again.images != 7).any()
+    stored["files_sha256"] = np.load(cache)["files_sha256"]
+    np.savez(cache, **stored)
+    assert (load_slices(other, cache).images == 7).all()
+    del stored["files_sha256"]  # as caches were made before
     np.savez(cache, **stored)
     assert (load_slices(other, cache).images != 7).any()
 
@@ -170,6 +180,7 @@ def test_a_run_becomes_only_the_bundle_that_it_was_trained_for(
     assert told[0] == "its fold is 0, not 1" and "its test groups are not those of fold 1 of these data" in told
     run = data.parent / "training" / "leaking"
     run.mkdir(parents=True)
+    (run / "best.pt").touch()
     (run / "curve.json").write_text(json.dumps({**curve, "options": {**options, "split": "record"}}))
     monkeypatch.setattr(make_bundle, "trained", lambda *_: pytest.fail("the network was read"))
     named = [
@@ -185,6 +196,89 @@ def test_a_run_becomes_only_the_bundle_that_it_was_trained_for(
     ]
     assert make_bundle.main([*named, "--architecture", "mobilenet_v2", "--run", "leaking"]) == 2
     assert "training/leaking cannot become this bundle: its split is record, not patient" in capsys.readouterr().err
+
+
+def edited(data: Path, edit: Callable[[list[dict[str, str]]], None]) -> None:
+    with (data / "index.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    edit(rows)
+    with (data / "index.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def without(column: str) -> Callable[[list[dict[str, str]]], None]:
+    return lambda rows: [row.pop(column) for row in rows] and None
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (shutil.rmtree, "data holds no readable index.csv"),
+        (lambda data: edited(data, without("group")), "has no column group"),
+        (lambda data: edited(data, without("plane")), "The train part of fold 0 has no axial slice of glioma"),
+        (lambda data: edited(data, lambda rows: rows.__delitem__(slice(2, None))), "The train part of fold 0 is empty"),
+        (
+            lambda data: edited(data, lambda rows: rows[3].update(label_name="metastasis")),
+            "metastasis, which is not known here",
+        ),
+        (lambda data: (data / "images" / "2.jpg").write_text("no picture"), "images/2.jpg is damaged or no picture"),
+        (lambda data: (data / "images" / "2.jpg").unlink(), "Slice 2 of data lacks its image"),
+        (lambda data: Image.new("1", (64, 64)).save(data / "masks" / "2.png"), "The mask of slice 2 is empty"),
+    ],
+)
+def test_data_that_cannot_train_are_refused_in_a_sentence_and_leave_no_run(
+    data: Path, capsys: pytest.CaptureFixture[str], spoil: Callable[[Path], object], told: str
+) -> None:
+    spoil(data)
+    assert train.main([*TINY, "--data", str(data)]) == 2
+    error = capsys.readouterr().err
+    assert "Error: " in error and told in error
+    assert not list(data.parent.glob("training/*/"))
+
+
+def test_a_start_that_is_no_fitting_bundle_is_refused_and_leaves_no_run(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main([*TINY, "--data", str(data), "--start", "nowhere"]) == 2
+    assert "nowhere" in capsys.readouterr().err
+    if find_bundles():
+        assert train.main([*TINY, "--data", str(data), "--start", "brain_tumor_mri", "--architecture", "vgg16"]) == 2
+        assert "The bundle brain_tumor_mri is no vgg16" in capsys.readouterr().err
+    assert not (data.parent / "training").exists()
+
+
+@pytest.mark.parametrize("fold", range(FOLDS))
+def test_six_groups_of_each_class_are_enough_for_every_fold(tmp_path: Path, fold: int) -> None:
+    table = read_table(data_set(tmp_path / "data", 6))
+    check_parts(table, nested_split(table, fold), fold)
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "a/b", "/tmp/x", ".."])
+def test_names_of_runs_and_bundles_hold_no_path(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    for main, arguments in (
+        (train.main, ["--run", name]),
+        (make_bundle.main, ["--version", "1", "--run", name]),
+        (make_bundle.main, ["--version", "1", "--name", name]),
+    ):
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+        assert left.value.code == 2
+        assert f"{name} is no plain name" in capsys.readouterr().err
+
+
+def test_a_bundle_of_no_run_or_of_no_data_is_refused_in_a_sentence(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = ["--data-source", "made by a test", "--commercial", "--name", "mine", "--version", "0.1.0"]
+    assert make_bundle.main([*named, "--data", str(data), "--run", "nope"]) == 2
+    assert capsys.readouterr().err == (
+        "Error: training/nope holds no finished training; run scripts/train.py first, or give --run.\n"
+    )
+    assert make_bundle.main([*named, "--data", str(data.parent / "missing")]) == 2
+    assert "Error: missing holds no readable index.csv" in capsys.readouterr().err
+    assert not (data.parent / "Resources").exists()
 
 
 def test_data_that_are_not_known_say_where_they_come_from(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,11 +21,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+from XAIReportLib import __version__
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
 from XAIReportLib.options import add_analysis_options
 from XAIReportLib.results import ENHANCEMENT_NOT_DETECTED
 
 OK, FAILED, BAD_INPUT, INTERRUPTED, NOT_READ, TERMINATED = 0, 1, 2, 130, 141, 143
+SHOWN_SHARE, SHOWN_S = 0.1, 10.0  # of a stage, or seconds, after which a person is told again
 DOORS = (
     "XAIReportLib.batch",
     "XAIReportLib.evaluate",
@@ -83,24 +85,35 @@ def _is_read() -> bool:
 
 
 class Console:
-    """Progress, results and errors: lines for a person, or JSON lines on stdout for a program."""
+    """Progress, results and errors: lines for a person, or JSON lines on stdout for a program.
 
-    def __init__(self, json_lines: bool) -> None:
+    Within a stage a person gets a further line where a tenth of the work or ten seconds have passed since the last one.
+    """
+
+    def __init__(self, json_lines: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._out: TextIO = sys.stdout
         self._json = json_lines
-        self._start = time.monotonic()
-        self._stage = ""
-        self._held = ""
+        self._clock = clock
+        self._start = clock()
+        self._stage = self._held = ""
+        self._shown_fraction, self._shown_at = 0.0, self._start
 
     def progress(self, stage: str, fraction: float, message: str) -> None:
         if self._json:
             self._write({"type": "progress", "stage": stage, "fraction": round(fraction, 4), "message": message})
-        elif stage != self._stage:
-            line = f"{time.monotonic() - self._start:7.1f} s  {stage}: {message}\n"
+        elif stage != self._stage or self._is_due(fraction):
+            now = self._clock()
+            share = f" ({fraction:.0%})" if stage == self._stage else ""
+            line = f"{now - self._start:7.1f} s  {stage}: {message}{share}\n"
+            self._shown_fraction, self._shown_at = fraction, now
             # Bad input is found while reading, and then one sentence is all there is to see.
             self._held, shown = (line, "") if stage == "read" else ("", self._held + line)
             print(shown, end="", file=sys.stderr, flush=True)
         self._stage = stage
+
+    def _is_due(self, fraction: float) -> bool:
+        advanced = round(fraction - self._shown_fraction, 6)
+        return advanced >= SHOWN_SHARE or (advanced > 0 and self._clock() - self._shown_at >= SHOWN_S)
 
     def warning(self, message: str) -> None:
         if self._json:
@@ -138,6 +151,7 @@ def _parser() -> Parser:
         description="Makes an image classifier's decision on a brain MRI inspectable. "
         "Research use only. Not for diagnosis.",
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_analyze(commands)
     scene = commands.add_parser("scene", help="make scene.mrb of a finished result folder")

@@ -1,7 +1,6 @@
 """``xaireport evaluate``: a bundle measured on slices of known class, by the same road that a single picture walks.
 
-DATA is a folder in the layout of brain_tumor_mri: ``index.csv`` with the columns idx, label_name and group, plane if known,
-``images/<idx>.jpg`` and ``masks/<idx>.png``.
+DATA is a folder in the layout of brain_tumor_mri (LAYOUT).
 """
 
 from __future__ import annotations
@@ -30,6 +29,11 @@ if TYPE_CHECKING:
 Change = Callable[[Case, np.ndarray], tuple[np.ndarray, np.ndarray]]
 CHUNK = 32
 COLUMNS = ("idx", "label_name", "group")
+LAYOUT = (
+    "DIR holds index.csv, images/<idx>.jpg (or png) and masks/<idx>.png. index.csv has a row for each slice, separated by commas, "
+    "and the columns idx (name of its files), label_name (its class), group (its patient) and, if known, plane (axial, coronal "
+    "or sagittal); further columns are passed over. A mask is above 0 in the lesion."
+)
 OK = 0
 
 
@@ -49,20 +53,24 @@ def read_index(data: Path, classes: tuple[str, ...]) -> list[Row]:
     """The slices of ``data``.
 
     Raises:
-        InputError: no readable index, a missing column or value, a slice that is listed twice, a class that the bundle does not
-            know, or a missing file.
+        InputError: no readable index, a missing column or value, a cell too many, a slice that is listed twice or named with a
+            folder, a class that the bundle does not know, or a missing file.
     """
     index = data / "index.csv"
     try:
         with index.open(newline="", encoding="utf-8-sig") as file:
-            table = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            table, columns = list(reader), reader.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
             f"{data.name} holds no readable index.csv ({error}); give a folder in the layout of brain_tumor_mri."
         ) from error
-    absent = [c for c in COLUMNS if not table or c not in table[0]]
-    if absent:
-        raise InputError(f"index.csv of {data.name} has no row or no column {absent[0]}; every slice needs it.")
+    if absent := [c for c in COLUMNS if c not in columns]:
+        found = ", ".join(columns) or "none"
+        remedy = "every slice needs it" if len(columns) > 1 else "separate the columns by commas"
+        raise InputError(f"index.csv of {data.name} has no column {absent[0]} (columns found: {found}); {remedy}.")
+    if not table:
+        raise InputError(f"index.csv of {data.name} has no row; give a row for every slice.")
     table = [
         {name: value.strip() if isinstance(value, str) else value for name, value in line.items()} for line in table
     ]
@@ -72,19 +80,25 @@ def read_index(data: Path, classes: tuple[str, ...]) -> list[Row]:
     rows = []
     for number, line in enumerate(table, 1):
         name = line["idx"]
+        if None in line:
+            raise InputError(
+                f"Row {number} of index.csv of {data.name} has more cells than there are columns; take out the surplus."
+            )
         empty = [c for c in COLUMNS if not line[c]]
         if empty:
             raise InputError(f"Row {number} of index.csv of {data.name} has no {empty[0]}; every slice needs it.")
+        if "/" in name or "\\" in name:
+            raise InputError(f"Slice {name} of {data.name} is named with a folder; give the name of its files alone.")
         image = next((p for s in ("jpg", "png", "jpeg") if (p := data / "images" / f"{name}.{s}").is_file()), None)
         mask = data / "masks" / f"{name}.png"
         if image is None or not mask.is_file():
             raise InputError(f"Slice {name} of {data.name} lacks its image or its mask; restore the file.")
         if line["label_name"] not in classes:
             raise InputError(
-                f"Slice {name} of {data.name} is of class {line['label_name']}, which the bundle does not know; "
+                f"Slice {name} of {data.name} is of class {line['label_name']}, which is not known here; "
                 f"give slices of {', '.join(classes)}."
             )
-        rows.append(Row(name, line["label_name"], line["group"], line.get("plane", ""), image, mask))
+        rows.append(Row(name, line["label_name"], line["group"], line.get("plane") or "", image, mask))
     return rows
 
 
@@ -102,7 +116,7 @@ def answer(
         change: makes another picture and mask of a slice's, for audits.
 
     Raises:
-        InputError: a picture cannot be read.
+        InputError: a picture cannot be read, or a mask is empty.
     """
     from XAIReportLib.models.bundle import choose_device, load_network
     from XAIReportLib.models.calibration import calibrated
@@ -167,6 +181,8 @@ def _read(rows: list[Row], change: Change | None) -> Iterator[tuple[Case, np.nda
         case = read_case(row.image, "slice")
         if truth.shape != case.image.shape:
             raise InputError(f"The mask of slice {row.name} has another size than its image; restore the file.")
+        if not truth.any():
+            raise InputError(f"The mask of slice {row.name} is empty; restore the file.")
         if change is not None:
             image, truth = change(case, truth)
             case = case_from_array(image, None, "slice")
@@ -245,9 +261,9 @@ def _refuse_inputs(written: list[Path], read: list[Path]) -> None:
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    command = commands.add_parser("evaluate", help="measure a bundle on slices of known class")
+    command = commands.add_parser("evaluate", help="measure a bundle on slices of known class", description=LAYOUT)
     command.add_argument("--bundle", metavar="NAME|PATH", default="brain_tumor_mri", help="model; default %(default)s")
-    command.add_argument("--data", metavar="DIR", type=Path, required=True, help="folder with index.csv, images, masks")
+    command.add_argument("--data", metavar="DIR", type=Path, required=True, help="the slices: see above")
     command.add_argument("--output", metavar="FILE", type=Path, required=True, help="for example metrics.json")
     command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default %(default)s")
     command.add_argument("--debug", action="store_true", help="show where an error came from")
@@ -259,13 +275,14 @@ def run(options: argparse.Namespace) -> int:
     if options.output.suffix != ".json":
         raise InputError(f"{options.output.name} does not end with .json; name the file of the figures so.")
     from XAIReportLib.models.bundle import load_bundle
+    from XAIReportLib.models.metrics import in_words
 
     metrics = evaluate(
         load_bundle(options.bundle), options.data, options.output.absolute(), options.device, options.console.progress
     )
     for name, figure in metrics.items():
         if isinstance(figure, dict) and figure.get("value") is not None:
-            print(f"{name:28s} {figure['value']:.4f}  ({figure['low']:.4f} to {figure['high']:.4f})")
+            print(f"{name:28s} {in_words(figure, 4)}")
     print(f"{metrics['n_images']} slices of {metrics['n_groups']} patient groups. Figures: {options.output}")
     if forest := metrics["without_lesion_pixels"]:
         print(

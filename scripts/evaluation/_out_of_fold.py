@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 from XAIReportLib.models.calibration import calibrated, fit_temperature
-from XAIReportLib.models.metrics import REPEATS, Answered, by_patient, expected_calibration_error, with_intervals
+from XAIReportLib.models.metrics import (
+    REPEATS,
+    Answered,
+    by_patient,
+    expected_calibration_error,
+    in_words,
+    with_intervals,
+)
 
 
 def temperatures(folds: Sequence[Answered], repeats: int = REPEATS) -> dict[str, Any]:
@@ -72,10 +79,6 @@ def section(found: dict[str, Any]) -> list[str]:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for level, row in found.items():
-        cells = [_cell(row[way][name]) for name in ("ece", "log_loss") for way in ("as_is", "scaled")]
+        cells = [in_words(row[way][name]) for name in ("ece", "log_loss") for way in ("as_is", "scaled")]
         lines.append(f"| {level}s | {row['number']} | {row['temperature']:.2f} | {' | '.join(cells)} |")
     return lines
-
-
-def _cell(figure: dict[str, float]) -> str:
-    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from XAIReportLib.models.metrics import in_words
+
 Measured = dict[str, dict[str, Any]]
 Row = tuple[str, str, str, bool | None]  # what, aim, value in words, met (None: not measured)
 NOT_MEASURED = "not measured"
@@ -48,9 +50,9 @@ def _slices(measured: Measured) -> Iterator[Row]:
     for what, name, value, low in aims:
         aim = f"at least {value:.2f}" + (f", lower bound {low:.2f}" if low else "")
         f = found.get(name)
-        yield what, aim, _shown(f), f and f["value"] >= value and (low is None or f["low"] >= low)
+        yield what, aim, _shown(f), f and f["value"] >= value and (low is None or (f["low"] or 0) >= low)
     f = found.get("ece")
-    met = f and f["value"] <= 0.03 and f["high"] <= 0.06
+    met = f and f["value"] <= 0.03 and f["high"] is not None and f["high"] <= 0.06
     yield "calibration error (ECE)", "at most 0.03, upper bound 0.06", _shown(f), met
 
 
@@ -158,4 +160,4 @@ def _percent(share: float) -> str:
 
 
 def _shown(figure: dict[str, float] | None) -> str:
-    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})" if figure else NOT_MEASURED
+    return in_words(figure) if figure else NOT_MEASURED

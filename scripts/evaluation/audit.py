@@ -8,7 +8,6 @@ On the test groups of the bundle's split. Beside it a random forest that sees no
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from training.slices import CACHE_PIXELS, CLASSES, Slices, as_picture, load_slic
 from XAIReportLib.case import Case, head_mask
 from XAIReportLib.evaluate import Change, answer
 from XAIReportLib.models.bundle import load_bundle
-from XAIReportLib.models.metrics import Answered, with_intervals
+from XAIReportLib.models.metrics import Answered, in_words, with_intervals
 from XAIReportLib.views import PLANES
 
 from evaluation import ROOT, keep, machine
@@ -183,7 +182,6 @@ def main(argv: list[str] | None = None) -> int:
 
 def section(measured: dict[str, Any]) -> list[str]:
     """Markdown lines for docs/results.md."""
-    shown: Callable[[dict[str, float]], str] = lambda f: f"{f['value']:.3f} ({f['low']:.3f} to {f['high']:.3f})"  # noqa: E731
     forest = measured["without_lesion_pixels"]
     columns, told = {"no_lesion_found_rate": "no lesion found, or not analysed"}, []
     if all("not_applicable_rate" in row for row in measured["changes"].values()):
@@ -204,6 +202,6 @@ def section(measured: dict[str, Any]) -> list[str]:
     ]
     for name, (words, _) in changes().items():
         row = measured["changes"][name]
-        cells = [shown(row[k]) for k in ("accuracy", "balanced_accuracy", *columns)]
+        cells = [in_words(row[k]) for k in ("accuracy", "balanced_accuracy", *columns)]
         lines.append(f"| {words} | {' | '.join(cells)} |")
     return lines

@@ -22,7 +22,7 @@ from training.unseen import CACHE
 from XAIReportLib.models.bundle import load_bundle, load_network
 from XAIReportLib.models.calibration import calibrated
 from XAIReportLib.models.forms import AS_IT_IS, PICTURE_FORMS, Form
-from XAIReportLib.models.metrics import Answered, figures, with_intervals
+from XAIReportLib.models.metrics import Answered, figures, in_words, with_intervals
 
 from evaluation import keep, machine
 from evaluation.slices import DATA
@@ -131,6 +131,6 @@ def section(measured: dict[str, Any]) -> list[str]:
         "| --- " * (2 + len(FIGURES)) + "|",
     ]
     for words, row in measured["test"].items():
-        cells = [f"{row[n]['value']:.3f} ({row[n]['low']:.3f} to {row[n]['high']:.3f})" for n in FIGURES]
+        cells = [in_words(row[n]) for n in FIGURES]
         lines.append(f"| {words} | " + " | ".join([*cells, f"{row[TOLD]:.3f}"]) + " |")
     return lines

@@ -29,7 +29,7 @@ from training.unseen import slices_of
 from XAIReportLib.evaluate import answer, read_index
 from XAIReportLib.models.bundle import Bundle, load_network
 from XAIReportLib.models.inference import ClassPath
-from XAIReportLib.models.metrics import Answered, summary
+from XAIReportLib.models.metrics import Answered, in_words, summary
 
 from evaluation import MEASUREMENTS, ROOT, _out_of_fold, keep, machine
 from evaluation._forest import forest_line
@@ -180,7 +180,7 @@ def section(measured: dict[str, Any]) -> list[str]:
         for figure in FIGURES:
             f = run[figure]
             nothing = figure == "lesion_dice" and run["heads"] == "single"
-            cells.append("no outline" if nothing else _with_interval(f))
+            cells.append("no outline" if nothing else in_words(f))
         lines.append("| " + " | ".join(cells) + " |")
     if not any(run["split"] == "record" for run in runs.values()):
         lines.append(f"| any | | {SPLIT_WORDS['record']} | | not trained |" + " |" * (1 + len(FIGURES)))
@@ -204,7 +204,7 @@ def section(measured: dict[str, Any]) -> list[str]:
         "| --- " * (3 + 2 * len(CAMS)) + "|",
     ]
     for run in with_maps.values():
-        cells = [_with_interval(run["cams"][m][f]) for m in CAMS for f in PLACES]
+        cells = [in_words(run["cams"][m][f]) for m in CAMS for f in PLACES]
         lines.append("| " + " | ".join([NAMES[run["architecture"]], run["heads"], str(run["fold"]), *cells]) + " |")
     return lines
 
@@ -238,8 +238,11 @@ def _compared(comparison: dict[str, Any], runs: dict[str, Any]) -> list[str]:
             "| --- | --- | --- | --- | --- |",
         ]
         for name, test in pair["tests"].items():
-            interval = f"{test['low']:+.3f} to {test['high']:+.3f}" if "low" in test else ""
             words = name.replace("_", " ")
+            if test is None:
+                lines.append(f"| {words} | not computed | | | |")
+                continue
+            interval = f"{test['low']:+.3f} to {test['high']:+.3f}" if "low" in test else ""
             lines.append(
                 f"| {words} | {test['difference']:+.3f} | {interval} | {test['p']:.3f} | {test['p_holm']:.3f} |"
             )
@@ -248,10 +251,6 @@ def _compared(comparison: dict[str, Any], runs: dict[str, Any]) -> list[str]:
 
 def _named(run: dict[str, Any]) -> str:
     return f"{NAMES[run['architecture']]} with {run['heads']} head{'s' * (run['heads'] == 'dual')}"
-
-
-def _with_interval(figure: dict[str, float]) -> str:
-    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
 
 
 def untrained(runs: dict[str, Any]) -> list[str]:

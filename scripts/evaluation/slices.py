@@ -19,7 +19,7 @@ from training.slices import AFTER_SURGERY, nested_split, read_table
 from XAIReportLib.evaluate import Row, answer, read_index
 from XAIReportLib.models.bundle import Bundle, load_bundle
 from XAIReportLib.models.calibration import calibrated
-from XAIReportLib.models.metrics import Answered, by_patient, summary, with_intervals
+from XAIReportLib.models.metrics import Answered, by_patient, in_words, interval_in_words, summary, with_intervals
 from XAIReportLib.views import PICTURE
 
 from evaluation import ROOT, keep, machine
@@ -130,7 +130,7 @@ def section(measured: dict[str, Any]) -> list[str]:
         "",
         "| figure | value | 95 % interval (bootstrap over patients) |",
         "| --- | --- | --- |",
-        *(f"| {words} | {f['value']:.3f} | {f['low']:.3f} to {f['high']:.3f} |" for words, f in rows),
+        *(f"| {words} | {f['value']:.3f} | {interval_in_words(f)} |" for words, f in rows),
         *_before_surgery(measured),
     ]
 
@@ -140,11 +140,7 @@ def _before_surgery(measured: dict[str, Any]) -> list[str]:
     if "before_surgery" not in measured:
         return ["", "None of these patients is among those in whom a craniotomy or a cavity was seen."]
     alone = measured["before_surgery"]
-    told = ", ".join(
-        f"{words} {alone[name]['value']:.3f} ({alone[name]['low']:.3f} to {alone[name]['high']:.3f})"
-        for name, words in ROWS.items()
-        if name in alone
-    )
+    told = ", ".join(f"{words} {in_words(alone[name])}" for name, words in ROWS.items() if name in alone)
     return [
         "",
         f"Without the patients in whom a craniotomy or a cavity was seen ({', '.join(alone['left_out'])}): {told}.",

@@ -17,10 +17,9 @@ import torch
 from monai import transforms as mt
 
 from training.painting import move_lesion, paint_out
-from training.slices import CLASSES, Slices
+from training.slices import CLASSES, PLANES, Slices
 
 SIZE = 224
-PLANES = ("axial", "coronal", "sagittal")
 TEXTURED = 0.7  # share of painted places that get tissue's texture; the rest stay as smooth as other tools leave them
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -69,6 +70,20 @@ def data_source(data: Path, words: str | None = None, non_commercial: bool | Non
             "published the data, where, under what licence) and --non-commercial or --commercial"
         )
     return known
+
+
+def finished(run: Path) -> dict[str, Any]:
+    """curve.json of a run of train.py.
+
+    Raises:
+        BundlingError: there is no such run, or it has not kept an epoch.
+    """
+    try:
+        if (run / "best.pt").is_file():
+            return json.loads((run / "curve.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        pass
+    raise BundlingError(f"training/{run.name} holds no finished training; run scripts/train.py first, or give --run")
 
 
 def mismatches(curve: dict[str, Any], split: Split, architecture: str, fold: int) -> list[str]:

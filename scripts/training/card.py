@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from XAIReportLib.models.metrics import interval_in_words
+
 from training.bundling import BRAIN_TUMOR_MRI
 
 ROWS = {
@@ -25,7 +27,7 @@ def model_card(metadata: dict[str, Any], training: dict[str, Any], architecture:
     block = metadata["xaireport"]
     metrics, curve = block["metrics"], training["curve"]
     rows = "\n".join(
-        f"| {text} | {metrics[name]['value']:.3f} | {metrics[name]['low']:.3f} to {metrics[name]['high']:.3f} |"
+        f"| {text} | {metrics[name]['value']:.3f} | {interval_in_words(metrics[name])} |"
         for name, text in ROWS.items()
         if name in metrics
     )

@@ -124,13 +124,14 @@ def with_intervals(
 ) -> dict[str, dict[str, float | None]]:
     """Each figure as {"value", "low", "high"}: 95 % percentile interval of ``repeats`` draws of patients with replacement.
 
-    A figure that does not exist is null; draws in which it does not exist are left out of its interval.
+    A figure that does not exist is null; draws in which it does not exist are left out of its interval. One patient group has no
+    interval: every draw would be the same.
     """
     point = measure(answered)
     names = np.unique(answered.groups)
     members = [np.flatnonzero(answered.groups == name) for name in names]
     rng, draws = np.random.default_rng(seed), {name: [] for name in point}
-    for number in range(repeats):
+    for number in range(repeats if len(members) > 1 else 0):
         drawn = [members[m] for m in rng.integers(len(members), size=len(members))]
         groups = np.repeat(np.arange(len(drawn)), [len(d) for d in drawn])
         for name, value in measure(answered.taken(np.concatenate(drawn), groups)).items():
@@ -141,11 +142,25 @@ def with_intervals(
 
 
 def _interval(value: float, draws: np.ndarray) -> dict[str, float | None]:
+    known = round(float(value), 4) if np.isfinite(value) else None
     draws = draws[np.isfinite(draws)]
-    if not np.isfinite(value) or len(draws) == 0:
-        return {"value": None, "low": None, "high": None}
+    if known is None or len(draws) == 0:
+        return {"value": known, "low": None, "high": None}
     low, high = np.percentile(draws, [2.5, 97.5])
-    return {"value": round(float(value), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+    return {"value": known, "low": round(float(low), 4), "high": round(float(high), 4)}
+
+
+def in_words(figure: Mapping[str, float | None], digits: int = 3) -> str:
+    """A figure of ``with_intervals`` with its interval, or why there is none."""
+    if figure["value"] is None:
+        return "not computed"
+    return f"{figure['value']:.{digits}f} ({interval_in_words(figure, digits)})"
+
+
+def interval_in_words(figure: Mapping[str, float | None], digits: int = 3) -> str:
+    if figure["low"] is None:
+        return "no interval: one patient group"
+    return f"{figure['low']:.{digits}f} to {figure['high']:.{digits}f}"
 
 
 def summary(answered: Answered, progress: Callable[[float], None] | None = None) -> dict[str, Any]:

@@ -289,7 +289,7 @@ def _metrics_table(metrics: Mapping[str, Any]) -> Table:
     for name, value in metrics.items():
         plain = name.replace("_", " ")
         if isinstance(value, Mapping) and isinstance(value.get("value"), int | float):
-            known = "low" in value and "high" in value
+            known = value.get("low") is not None and value.get("high") is not None
             interval = f"{value['low']:.3g} to {value['high']:.3g}" if known else "–"
             rows.append((plain, f"{value['value']:.3g}", interval))
         elif isinstance(value, int | float):
