@@ -229,10 +229,15 @@ def _transform(result: ResultFolder, found: Findings) -> Any:
 
 
 def _atlas(title: str) -> Any:
-    """The atlas that a result names."""
-    from XAIReportLib.anatomy.atlas import ATLASES, DEFAULT_ATLAS, load_atlas
+    """The atlas that a result names. Raises InputError when it is none of this program's."""
+    from XAIReportLib.anatomy.atlas import ATLASES, load_atlas
 
-    return load_atlas(next((name for name, (of, _) in ATLASES.items() if of == title), DEFAULT_ATLAS))
+    name = next((name for name, (of, _) in ATLASES.items() if of == title), None)
+    if name is None:
+        raise InputError(
+            f"The result names the atlas {title}, which this XAIReport does not know; analyse the case again."
+        )
+    return load_atlas(name)
 
 
 def _as_analysed(result: ResultFolder, found: Findings, labels: np.ndarray) -> tuple[Any, tuple, tuple, Any]:
