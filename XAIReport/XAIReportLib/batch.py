@@ -131,7 +131,7 @@ def _add_narrated(
         remove_leftovers(folder)  # of a worker that was killed
         done = {"warning": f"{WITHOUT_NARRATED}: {one_line(error)}"}
         with contextlib.suppress(InputError, OSError):  # as for a scene
-            add_warning(folder, done["warning"])
+            add_warning(folder, done["warning"], WITHOUT_NARRATED)
     row["narrated"] = "warning" not in done
     said = done.get("warning") or f"narrated, {done.get('usage')}"
     if "warning" in done:

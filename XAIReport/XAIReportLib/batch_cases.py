@@ -106,7 +106,7 @@ class Cases:
     def _leave_scene_out(self, row: dict[str, Any], folder: Path, error: Exception) -> None:
         message = f"scene.mrb was left out: {one_line(error)}"
         with contextlib.suppress(InputError, OSError):  # the disk that had no room for a scene may have none for this
-            add_warning(folder, message)
+            add_warning(folder, message, "scene.mrb")
         row["message"] = self._with_details(message, row, error)
 
     def _with_details(self, said: str, row: Mapping[str, Any], error: Exception) -> str:

@@ -91,7 +91,7 @@ def add_scene(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
         return {}
     channel.log(message)
     with contextlib.suppress(InputError, OSError):  # the disk that had no room for a scene may have none for this
-        add_warning(folder, message)
+        add_warning(folder, message, "scene.mrb")
     return {"warning": message}
 
 
