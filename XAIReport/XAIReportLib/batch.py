@@ -16,6 +16,7 @@ from XAIReportLib.batch_cases import Cases, answer, shown
 from XAIReportLib.batch_files import keep_summary, read_manifest
 from XAIReportLib.batch_inputs import find_items
 from XAIReportLib.case import InputError, new_case_id
+from XAIReportLib.files import read_json
 from XAIReportLib.folder import add_warning, check_writable, one_line, remove_all_leftovers, remove_leftovers
 from XAIReportLib.options import add_analysis_options
 from XAIReportLib.report.narrator_options import chosen_for_reports
@@ -142,7 +143,7 @@ def _add_narrated(
 def _is_narrated(folder: Path, narrator: Mapping[str, Any]) -> bool:
     """Whether a result holds a report by this model, of its findings as they are."""
     try:
-        story = json.loads((folder / NARRATED / "narrative.json").read_bytes())
+        story = read_json((folder / NARRATED / "narrative.json").read_bytes())
         found = hashlib.sha256((folder / "findings.json").read_bytes()).hexdigest()
         who = (story["narrator"], story["findings_sha256"])
         return who == (narrator["narrator"], found) and narrator.get("model") in (None, story["model_requested"])

@@ -12,6 +12,7 @@ from typing import Any
 
 from XAIReportLib.batch_inputs import ERRORS, MANIFEST, SUMMARY
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
+from XAIReportLib.files import read_json
 from XAIReportLib.folder import locked, one_line, without_folders
 
 STATES = ("ok", "failed", "skipped")
@@ -25,9 +26,7 @@ def read_manifest(output: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        return {
-            str(k): safe_case_id(str(v)) for k, v in json.loads(path.read_text(encoding="utf-8"))["case_ids"].items()
-        }
+        return {str(k): safe_case_id(str(v)) for k, v in read_json(path.read_bytes())["case_ids"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{MANIFEST} in the output folder cannot be read ({one_line(error)}); remove it to give new case ids."
@@ -80,7 +79,7 @@ def _known(output: Path) -> dict[str, Any]:
     with a warning."""
     path = output / SUMMARY
     try:
-        document = json.loads(path.read_bytes())
+        document = read_json(path.read_bytes())
         rows, ignored = document["cases"], document.get("ignored", [])
         if all(isinstance(row["input"], str) and row["state"] in STATES for row in rows):
             return {"cases": list(rows), "ignored": list(map(str, ignored))}

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from XAIReportLib.case import Case, InputError, head_mask
+from XAIReportLib.files import read_json
 from XAIReportLib.folder import ResultFolder, complete_or_absent, read_result
 from XAIReportLib.report import documents, findings, narrative, readers_wording, revised
 from XAIReportLib.report.schema import Findings
@@ -88,7 +89,7 @@ def write_reworded(folder: str | Path, story: str, edits: Sequence[Edit], correc
     source = result.path / CORRECTED if corrected else result.path
     found = findings.of_result(source)
     told = narrative.checked(narrative.Narrative.model_validate_json(story), found)
-    run = {**json.loads((source / "run.json").read_text(encoding="utf-8")), "sentences_edited_by_reader": len(edits)}
+    run = {**read_json((source / "run.json").read_bytes()), "sentences_edited_by_reader": len(edits)}
     with complete_or_absent(result.path / REVIEWED) as partial:
         drawn = sorted((source / "figures").glob("*.png"))
         documents.write(partial, found, readers_wording.with_edits(told, edits, found), drawn, run)

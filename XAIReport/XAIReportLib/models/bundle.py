@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from XAIReportLib.case import InputError
+from XAIReportLib.files import read_json
 from XAIReportLib.models.folding import folded
 from XAIReportLib.models.forms import AS_IT_IS, Form
 from XAIReportLib.models.networks import DualHeadNetwork
@@ -167,7 +168,7 @@ def load_bundle(name: str | Path) -> Bundle:
     folder = _folder_of(name)
     try:
         raw = (folder / METADATA).read_bytes()
-        metadata = json.loads(raw)
+        metadata = read_json(raw)
         settings = Settings.model_validate(metadata["xaireport"])
         named, version = str(metadata["name"]), str(metadata["version"])
     except (OSError, ValueError, KeyError, TypeError) as error:
