@@ -53,7 +53,7 @@ def run_batch(
         summary: one of new_summary, which is filled as the cases end, for who wants to know when the batch is interrupted.
         narrator: the fields of language_models.Choice, for reports in a language model's words.
         debug: print the details of an error, too; those of a case are kept in OUTPUT/errors.
-        options: bundle, saliency, classes, device, force, atlas, deformable, language of pipeline.analyze.
+        options: bundle, saliency, classes, device, force, contrast_agent, atlas, deformable, language of pipeline.analyze.
 
     Raises:
         InputError: bad use, or options that no case can meet; no case was started and nothing was written.
