@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from XAIReportLib.batch_inputs import ERRORS, MANIFEST, SUMMARY
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
-from XAIReportLib.files import read_json
+from XAIReportLib.files import put_whole, read_json
 from XAIReportLib.folder import locked, one_line, without_folders
 
 STATES = ("ok", "failed", "skipped")
@@ -114,13 +113,8 @@ def forget_details(output: Path, name: str) -> None:
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    partial = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.json")
     try:
-        try:
-            partial.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        put_whole(path, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode("utf-8"))
     except OSError as error:
         raise InputError(
             f"{path.name} cannot be written ({error.strerror}); give an output folder that can."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -31,7 +32,8 @@ def put_whole(path: Path, data: bytes) -> None:
             onto_the_disk(file.fileno())
         partial.replace(path)
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what ended it is told, not this
+            partial.unlink(missing_ok=True)
 
 
 def onto_the_disk(file: int) -> None:
