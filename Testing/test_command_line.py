@@ -431,24 +431,46 @@ def test_an_interrupted_analysis_leaves_nothing(tmp_path: Path, number: int, cod
     assert [path.name for path in tmp_path.iterdir()] == ["x.nii.gz"]
 
 
-def test_a_scene_is_made_wherever_the_command_is_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, road: SimpleNamespace, capsys: pytest.CaptureFixture
-) -> None:
-    folder = tmp_path / "case-1"
+def whole_result(folder: Path) -> Path:
+    """A finished result whose arrays are stand-ins."""
     (folder / "masks").mkdir(parents=True)
-    _finish(folder, "case-1")
+    _finish(folder, folder.name)
     findings = (Path(__file__).parent / "report" / "findings-1.1.0.json").read_bytes()
     (folder / "findings.json").write_bytes(findings)
     (folder / "narrative.json").write_text(json.dumps({"findings_sha256": hashlib.sha256(findings).hexdigest()}))
     for name in ResultFolder(folder).missing():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(b"stand-in")
+    return folder
+
+
+def test_a_scene_is_made_wherever_the_command_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, road: SimpleNamespace, capsys: pytest.CaptureFixture
+) -> None:
+    folder = whole_result(tmp_path / "case-1")
     monkeypatch.chdir(tmp_path)
     assert command_line.main(["scene", "case-1"]) == 0
     assert capsys.readouterr().out == f"Scene: {folder / 'scene.mrb'}\n"
     road.scene_error = SceneUnavailable("slicer-core is not installed.")
     assert command_line.main(["scene", "case-1"]) == 1
     assert "slicer-core is not installed." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["check", "fhir"])
+@pytest.mark.parametrize("name", ["findings.json", "narrative.json", "run.json"])
+def test_a_document_that_is_nested_too_deeply_is_bad_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture, command: str, name: str
+) -> None:
+    folder = whole_result(tmp_path / "case-1")
+    (folder / name).write_text("[" * 100_000 + "]" * 100_000)
+    (tmp_path / "text.txt").write_text("The model suggests glioma.")
+    more = [str(tmp_path / "text.txt")] if command == "check" else []
+    code, said = command_line.main([command, str(folder), *more]), capsys.readouterr().err
+    assert "XAIReport failed" not in said
+    if name == "findings.json" or (command, name) == ("fhir", "narrative.json"):
+        assert code == command_line.BAD_INPUT
+        assert name in said
+        assert "analyse" in said
 
 
 def test_scene_of_what_is_no_result(tmp_path: Path) -> None:

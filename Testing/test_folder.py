@@ -27,6 +27,7 @@ from XAIReportLib.folder import (
     read_result,
     remove_all_leftovers,
     remove_leftovers,
+    take_back_warning,
 )
 from XAIReportLib.reading import case_from_array
 from XAIReportLib.results import Anatomy, AtlasRegion, Heatmap, Prediction, Registration, SaliencyMask
@@ -519,6 +520,16 @@ def test_a_warning_is_added_to_a_finished_run(tmp_path: Path) -> None:
     add_warning(tmp_path / "case-1", "scene.mrb was left out.")
     assert read_result(tmp_path / "case-1").run["warnings"] == ["old", "scene.mrb was left out."]
     assert not list((tmp_path / "case-1").glob(".*"))
+
+
+def test_a_warning_is_said_once_and_can_be_taken_back(tmp_path: Path) -> None:
+    folder = tmp_path / "case-1"
+    finished(folder)
+    for reason in ("no room", "no library"):
+        add_warning(folder, f"scene.mrb was left out: {reason}", "scene.mrb")
+    assert read_result(folder).run["warnings"] == ["old", "scene.mrb was left out: no library"]
+    take_back_warning(folder, "scene.mrb")
+    assert read_result(folder).run["warnings"] == ["old"]
 
 
 def test_slicer_reads_the_colour_table(tmp_path: Path) -> None:

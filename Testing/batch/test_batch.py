@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -13,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from XAIReportLib.batch import run_batch
-from XAIReportLib.batch_cases import input_sha256
+from XAIReportLib.batch_cases import USUAL, input_sha256
 from XAIReportLib.batch_inputs import Item, find_items
 from XAIReportLib.case import InputError
+from XAIReportLib.pipeline import analyze
 from XAIReportLib.worker.client import WorkerClient
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +38,18 @@ def folder_of(tmp_path: Path, *names: str) -> Path:
 def batch(folder: Path, output: Path, timeout_s: float | None = 60) -> dict:
     with WorkerClient(command=[sys.executable, str(WORKER)], silence_timeout_s=30) as client:
         return run_batch(folder, output, client, timeout_s)
+
+
+def finished(tmp_path: Path, options: dict) -> None:
+    """A result of x.nii.gz, analysed with these options."""
+    folder = write_result(tmp_path / "out" / "one", np.eye(4), case_id="one")
+    run = json.loads((folder / "run.json").read_text())
+    run |= {
+        "input_sha256": input_sha256(tmp_path / "x.nii.gz"),
+        "bundle": {"sha256": "0" * 64},
+        "options": options,
+    }
+    (folder / "run.json").write_text(json.dumps(run))
 
 
 @pytest.fixture(scope="module")
@@ -74,17 +88,29 @@ def test_a_finished_case_is_skipped_unless_another_atlas_agent_or_class_is_asked
 ) -> None:
     (tmp_path / "x.nii.gz").write_bytes(b"a volume")
     (tmp_path / "cases.csv").write_text("input,case_id\nx.nii.gz,one\n")
-    folder = write_result(tmp_path / "out" / "one", np.eye(4), case_id="one")
-    run = json.loads((folder / "run.json").read_text())
-    run |= {
-        "input_sha256": input_sha256(tmp_path / "x.nii.gz"),
-        "bundle": {"sha256": "0" * 64},
-        "options": {"force": False},
-    }
-    (folder / "run.json").write_text(json.dumps(run))
+    finished(tmp_path, {"force": False})
     with WorkerClient(command=[sys.executable, str(WORKER)], silence_timeout_s=30) as client:
         summary = run_batch(tmp_path / "cases.csv", tmp_path / "out", client, 60, **options)
     assert summary["cases"][0]["state"] == state
+
+
+@pytest.mark.parametrize(
+    "analysed", [{"counterfactuals": False}, {"exact_scorecam": True}, {"saliency": ["occlusion"]}]
+)
+def test_a_case_that_was_analysed_otherwise_than_a_batch_does_is_analysed_again(tmp_path: Path, analysed: dict) -> None:
+    (tmp_path / "x.nii.gz").write_bytes(b"a volume")
+    (tmp_path / "cases.csv").write_text("input,case_id\nx.nii.gz,one\n")
+    finished(tmp_path, {"force": False, **analysed})
+    with WorkerClient(command=[sys.executable, str(WORKER)], silence_timeout_s=30) as client:
+        summary = run_batch(tmp_path / "cases.csv", tmp_path / "out", client, 60)
+    assert summary["cases"][0]["state"] == "ok"
+
+
+def test_every_option_of_an_analysis_that_changes_its_result_is_compared() -> None:
+    known = {name: of.default for name, of in inspect.signature(analyze).parameters.items()}
+    elsewhere = {"source", "output", "bundle", "device", "case_id", "keep", "notes", "clinical_table"}
+    compared = {name: known[name] for name in known.keys() - elsewhere - {"progress", "cancelled"}}
+    assert {name: list(v) if isinstance(v, tuple) else v for name, v in compared.items()} == USUAL
 
 
 def test_case_ids_are_random_and_remembered(tmp_path: Path) -> None:

@@ -117,10 +117,13 @@ def test_a_warning_is_taken_back_when_the_report_is_there(tmp_path, scripted):
 
 def test_a_model_that_takes_too_long_is_given_up_and_the_case_stays(wish, tmp_path, client, scripted):
     summary = run_batch(wish, tmp_path / "out", client, 120)
-    summary = run_batch(wish, tmp_path / "out", client, 3, narrator=by(scripted, "silence"))
+    for _ in range(2):
+        summary = run_batch(wish, tmp_path / "out", client, 3, narrator=by(scripted, "silence"))
     assert [row["state"] for row in summary["cases"]] == ["skipped", "skipped"]
     assert all("took longer than 3 s" in row["message"] for row in summary["cases"])
-    assert all("took longer than 3 s" in warnings(tmp_path / "out" / name)[0] for name in ("a", "b"))
+    for name in ("a", "b"):
+        (warning,) = warnings(tmp_path / "out" / name)  # once, however often it was tried
+        assert "took longer than 3 s" in warning
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -217,6 +221,43 @@ def test_metadata_that_are_nested_without_end_are_refused(tmp_path: Path) -> Non
     (folder / bundles.METADATA).write_text("[" * 10**5)
     with pytest.raises(InputError, match=r"metadata\.json cannot be read .*install the bundle again"):
         bundles.load_bundle(folder)
+
+
+@needs_bundle
+@pytest.mark.parametrize(
+    ("block", "name", "value"),
+    [
+        ("network", "family", "transformer"),
+        ("input", "modality", ["CT"]),
+        ("input", "contrast", "T2"),
+        ("input", "pixels", 256),
+        ("input", "pixel_mm", 0.5),
+        ("input", "intensity", "minimum and maximum to 0 and 1"),
+    ],
+)
+def test_a_bundle_that_asks_for_what_is_not_done_is_refused(tmp_path: Path, block: str, name: str, value: Any) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(SHIPPED, folder)
+    metadata = json.loads((folder / bundles.METADATA).read_text())
+    metadata["xaireport"][block][name] = value
+    (folder / bundles.METADATA).write_text(json.dumps(metadata))
+    with pytest.raises(InputError, match=rf"(?s)metadata.json cannot be read .*{block}.{name}"):
+        bundles.load_bundle(folder)
+
+
+def test_bundles_are_found_without_torch(tmp_path: Path) -> None:
+    """As Slicer's own Python has none."""
+    (tmp_path / "my_model" / "configs").mkdir(parents=True)
+    (tmp_path / "my_model" / "configs" / "metadata.json").write_text("{}")
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'pydantic', 'safetensors'): sys.modules[name] = None\n"
+        "from XAIReportLib.models.places import find_bundles\n"
+        "print(find_bundles()[0].name)\n"
+    )
+    environment = {**os.environ, "XAIREPORT_MODELS": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout == "my_model\n"
 
 
 @needs_bundle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -143,16 +144,27 @@ def test_another_bundle_offers_its_own_classes_and_what_was_chosen_of_the_first_
 def test_a_bundle_whose_metadata_cannot_be_read_offers_no_class(tmp_path, monkeypatch, open_panel):
     from XAIReportLib.panel import bundles
 
-    (tmp_path / "configs").mkdir()
-    for text in ("{", "[]", "{}", '{"xaireport": {}}'):
-        (tmp_path / "configs" / "metadata.json").write_text(text, "utf-8")
-        monkeypatch.setattr(bundles, "_bundles", lambda: {"brain_tumor_mri": tmp_path})
+    monkeypatch.setenv("XAIREPORT_MODELS", str(tmp_path))
+    (tmp_path / "brain_tumor_mri" / "configs").mkdir(parents=True)
+    for text in ("{", "[]", "{}", '{"xaireport": {}}', "[" * 100_000):
+        (tmp_path / "brain_tumor_mri" / "configs" / "metadata.json").write_text(text, "utf-8")
         assert bundles.bundleClasses("brain_tumor_mri") == []
     assert bundles.bundleClasses("not installed") == []
     ui = open_panel().ui
     assert class_boxes(ui) == {}
     assert not ui.classesLabel.isVisible()
     assert not ui.classesWidget.isVisible()
+
+
+def test_a_bundle_in_a_folder_of_the_environment_is_offered(tmp_path, monkeypatch):
+    from XAIReportLib.panel import bundles
+
+    folder = tmp_path / "mine" / "my_model" / "configs"
+    folder.mkdir(parents=True)
+    (folder / "metadata.json").write_text('{"xaireport": {"classes": ["schwannoma"]}}', "utf-8")
+    monkeypatch.setenv("XAIREPORT_MODELS", os.pathsep.join((str(tmp_path / "none"), str(tmp_path / "mine"))))
+    assert "my_model" in bundles.bundleNames()
+    assert bundles.bundleClasses("my_model") == ["schwannoma"]
 
 
 def test_the_choices_survive_a_scene_that_is_saved_and_opened(open_panel, a_host, tmp_path, wait_until):

@@ -95,3 +95,20 @@ def test_an_opening_given_up_after_its_last_step_leaves_no_empty_folder(a_host, 
         pass
     steps.close()
     assert contents(a_host.scene) == before
+
+
+def test_a_folder_is_that_of_a_case_by_the_id_its_findings_name(a_host, tmp_path):
+    from XAIReportLib.panel.opening import folder_of, keep_folder
+    from XAIReportLib.scene import load_result
+
+    own = write_result(tmp_path / "glioma", oblique(), case_id="glioma")
+    case = load_result(own, a_host.scene)
+    keep_folder(case, own)
+    assert folder_of(case) == own
+    other = write_result(tmp_path / "other", oblique(), case_id="other")
+    assert '"glioma"' in (other / "findings.json").read_text("utf-8")  # a class, not the case
+    keep_folder(case, other)
+    assert folder_of(case) is None
+    for text in ("{", "[]", "{}", "[" * 100_000):
+        (other / "findings.json").write_text(text, "utf-8")
+        assert folder_of(case) is None

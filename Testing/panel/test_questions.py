@@ -157,3 +157,20 @@ def test_a_server_that_is_not_there_leaves_the_templates_answer_and_says_why(ask
     ui.endpointEdit.setText("http://127.0.0.1:9/v1")
     assert "The margin between glioma and meningioma is 0.81. ✓" in ask("Why glioma and not meningioma?")
     assert "The answer is the template's." in ui.answerLabel.text()
+
+
+@pytest.mark.parametrize(
+    ("kind", "details"),
+    [("internal", "Traceback (most recent call last): in checker_of"), ("input", "")],
+)
+def test_why_a_question_has_no_answer_is_said_with_what_the_worker_knows_of_it(
+    review, a_case, a_worker, wait_until, kind, details
+):
+    error = {"message": "The question cannot be read.", "details": details, "kind": kind}
+    ui = review(a_case, a_worker(f'tell("error", id, **{error!r})\nask()\n')).ui
+    ui.questionEdit.setText("Where is it?")
+    ui.askButton.click()
+    wait_until(ui.errorFrame.isVisible, 60)
+    assert ui.errorLabel.text() == "The question cannot be read."
+    assert ui.detailsText.toPlainText() == details
+    assert ui.detailsButton.isVisible() == bool(details)

@@ -26,10 +26,6 @@ def write_engine_result(folder: Path, analysed: Analysed | None = None, **option
     return folder
 
 
-def lesion_volume_ml(analysed: Analysed, number: int) -> float:
-    return float((analysed.prediction.lesion_labels == number).sum() * analysed.case.voxel_ml)
-
-
 def centre_ras(analysed: Analysed, inside: np.ndarray) -> np.ndarray:
     affine = analysed.case.affine
     return affine[:3, :3] @ np.argwhere(inside).mean(axis=0) + affine[:3, 3]

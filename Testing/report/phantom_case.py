@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import nibabel as nib
 import numpy as np
+from XAIReportLib.anatomy.atlas import HARVARD_OXFORD
 from XAIReportLib.case import Case
 from XAIReportLib.report import findings as findings_module
 from XAIReportLib.report.findings import Findings
@@ -151,7 +152,7 @@ def analysed_phantom() -> Analysed:
             registration=Registration(
                 "good", "The brain overlaps with the template.", np.eye(4), {"brain_overlap": 0.9312}
             ),
-            atlas="Harvard-Oxford cortical and subcortical atlas",
+            atlas=HARVARD_OXFORD,
             licence="FSL terms, non-commercial.",
             labels=atlas,
             regions=regions,

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from XAIReportLib.report import terminology
 from XAIReportLib.report.terminology import Code, checked, is_snomed_concept
+from XAIReportLib.results import SALIENCY_METHODS
 
 KNOWN = ("7771000", "24028007", "83251001", "78277001", "393564001", "1373614004", "900000000000207008")
 
@@ -80,7 +81,6 @@ def test_what_is_not_known_has_no_code():
     assert terminology.lobe_code(None) is None
     assert terminology.side_code(None) is None
     assert terminology.class_codes("squamous") == ()
-    assert terminology.region_terminology("white matter / other", "other", None) is None
 
 
 @pytest.mark.parametrize("label", ["glioma", "meningioma", "pituitary"])
@@ -94,9 +94,17 @@ def test_segments_have_terminology():
     lesion = terminology.lesion_terminology("left")
     assert (lesion.type.meaning, lesion.modifier.meaning) == ("Lesion", "Left")
     assert terminology.lesion_terminology(None).modifier is None
-    assert terminology.saliency_terminology("gradcam++").type.value == "130403"
-    assert terminology.saliency_terminology("occlusion").type.meaning == "Saliency"
-    assert terminology.region_terminology("Frontal Pole", "frontal", "left").type.meaning == "Frontal lobe"
+
+
+@pytest.mark.parametrize("method", SALIENCY_METHODS)
+def test_a_class_activation_map_is_coded_as_one(method):
+    meaning = terminology.saliency_terminology(method).type.meaning
+    if method in ("gradcam", "gradcam++"):
+        assert meaning == "Gradient-weighted class activation"
+    elif "cam" in method:
+        assert meaning == "Class activation"
+    else:
+        assert meaning == "Saliency"
 
 
 def test_slicers_own_python_can_import_it(tmp_path):

@@ -199,6 +199,16 @@ def test_a_case_that_the_model_was_not_run_on_cannot_be_corrected(tmp_path, writ
     assert not (folder / CORRECTED).exists()
 
 
+def test_an_outline_is_not_measured_with_the_regions_of_an_atlas_that_is_unknown(tmp_path):
+    analysed = analysed_phantom()
+    analysed = replace(analysed, anatomy=replace(analysed.anatomy, atlas="Atlas of another version"))
+    folder = write_engine_result(tmp_path / "phantom-7f3a", analysed)
+    labels = grown(analysed.prediction.lesion_labels)
+    with pytest.raises(InputError, match=r"names the atlas Atlas of another version, .* analyse the case again"):
+        revise(folder, labels, analysed.case.affine, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_whole_corrected_report_is_beside_the_result(a_case):
     import nibabel
 

@@ -11,6 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from result_folders import oblique, sheared, write_result
+from XAIReportLib.folder import add_warning, read_result
 from XAIReportLib.scene import SceneIncomplete, SceneUnavailable, load_result, session, snapshot, write_mrb
 
 CASES = {
@@ -43,6 +44,16 @@ def test_a_reopened_scene_equals_the_loaded_folder(a_session, tmp_path, parts, g
 def test_a_picture_comes_back(tmp_path, reopened):
     scene = reopened(write_mrb(write_result(tmp_path / "case", None, shape=(40, 30, 1))))
     assert scene.GetFirstNodeByName("case-7 image").GetImageData().GetDimensions() == (40, 30, 1)
+
+
+@pytest.mark.usefixtures("a_session")
+def test_a_result_that_gets_its_scene_does_not_say_that_it_has_none(tmp_path):
+    folder = write_result(tmp_path / "case", oblique())
+    add_warning(folder, "Something else.")
+    add_warning(folder, "scene.mrb was left out: slicer-core is not installed.")
+    write_mrb(folder)
+    assert read_result(folder).run["warnings"][-1] == "Something else."
+    assert "scene.mrb" not in str(read_result(folder).run["warnings"])
 
 
 def test_the_saved_views_show_the_heat_map_over_the_image(a_result, reopened):

@@ -11,11 +11,14 @@ import pytest
 from result_folders import METHODS, REPORT, oblique, write_result
 from XAIReportLib.case import InputError
 from XAIReportLib.models.series import NOT_DETECTED
+from XAIReportLib.report.terminology import lesion_terminology, saliency_terminology
+from XAIReportLib.results import SALIENCY_METHODS
 from XAIReportLib.scene import load_result
 from XAIReportLib.scene.cases import cases_in, remove_case
 from XAIReportLib.scene.colors import heat_map_colors
 from XAIReportLib.scene.load import flat_provenance
 from XAIReportLib.scene.nodes import image_array
+from XAIReportLib.scene.terminology import lesion_entry, saliency_entry
 
 
 def test_everything_is_under_one_folder_named_for_the_case(a_session, a_result):
@@ -78,6 +81,28 @@ def test_segments_carry_codes_and_the_reference_volume(a_session, a_result):
     assert "DCM^130402^Class activation" in segmentation.GetSegment("scorecam").GetTerminology()
     assert loaded.segmentation.GetNodeReference("referenceImageGeometryRef").GetID() == loaded.volume.GetID()
     assert loaded.segmentation.GetSegmentation().GetConversionParameter("Reference image geometry")
+
+
+@pytest.mark.usefixtures("a_session")
+@pytest.mark.parametrize("method", SALIENCY_METHODS)
+def test_a_saliency_mask_has_the_same_codes_in_the_scene_as_in_dicom(method):
+    told = saliency_terminology(method)
+    fields = saliency_entry(f"{method}-meningioma").split("~")
+    assert fields[1:4] == [_triple(told.category), _triple(told.type), "^^"]
+    assert fields[5:] == ["^^", "^^"]
+
+
+@pytest.mark.usefixtures("a_session")
+@pytest.mark.parametrize("side", ["left", "right", "midline", "bilateral", None])
+def test_an_abnormality_has_the_same_codes_in_the_scene_as_in_dicom(side):
+    told = lesion_terminology(side)
+    fields = lesion_entry(side).split("~")
+    assert fields[1:4] == [_triple(told.category), _triple(told.type), "^^"]
+    assert fields[6] == (_triple(told.modifier) if told.modifier else "^^")
+
+
+def _triple(code):
+    return f"{code.scheme}^{code.value}^{code.meaning}"
 
 
 def test_terminology_is_what_slicer_reads_back(a_session, a_result):

@@ -255,7 +255,7 @@ def test_six_groups_of_each_class_are_enough_for_every_fold(tmp_path: Path, fold
     check_parts(table, nested_split(table, fold), fold)
 
 
-@pytest.mark.parametrize("name", ["../elsewhere", "a/b", "/tmp/x", ".."])
+@pytest.mark.parametrize("name", ["../elsewhere", "a/b", "/x", ".."])
 def test_names_of_runs_and_bundles_hold_no_path(capsys: pytest.CaptureFixture[str], name: str) -> None:
     for main, arguments in (
         (train.main, ["--run", name]),

@@ -61,6 +61,7 @@ def test_bad_input_is_a_sentence_and_a_defect_has_details(worker: WorkerClient) 
     assert (refused.type, refused.data["kind"]) == ("error", "input")
     assert refused.data["message"] == "scan.nii.gz is empty; copy it again."
     assert failed.data["kind"] == "internal"
+    assert failed.data["message"] == "The request fail failed (ZeroDivisionError: a defect)."
     assert "ZeroDivisionError" in failed.data["details"]
 
 

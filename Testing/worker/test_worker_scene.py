@@ -50,7 +50,7 @@ def last(handler: server.Handler, **parameters: Any) -> tuple[str, dict[str, Any
     """The event that ends a request."""
     sent: list[tuple[str, dict[str, Any]]] = []
     channel = server.Channel("1", lambda _, kind, data: sent.append((kind, data)))
-    server._work(handler, channel, parameters, channel._send)
+    server._work("analyze", handler, channel, parameters, channel._send)
     return sent[-1]
 
 

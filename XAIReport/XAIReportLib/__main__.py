@@ -291,7 +291,7 @@ def _add_scene(folder: Path, console: Console) -> int:
         return OK
     console.warning(message)
     try:
-        add_warning(folder, message)
+        add_warning(folder, message, "scene.mrb")
     except (InputError, OSError) as error:
         console.warning(f"The result itself does not say so: run.json cannot be changed ({one_line(error)}).")
         return FAILED

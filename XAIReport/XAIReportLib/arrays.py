@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ def write_arrays(
     folder: Path,
     case: Case,
     prediction: Prediction,
-    heatmaps: Iterable[Heatmap] | Mapping[str, Heatmap],
-    masks: Iterable[SaliencyMask] | Mapping[str, SaliencyMask],
+    heatmaps: Iterable[Heatmap],
+    masks: Iterable[SaliencyMask],
     anatomy: Anatomy | None,
 ) -> list[Path]:
     """Write image.nii.gz, lesion_probability.nii.gz, heatmaps/, masks/, and atlas.nii.gz with atlas.ctbl.
@@ -91,8 +91,8 @@ def _image(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float32)
 
 
-def _named(maps: Iterable | Mapping) -> list[tuple[str, Any]]:
-    found = list(maps.values() if isinstance(maps, Mapping) else maps)
+def _named(maps: Iterable[Any]) -> list[tuple[str, Any]]:
+    found = list(maps)
     return list(zip(map_names((one.method, one.target) for one in found), found, strict=True))
 
 

@@ -16,6 +16,7 @@ from XAIReportLib.batch_cases import Cases, answer, shown
 from XAIReportLib.batch_files import keep_summary, read_manifest
 from XAIReportLib.batch_inputs import find_items
 from XAIReportLib.case import InputError, new_case_id
+from XAIReportLib.files import read_json
 from XAIReportLib.folder import add_warning, check_writable, one_line, remove_all_leftovers, remove_leftovers
 from XAIReportLib.options import add_analysis_options
 from XAIReportLib.report.narrator_options import chosen_for_reports
@@ -52,7 +53,7 @@ def run_batch(
         summary: one of new_summary, which is filled as the cases end, for who wants to know when the batch is interrupted.
         narrator: the fields of language_models.Choice, for reports in a language model's words.
         debug: print the details of an error, too; those of a case are kept in OUTPUT/errors.
-        options: bundle, saliency, classes, device, force, atlas, deformable, language of pipeline.analyze.
+        options: bundle, saliency, classes, device, force, contrast_agent, atlas, deformable, language of pipeline.analyze.
 
     Raises:
         InputError: bad use, or options that no case can meet; no case was started and nothing was written.
@@ -131,7 +132,7 @@ def _add_narrated(
         remove_leftovers(folder)  # of a worker that was killed
         done = {"warning": f"{WITHOUT_NARRATED}: {one_line(error)}"}
         with contextlib.suppress(InputError, OSError):  # as for a scene
-            add_warning(folder, done["warning"])
+            add_warning(folder, done["warning"], WITHOUT_NARRATED)
     row["narrated"] = "warning" not in done
     said = done.get("warning") or f"narrated, {done.get('usage')}"
     if "warning" in done:
@@ -142,7 +143,7 @@ def _add_narrated(
 def _is_narrated(folder: Path, narrator: Mapping[str, Any]) -> bool:
     """Whether a result holds a report by this model, of its findings as they are."""
     try:
-        story = json.loads((folder / NARRATED / "narrative.json").read_bytes())
+        story = read_json((folder / NARRATED / "narrative.json").read_bytes())
         found = hashlib.sha256((folder / "findings.json").read_bytes()).hexdigest()
         who = (story["narrator"], story["findings_sha256"])
         return who == (narrator["narrator"], found) and narrator.get("model") in (None, story["model_requested"])

@@ -14,8 +14,14 @@ from XAIReportLib.batch_files import forget_details, keep_details, remembered_id
 from XAIReportLib.batch_inputs import Item
 from XAIReportLib.case import InputError
 from XAIReportLib.folder import add_warning, analysed_input, one_line, read_result, remove_all_leftovers
-from XAIReportLib.results import DEFAULT_ATLAS, DEFORMABLE_STEPS
+from XAIReportLib.results import DEFAULT_ATLAS, DEFAULT_SALIENCY, DEFORMABLE_STEPS
 from XAIReportLib.worker.client import WorkerClient
+
+# What pipeline.analyze does where nothing is said of an option that changes the result, as run.json names them.
+USUAL = {
+    "saliency": list(DEFAULT_SALIENCY), "classes": [], "force": False, "counterfactuals": True, "exact_scorecam": False,
+    "contrast_agent": False, "language": "en", "atlas": DEFAULT_ATLAS, "deformable": DEFORMABLE_STEPS[0],
+}  # fmt: skip
 
 
 class CaseFailed(InputError):
@@ -100,7 +106,7 @@ class Cases:
     def _leave_scene_out(self, row: dict[str, Any], folder: Path, error: Exception) -> None:
         message = f"scene.mrb was left out: {one_line(error)}"
         with contextlib.suppress(InputError, OSError):  # the disk that had no room for a scene may have none for this
-            add_warning(folder, message)
+            add_warning(folder, message, "scene.mrb")
         row["message"] = self._with_details(message, row, error)
 
     def _with_details(self, said: str, row: Mapping[str, Any], error: Exception) -> str:
@@ -196,16 +202,11 @@ def _earlier(output: Path, row: Mapping[str, Any]) -> str:
 
 
 def _is_finished(folder: Path, digest: str, bundle_sha256: str, options: Mapping[str, Any]) -> bool:
-    usual = {
-        "force": False, "contrast_agent": False, "language": "en", "atlas": DEFAULT_ATLAS, "classes": [],
-        "deformable": DEFORMABLE_STEPS[0],
-    }  # fmt: skip
-    wanted = {name: options.get(name, usual[name]) for name in usual}
-    if "saliency" in options:
-        wanted["saliency"] = list(options["saliency"])
+    wanted = {name: options.get(name, usual) for name, usual in USUAL.items()}
+    wanted |= {name: list(wanted[name]) for name in ("saliency", "classes")}
     try:
         run = read_result(folder).run
-        done = {**usual, **run.get("options", {})}
+        done = {**USUAL, **run.get("options", {})}
         return (
             run.get("input_sha256") == digest
             and run.get("bundle", {}).get("sha256") == bundle_sha256

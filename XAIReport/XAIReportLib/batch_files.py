@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from XAIReportLib.batch_inputs import ERRORS, MANIFEST, SUMMARY
 from XAIReportLib.case import InputError, new_case_id, safe_case_id
+from XAIReportLib.files import put_whole, read_json
 from XAIReportLib.folder import locked, one_line, without_folders
 
 STATES = ("ok", "failed", "skipped")
@@ -25,9 +25,7 @@ def read_manifest(output: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        return {
-            str(k): safe_case_id(str(v)) for k, v in json.loads(path.read_text(encoding="utf-8"))["case_ids"].items()
-        }
+        return {str(k): safe_case_id(str(v)) for k, v in read_json(path.read_bytes())["case_ids"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{MANIFEST} in the output folder cannot be read ({one_line(error)}); remove it to give new case ids."
@@ -82,7 +80,7 @@ def _known(output: Path) -> dict[str, Any]:
     try:
         if path.exists() and not path.is_file():  # a pipe would be waited for without end
             raise ValueError(f"{SUMMARY} is no file")
-        document = json.loads(path.read_bytes())
+        document = read_json(path.read_bytes())
         rows, ignored = document["cases"], document.get("ignored", [])
         if all(isinstance(row["input"], str) and row["state"] in STATES for row in rows):
             return {"cases": list(rows), "ignored": list(map(str, ignored))}
@@ -117,13 +115,8 @@ def forget_details(output: Path, name: str) -> None:
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    partial = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.json")
     try:
-        try:
-            partial.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        put_whole(path, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode("utf-8"))
     except OSError as error:
         raise InputError(
             f"{path.name} cannot be written ({error.strerror}); give an output folder that can."

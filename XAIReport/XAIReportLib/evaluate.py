@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from XAIReportLib.case import Case, InputError
+from XAIReportLib.files import put_whole
 from XAIReportLib.folder import made_folder
 
 if TYPE_CHECKING:
@@ -237,9 +238,7 @@ def evaluate(
         writer.writeheader()
         writer.writerows(records)
     draw_metrics(answered, metrics, output)
-    partial = output.with_suffix(".partial")
-    partial.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
-    partial.replace(output)
+    put_whole(output, (json.dumps(metrics, indent=1) + "\n").encode("utf-8"))
     return metrics
 
 

@@ -9,7 +9,6 @@ a record was given; on demand dicom/ and fhir.json.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import re
@@ -23,6 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from XAIReportLib.case import InputError
+from XAIReportLib.files import UNABLE, onto_the_disk, put_whole, read_json
 from XAIReportLib.locks import held
 from XAIReportLib.results import map_names
 
@@ -39,8 +39,6 @@ READERS_WORK = ("review.json", "corrected", "reviewed")
 LOCK_PATIENCE_S = 1.0
 # A file that several processes write is locked for a moment by each.
 FILE_PATIENCE_S = 30.0
-# What is said of a file that may only be read, and by disks that cannot be asked to write now.
-UNABLE = (errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 # How often another process may remove a new folder as empty before this one has put something into it.
 FOLDER_TRIES = 10
 # The folders of an absolute path, as an error names it; a name may hold spaces.
@@ -263,7 +261,7 @@ def _onto_the_disk(folder: Path) -> None:
         if path.is_file():
             try:
                 with path.open("r+b") as file:  # as Windows wants it
-                    os.fsync(file.fileno())
+                    onto_the_disk(file.fileno())
             except OSError as error:
                 if error.errno not in UNABLE:
                     raise
@@ -320,7 +318,7 @@ def _check_replaceable(target: Path, mark: str = "run.json") -> None:
 def analysed_input(folder: Path) -> str | None:
     """The hash of the image that a result is of; None when there is no result, or it does not say."""
     try:
-        digest = json.loads((folder / "run.json").read_bytes())["input_sha256"]
+        digest = read_json((folder / "run.json").read_bytes())["input_sha256"]
     except (OSError, ValueError, LookupError, TypeError):
         return None
     return digest if isinstance(digest, str) else None
@@ -448,22 +446,34 @@ def read_result(folder: str | Path) -> ResultFolder:
     return result
 
 
-def add_warning(folder: Path, sentence: str) -> None:
-    """Add a sentence to the warnings in the run.json of a finished result.
+def add_warning(folder: Path, sentence: str, instead_of: str = "") -> None:
+    """Add a sentence to the warnings in the run.json of a finished result, in the place of those that begin with ``instead_of``,
+    where that is given.
 
     Raises:
         InputError: run.json cannot be read.
         OSError: it cannot be written; it is as it was.
     """
-    path = folder / "run.json"
-    run = _document(path)
-    run["warnings"] = [*(run.get("warnings") or ()), sentence]
-    temporary = path.with_name(f".run-{secrets.token_hex(4)}.json")
-    try:
-        temporary.write_text(json.dumps(run, ensure_ascii=False, indent=2) + "\n", encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    run = _document(folder / "run.json")
+    _put_warnings(folder, run, [*_others(run, instead_of), sentence])
+
+
+def take_back_warning(folder: Path, beginning: str) -> None:
+    """Remove the warnings that begin so from the run.json of a finished result. Raises as ``add_warning``."""
+    run = _document(folder / "run.json")
+    kept = _others(run, beginning)
+    if len(kept) < len(run.get("warnings") or ()):
+        _put_warnings(folder, run, kept)
+
+
+def _others(run: dict[str, Any], beginning: str) -> list[Any]:
+    warnings = run.get("warnings") or ()
+    return [text for text in warnings if not (beginning and str(text).startswith(beginning))]
+
+
+def _put_warnings(folder: Path, run: dict[str, Any], warnings: list[Any]) -> None:
+    text = json.dumps({**run, "warnings": warnings}, ensure_ascii=False, indent=2) + "\n"
+    put_whole(folder / "run.json", text.encode("utf-8"))
 
 
 def one_line(error: BaseException) -> str:
@@ -479,7 +489,7 @@ def without_folders(text: str) -> str:
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path.name} of the result folder {path.parent.name} cannot be read; analyse again."

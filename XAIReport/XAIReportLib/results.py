@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-OUTCOMES = ("class_suggested", "no_lesion_found", "abstained", "not_applicable")
-VERDICTS = ("good", "limited", "failed", "not_possible")
+Outcome = Literal["class_suggested", "no_lesion_found", "abstained", "not_applicable"]
+Verdict = Literal["good", "limited", "failed", "not_possible"]
 DEFAULT_SALIENCY = ("gradcam++", "gradcam", "scorecam")
 SALIENCY_METHODS = (
     *DEFAULT_SALIENCY, "layercam", "hirescam", "saliency", "smoothgrad", "integrated_gradients", "occlusion",
@@ -79,7 +79,6 @@ class Prediction:
     """What the classifier says of the case.
 
     Attributes:
-        outcome: one of OUTCOMES.
         reason: one sentence that says why this outcome.
         label: class name, only for "class_suggested".
         scores: calibrated model score of each class, summing to 1; empty when not computed.
@@ -90,7 +89,7 @@ class Prediction:
         warnings: sentences that must be shown with the result.
     """
 
-    outcome: str
+    outcome: Outcome
     reason: str
     label: str | None
     scores: dict[str, float]
@@ -147,7 +146,7 @@ class SaliencyCheck:
 class Answer:
     """What the model says of some slices: outcome, label and scores as in ``Prediction``; no scores without a lesion."""
 
-    outcome: str
+    outcome: Outcome
     label: str | None
     scores: dict[str, float]
 
@@ -227,7 +226,7 @@ class Registration:
     """How the patient was brought to MNI152.
 
     Attributes:
-        verdict: one of VERDICTS ("not_possible": a single slice).
+        verdict: "not_possible" for a single slice.
         reason: one sentence.
         patient_to_mni: 4x4, RAS millimetres of the patient to RAS millimetres of MNI152, without the displacement that the
             deformable step adds; None unless good or limited.
@@ -235,7 +234,7 @@ class Registration:
         failed_matrix: of a failed one what ``patient_to_mni`` would have been, for its picture alone.
     """
 
-    verdict: str
+    verdict: Verdict
     reason: str
     patient_to_mni: np.ndarray | None
     checks: dict[str, float] = field(default_factory=dict)

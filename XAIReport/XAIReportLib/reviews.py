@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import re
-import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from XAIReportLib.case import InputError
+from XAIReportLib.files import put_whole
 from XAIReportLib.locks import held
 
 FILE_NAME = "review.json"
@@ -160,16 +160,13 @@ def _with_edits(folder: Path, before: Review, edits: tuple[Edit, ...]) -> Review
 
 
 def _write(folder: Path, review: Review) -> None:
-    temporary = folder / f".review-{secrets.token_hex(4)}.json"
+    text = json.dumps(asdict(review), ensure_ascii=False, indent=2) + "\n"
     try:
-        temporary.write_text(json.dumps(asdict(review), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(folder / FILE_NAME)
+        put_whole(folder / FILE_NAME, text.encode("utf-8"))
     except OSError as error:
         raise _not_kept(folder, error) from error
     except UnicodeEncodeError as error:
         raise InputError("The review has a character that no file can hold; enter the text again.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _not_kept(folder: Path, error: OSError) -> InputError:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from XAIReportLib.case import Case, InputError, head_mask
+from XAIReportLib.files import read_json
 from XAIReportLib.folder import ResultFolder, complete_or_absent, read_result
 from XAIReportLib.report import documents, findings, narrative, readers_wording, revised
 from XAIReportLib.report.schema import Findings
@@ -88,7 +89,7 @@ def write_reworded(folder: str | Path, story: str, edits: Sequence[Edit], correc
     source = result.path / CORRECTED if corrected else result.path
     found = findings.of_result(source)
     told = narrative.checked(narrative.Narrative.model_validate_json(story), found)
-    run = {**json.loads((source / "run.json").read_text(encoding="utf-8")), "sentences_edited_by_reader": len(edits)}
+    run = {**read_json((source / "run.json").read_bytes()), "sentences_edited_by_reader": len(edits)}
     with complete_or_absent(result.path / REVIEWED) as partial:
         drawn = ResultFolder(source).figures
         documents.write(partial, found, readers_wording.with_edits(told, edits, found), drawn, run)
@@ -229,10 +230,15 @@ def _transform(result: ResultFolder, found: Findings) -> Any:
 
 
 def _atlas(title: str) -> Any:
-    """The atlas that a result names."""
-    from XAIReportLib.anatomy.atlas import ATLASES, DEFAULT_ATLAS, load_atlas
+    """The atlas that a result names. Raises InputError when it is none of this program's."""
+    from XAIReportLib.anatomy.atlas import ATLASES, load_atlas
 
-    return load_atlas(next((name for name, (of, _) in ATLASES.items() if of == title), DEFAULT_ATLAS))
+    name = next((name for name, (of, _) in ATLASES.items() if of == title), None)
+    if name is None:
+        raise InputError(
+            f"The result names the atlas {title}, which this XAIReport does not know; analyse the case again."
+        )
+    return load_atlas(name)
 
 
 def _as_analysed(result: ResultFolder, found: Findings, labels: np.ndarray) -> tuple[Any, tuple, tuple, Any]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 import torch
@@ -17,11 +16,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from XAIReportLib.case import InputError
+from XAIReportLib.files import read_json
 from XAIReportLib.models.folding import folded
 from XAIReportLib.models.forms import AS_IT_IS, Form
 from XAIReportLib.models.networks import DualHeadNetwork
+from XAIReportLib.models.places import METADATA, find_bundles
 
-METADATA = Path("configs") / "metadata.json"
 WEIGHTS = Path("models") / "model.safetensors"
 CARD = Path("docs") / "README.md"
 
@@ -41,11 +41,21 @@ class _Block(pydantic.BaseModel):
 
 
 class NetworkSettings(_Block):
-    """Arguments of networks.DualHeadNetwork; ``family`` is "dual_head"."""
+    """Arguments of networks.DualHeadNetwork, the one family that is built."""
 
-    family: str
+    family: Literal["dual_head"]
     encoder: str
     neck_channels: Annotated[int, pydantic.Field(ge=1, le=4096)]
+
+
+class Input(_Block):
+    """What the network was trained on, as views.py makes it: a bundle that asks for another input is refused."""
+
+    modality: tuple[Literal["MR"]]
+    contrast: Literal["T1 post-contrast"]
+    pixels: Literal[224]
+    pixel_mm: Annotated[float, pydantic.Field(ge=1.0, le=1.0)]
+    intensity: Literal["head percentiles 1 and 99.5 to 0 and 1"]
 
 
 class Calibration(_Block):
@@ -105,7 +115,7 @@ class Settings(_Block):
     network: NetworkSettings
     weights_sha256: str
     saliency_layer: str
-    input: dict[str, Any]
+    input: Input
     picture_forms: tuple[Form, ...]
     calibration: Calibration
     thresholds: Thresholds
@@ -173,23 +183,6 @@ class Bundle:
         }
 
 
-def model_folders() -> list[Path]:
-    """Where bundles are looked for: XAIREPORT_MODELS, the installed extension, the repository, the installed package."""
-    package = Path(__file__).resolve().parents[1]
-    named = [Path(p) for p in os.environ.get("XAIREPORT_MODELS", "").split(os.pathsep) if p]
-    places = [package.parent / "Resources", package.parents[1] / "Resources", package / "Resources"]
-    return named + [p / "Models" for p in places]
-
-
-def find_bundles() -> list[Path]:
-    """Folders of all bundles found, a name's first place only."""
-    found: dict[str, Path] = {}
-    for folder in model_folders():
-        for metadata in sorted(folder.glob(f"*/{METADATA.as_posix()}")):
-            found.setdefault(metadata.parents[1].name, metadata.parents[1])
-    return list(found.values())
-
-
 @lru_cache(maxsize=8)
 def load_bundle(name: str | Path) -> Bundle:
     """A bundle by name or folder.
@@ -200,7 +193,7 @@ def load_bundle(name: str | Path) -> Bundle:
     folder = _folder_of(name)
     try:
         raw = (folder / METADATA).read_bytes()
-        metadata = json.loads(raw)
+        metadata = read_json(raw)
         settings = Settings.model_validate(metadata["xaireport"])
         named, version = (printable(str(metadata[field]), field) for field in ("name", "version"))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-METADATA = "configs/metadata.json"
+from XAIReportLib.files import read_json
+from XAIReportLib.models.places import METADATA, find_bundles
 
 
 def bundleNames() -> list[str]:
-    """Bundles beside the module (an installed extension) or in the repository's root, each name once."""
-    return sorted(_bundles())
+    """Every bundle that an analysis finds by its name, each name once."""
+    return sorted(folder.name for folder in find_bundles())
 
 
 def bundleClasses(name: str) -> list[str]:
     """The classes that a bundle knows; none where its metadata cannot be read, which an analysis tells."""
-    folder = _bundles().get(name)
+    folder = next((folder for folder in find_bundles() if folder.name == name), None)
+    if folder is None:
+        return []
     try:
-        return (
-            list(json.loads((folder / METADATA).read_text(encoding="utf-8"))["xaireport"]["classes"]) if folder else []
-        )
+        return list(read_json((folder / METADATA).read_bytes())["xaireport"]["classes"])
     except (OSError, ValueError, KeyError, TypeError):
         return []
-
-
-def _bundles() -> dict[str, Path]:
-    """Folders by name; one beside the module comes first."""
-    package = Path(__file__).resolve().parents[1]
-    places = (package.parents[1] / "Resources" / "Models", package.parent / "Resources" / "Models")
-    return {path.parents[1].name: path.parents[1] for place in places for path in place.glob(f"*/{METADATA}")}

@@ -13,6 +13,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from XAIReportLib.case import InputError
+from XAIReportLib.panel.failures import failure
 from XAIReportLib.panel.opening import folder_of
 from XAIReportLib.panel.timer import Timer
 from XAIReportLib.scene import corrected
@@ -161,7 +162,7 @@ class Correction:
             self._onRevised()
         elif event.type != "cancelled":
             self._say(_("The edit is not in the findings."))
-            self._onError(RuntimeError(event.data.get("message") or _("The edit could not be measured.")))
+            self._onError(failure(event, _("The edit could not be measured.")))
         if corrected.state_of(self._case) != self._state:
             self._timer.start(0)
 

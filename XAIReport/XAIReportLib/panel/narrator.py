@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 from XAIReportLib.panel.choices import nameChoices
 from XAIReportLib.panel.consent import TEMPLATE, Consent, whyNot
+from XAIReportLib.panel.failures import failure
 from XAIReportLib.panel.narration import Narration
 from XAIReportLib.report.servers import SERVERS
 from XAIReportLib.report.usage import took
@@ -129,7 +130,7 @@ class NarratorSection:
             self._onWritten(case, event.data["narrative"])
         self._onEnd()
         if event.type in ("error", "died"):
-            self._onError(RuntimeError(event.data.get("message") or _("The text was not written.")))
+            self._onError(failure(event, _("The text was not written.")))
         elif event.type == "cancelled":
             self._say(_("Stopped; the text is as it was."))
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from slicer.i18n import tr as _
 
+from XAIReportLib.files import read_json
 from XAIReportLib.panel.background import Background
 from XAIReportLib.panel.timer import Timer
 from XAIReportLib.scene.cases import FOLDER, LoadedResult, cases_in, remove_case
@@ -124,8 +125,14 @@ def folder_of(case: LoadedResult) -> Path | None:
     told = case.volume.GetAttribute(FOLDER)
     scene_file = case.volume.GetScene().GetURL()
     for place in (told, str(Path(scene_file).parent) if scene_file else None):
-        if place and (Path(place) / "findings.json").is_file() and (Path(place) / "run.json").is_file():
-            findings = (Path(place) / "findings.json").read_text(encoding="utf-8")
-            if f'"{case.case_id}"' in findings:
-                return Path(place)
+        if place and (Path(place) / "run.json").is_file() and _case_in(Path(place)) == case.case_id:
+            return Path(place)
     return None
+
+
+def _case_in(folder: Path) -> str | None:
+    """The case id that the findings in a folder name; None where there are none that can be read."""
+    try:
+        return read_json((folder / "findings.json").read_bytes())["case_id"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None

@@ -8,6 +8,7 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from XAIReportLib.panel.consent import TEMPLATE, Consent, whyNot
+from XAIReportLib.panel.failures import failure
 from XAIReportLib.panel.narration import Narration
 from XAIReportLib.panel.sentences import Inks, heading, leftOut, linked
 from XAIReportLib.panel.statements import Target, resting_on, target_of
@@ -128,7 +129,7 @@ class QuestionsSection:
         elif event.type == "cancelled":
             self._say(_("Stopped."))
         else:
-            self._onError(RuntimeError(event.data.get("message") or _("The question was not answered.")))
+            self._onError(failure(event, _("The question was not answered.")))
         self._draw()
         self.update()
 

@@ -8,10 +8,10 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from XAIReportLib.case import InputError
 from XAIReportLib.panel import stages
 from XAIReportLib.panel.background import Background
 from XAIReportLib.panel.device import DeviceSection
+from XAIReportLib.panel.failures import details_of
 from XAIReportLib.panel.inputs import InputSection
 from XAIReportLib.panel.installation import InstallationSection
 from XAIReportLib.panel.opening import load_libraries
@@ -170,10 +170,7 @@ class ReviewPanel:
 
     def failed(self, error: BaseException) -> None:
         """Keep an error readable in the panel, what it came from under "Details"."""
-        import traceback
-
-        details = "" if isinstance(error, InputError) else "".join(traceback.format_exception(error))
-        self.analysisFailed(str(error), details)
+        self.analysisFailed(str(error), details_of(error))
 
     def _showElapsed(self) -> None:
         if self._logic.isRunning:

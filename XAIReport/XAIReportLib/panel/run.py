@@ -5,15 +5,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from slicer.i18n import tr as _
 
-from XAIReportLib.case import InputError
 from XAIReportLib.panel.background import YIELD_S, Background
+from XAIReportLib.panel.failures import details_of
 from XAIReportLib.panel.timer import Timer
 from XAIReportLib.worker.protocol import Event
 
@@ -109,8 +108,7 @@ class AnalysisRun:
                 raise error
             self._request = self._client.submit("analyze", **parameters)
         except Exception as failed:  # handed to the listener
-            details = "" if isinstance(failed, InputError) else "".join(traceback.format_exception(failed))
-            self._end().analysisFailed(str(failed), details)
+            self._end().analysisFailed(str(failed), details_of(failed))
             return
         self._timer.start(POLL_INTERVAL_MS)
 

@@ -15,6 +15,7 @@ from slicer.i18n import tr as _
 from XAIReportLib.case import InputError
 from XAIReportLib.panel.correction import Correction
 from XAIReportLib.panel.editing import Editing
+from XAIReportLib.panel.failures import failure
 from XAIReportLib.panel.opening import folder_of
 from XAIReportLib.panel.sentences import plainTip
 from XAIReportLib.reviews import FILE_NAME as REVIEW
@@ -165,7 +166,7 @@ class Signing:
             self.show(case)
             try:
                 if event.type != "result":
-                    raise RuntimeError(event.data.get("message") or _("The report was not written."))
+                    raise failure(event, _("The report was not written."))
                 use(Path(event.data["folder"]))
             except Exception as error:  # said in the panel
                 self._onError(error)

@@ -52,11 +52,6 @@ def write(
     return whole.target
 
 
-def make(result: ResultFolder, series: Path | None = None, language: str | None = None) -> dict[str, Dataset]:
-    """The objects of a result by file name; see ``write``."""
-    return _made(result, findings_module.of_result(result.path), series, language)
-
-
 def _made(result: ResultFolder, findings: Findings, series: Path | None, language: str | None) -> dict[str, Dataset]:
     source = source_images(result, series)
     objects: dict[str, Dataset] = {f"{IMAGES}/{n:04d}.dcm": image for n, image in enumerate(source.made, start=1)}

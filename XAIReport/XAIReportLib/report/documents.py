@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from XAIReportLib.files import put_whole
+
 from .content import Content, content_of
 from .narrative import Narrative
 from .schema import Findings
@@ -64,10 +66,7 @@ def write(
 
 
 def _put(path: Path, data: str | bytes) -> None:
-    """Whole or not at all."""
-    sibling = path.with_name(f".{path.name}.part")
-    sibling.write_bytes(data.encode() if isinstance(data, str) else data)
-    sibling.replace(path)
+    put_whole(path, data.encode() if isinstance(data, str) else data)
 
 
 def regions_csv(findings: Findings) -> str:

@@ -6,11 +6,9 @@ The report is in the language of the narrative; Observations and codes are in En
 
 from __future__ import annotations
 
-import contextlib
 import html
 import json
 import re
-import secrets
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,6 +19,7 @@ from pydicom.sr.codedict import codes
 
 from .. import __version__
 from ..case import InputError
+from ..files import put_whole
 from ..folder import read_result
 from . import findings as findings_module
 from . import narrative, terminology
@@ -60,18 +59,14 @@ def write(
     findings = findings_module.of_result(result.path)
     content = bundle(findings, subject, datetime.now(UTC), language or result.language)
     folder = output or result.path
-    part = folder / f".{FILE}.{secrets.token_hex(4)}"
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
-        part.replace(folder / FILE)
+        put_whole(folder / FILE, text.encode("utf-8"))
     except OSError as error:
         raise InputError(
             f"{FILE} cannot be written to {folder.name} ({error.strerror}); choose another one."
         ) from error
-    finally:
-        with contextlib.suppress(OSError):  # below a file there is nothing to remove, which is an error of its own
-            part.unlink(missing_ok=True)
     return folder / FILE
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
+
+from XAIReportLib.files import read_json
 
 from ..case import Case, InputError
 from ..results import (
@@ -147,7 +148,7 @@ def load(path: str | Path) -> Findings:
 def parsed(text: str | bytes, name: str = "findings.json") -> Findings:
     """The findings of a text, validated; ``name`` is what an error calls it. Raises FindingsError as ``load``."""
     try:
-        content = json.loads(text)
+        content = read_json(text)
     except ValueError as error:
         raise FindingsError(f"{name} is not a JSON document; {_ADVICE}.") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
@@ -177,7 +178,7 @@ def of_result(folder: Path) -> Findings:
     except FindingsError as error:
         raise InputError(f"{str(error).rstrip('.')} (result folder {folder.name}).") from error
     try:
-        told = json.loads((folder / "narrative.json").read_bytes())
+        told = read_json((folder / "narrative.json").read_bytes())
         written_from = told.get("findings_sha256") if isinstance(told, dict) else None
     except (OSError, ValueError) as error:
         raise InputError(f"narrative.json of the result folder {folder.name} cannot be read; {_ADVICE}.") from error

@@ -6,13 +6,12 @@ The template's report stays as it is. A model that fails leaves a warning in run
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from XAIReportLib.case import InputError
-from XAIReportLib.folder import add_warning, complete_or_absent, one_line, read_result
+from XAIReportLib.folder import add_warning, complete_or_absent, one_line, read_result, take_back_warning
 
 from . import documents, findings
 from .language_models import INSTEAD, Choice, Said, narrate
@@ -44,7 +43,8 @@ def add(
         write(folder, story)
     except (InputError, OSError) as error:
         return None, warned(folder, one_line(error))
-    _unwarned(folder)
+    with suppress(InputError, OSError):
+        take_back_warning(folder, WITHOUT)
     return story, ""
 
 
@@ -70,23 +70,5 @@ def warned(folder: Path, why: str) -> str:
     """Says in a result why it has no such report, once; returns the warning."""
     warning = f"{WITHOUT}: {why}"
     with suppress(InputError, OSError):  # the disk that had no room for a report may have none for this
-        _unwarned(folder)
-        add_warning(folder, warning)
+        add_warning(folder, warning, WITHOUT)
     return warning
-
-
-def _unwarned(folder: Path) -> None:
-    """Takes the warnings of earlier tries back."""
-    path = folder / "run.json"
-    with suppress(OSError, ValueError):
-        run = json.loads(path.read_text(encoding="utf-8"))
-        kept = [text for text in run.get("warnings") or () if not str(text).startswith(WITHOUT)]
-        if len(kept) == len(run.get("warnings") or ()):
-            return
-        temporary = path.with_name(f".run-{secrets.token_hex(4)}.json")
-        try:
-            text = json.dumps({**run, "warnings": kept}, ensure_ascii=False, indent=2) + "\n"
-            temporary.write_text(text, encoding="utf-8", newline="\n")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)

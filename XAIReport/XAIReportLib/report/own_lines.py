@@ -6,11 +6,12 @@ report can be checked as it is, and a row that says otherwise is read like any o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from XAIReportLib.files import read_json
 
 from . import narrative
 from .content import content_of
@@ -96,7 +97,7 @@ def _blocks(text: str) -> Iterator[list[_Item]]:
 
 def _run(folder: Path) -> dict[str, Any]:
     try:
-        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        run = read_json((folder / "run.json").read_bytes())
     except (OSError, ValueError):
         return {}
     return run if isinstance(run, dict) else {}

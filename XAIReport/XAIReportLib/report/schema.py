@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, PrivateAttr, model_validator
 
-from ..results import map_names
+from ..results import Outcome, Verdict, map_names
 from .schema_places import (
     AppearancePart,
     Code,
@@ -52,8 +52,6 @@ OLDER_VERSIONS = (
 )  # what they lack has a default: a later version adds fields and renames none
 
 Row = tuple[float, float, float, float]
-Outcome = Literal["class_suggested", "no_lesion_found", "abstained", "not_applicable"]
-Verdict = Literal["good", "limited", "failed", "not_possible"]
 MethodName = Annotated[str, Field(pattern=r"^[a-z0-9+_]+$")]  # files are called by it
 CaseId = Annotated[str, Field(min_length=1)]
 Disclaimer = Annotated[str, Field(min_length=1)]

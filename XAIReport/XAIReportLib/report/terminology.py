@@ -93,6 +93,8 @@ _ACTIVATION = {
     "gradcam": "GradientWeightedClassActivation",
     "gradcam++": "GradientWeightedClassActivation",
     "scorecam": "ClassActivation",
+    "layercam": "ClassActivation",
+    "hirescam": "ClassActivation",
 }
 
 # Verhoeff's check digit (J. Verhoeff, Error detecting decimal codes, 1969): the dihedral group D5 and its permutation.
@@ -234,11 +236,3 @@ def saliency_terminology(method: str) -> SegmentTerminology:
         category=_from_dictionary("SCT", "SpatialAndRelationalConcept"),
         type=_from_dictionary("DCM", _ACTIVATION.get(method.lower(), "Saliency")),
     )
-
-
-def region_terminology(name: str, lobe: str | None, side: str | None) -> SegmentTerminology | None:
-    """Of an atlas region: its structure, else the lobe that it lies in; None when neither has a code."""
-    place = structure_code(name) or lobe_code(lobe)
-    if place is None:
-        return None
-    return SegmentTerminology(_from_dictionary("SCT", "AnatomicalStructure"), place, side_code(side))

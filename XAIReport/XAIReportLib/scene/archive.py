@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from XAIReportLib.folder import locked, read_result, remove_scene_leftovers
+from XAIReportLib.case import InputError
+from XAIReportLib.folder import locked, read_result, remove_scene_leftovers, take_back_warning
 
 from . import views
 from .load import load_result
@@ -22,7 +24,8 @@ class SceneIncomplete(RuntimeError):
 
 
 def write_mrb(folder: str | Path) -> Path:
-    """Make ``scene.mrb`` in a finished result folder, without a display; an older one stays until the new one is right.
+    """Make ``scene.mrb`` in a finished result folder, without a display; an older one stays until the new one is right. What the
+    result says of a scene that could not be made is taken back.
 
     Raises:
         SceneUnavailable: slicer-core is missing.
@@ -49,6 +52,8 @@ def write_mrb(folder: str | Path) -> Path:
             if lost:
                 raise SceneIncomplete(f"The scene of {folder} was not saved completely: {'; '.join(lost[:5])}.")
             bundle.replace(target)
+        with contextlib.suppress(InputError, OSError):  # the scene is finished work
+            take_back_warning(folder, FILE_NAME)
     return target
 
 

@@ -1,9 +1,10 @@
-"""Standard codes of a segment (SNOMED CT and DICOM, from pydicom's dictionaries) as Slicer's terminology string."""
+"""The codes of a segment, those of report/terminology.py, as Slicer's terminology string."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from XAIReportLib.report import terminology
 from XAIReportLib.results import method_of
 
 from .session import slicer_package
@@ -21,36 +22,27 @@ def lesion_entry(side: str | None) -> str:
     """A segmented abnormality of the brain: "Lesion" of CID 7159, which names no entity, and the side if known."""
     from pydicom.sr.codedict import codes
 
-    modifier = {"left": codes.SCT.Left, "right": codes.SCT.Right}.get(side or "")
-    return _serialized(codes.SCT.MorphologicallyAbnormalStructure, codes.SCT.Lesion, codes.SCT.Brain, modifier)
+    return _serialized(terminology.lesion_terminology(side), codes.SCT.Brain)
 
 
 def saliency_entry(name: str) -> str:
     """Where a score came from: the DICOM codes for visual explanations (CID 217). ``name``: of the heat map."""
-    from pydicom.sr.codedict import codes
-
-    name = method_of(name).lower()
-    if name.startswith("gradcam"):
-        kind = codes.DCM.GradientWeightedClassActivation
-    elif "cam" in name:
-        kind = codes.DCM.ClassActivation
-    else:
-        kind = codes.DCM.Saliency
-    return _serialized(codes.SCT.SpatialAndRelationalConcept, kind, None, None)
+    return _serialized(terminology.saliency_terminology(method_of(name)), None)
 
 
-def _serialized(category: Any, kind: Any, region: Any, region_modifier: Any) -> str:
+def _serialized(segment: terminology.SegmentTerminology, region: Any) -> str:
+    """``region``: pydicom's code of the place, which the segment's modifier then is of."""
     empty = ("", "", "")
 
-    def triple(code: Any) -> tuple[str, str, str]:
-        return (code.value, code.scheme_designator, code.meaning) if code is not None else empty
+    def triple(code: terminology.Code | None) -> tuple[str, str, str]:
+        return (code.value, code.scheme, code.meaning) if code is not None else empty
 
     return slicer_package().vtkSlicerTerminologiesModuleLogic.SerializeTerminologyEntry(
         _CONTEXT,
-        *triple(category),
-        *triple(kind),
+        *triple(segment.category),
+        *triple(segment.type),
         *empty,
         _REGION_CONTEXT if region is not None else "",
-        *triple(region),
-        *triple(region_modifier),
+        *((region.value, region.scheme_designator, region.meaning) if region is not None else empty),
+        *triple(segment.modifier),
     )

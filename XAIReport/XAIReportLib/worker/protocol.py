@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PROTOCOL = 1
-EVENT_TYPES = ("ready", "progress", "log", "result", "error", "cancelled", "died")
 # After one of these nothing more is said about a request.
 LAST_TYPES = ("result", "error", "cancelled", "died")
 CANCEL, BEAT = "cancel", "beat"
@@ -32,7 +31,7 @@ class Event:
 
     Attributes:
         id: of the request; empty when it concerns the worker itself.
-        type: one of EVENT_TYPES.
+        type: ready, progress, log, result, error, cancelled or died.
         data: progress: stage, fraction (0 to 1), message; of "narrate" and "ask" also sentence: a checked one as in
             narrative.json, or null when those heard so far are void. log: text. result: what the request's handler returned
             (analyze: folder). error: message (a sentence for a person), details, kind ("input", "internal"). cancelled:

@@ -91,7 +91,7 @@ def add_scene(channel: Channel, parameters: dict[str, Any]) -> dict[str, Any]:
         return {}
     channel.log(message)
     with contextlib.suppress(InputError, OSError):  # the disk that had no room for a scene may have none for this
-        add_warning(folder, message)
+        add_warning(folder, message, "scene.mrb")
     return {"warning": message}
 
 
@@ -298,7 +298,7 @@ def serve(handlers: Mapping[str, Handler] = HANDLERS) -> int:
         if thread is not None:
             thread.join()
         channel = Channel(request_id, send)
-        work = (handlers[kind], channel, message.get("params") or {}, send)
+        work = (kind, handlers[kind], channel, message.get("params") or {}, send)
         thread = threading.Thread(target=_work, args=work, daemon=True)
         thread.start()
         beat = float(message.get("heartbeat_s") or HEARTBEAT_S)
@@ -309,7 +309,7 @@ def serve(handlers: Mapping[str, Handler] = HANDLERS) -> int:
     return 0
 
 
-def _work(handler: Handler, channel: Channel, parameters: dict[str, Any], send: Callable[..., None]) -> None:
+def _work(kind: str, handler: Handler, channel: Channel, parameters: dict[str, Any], send: Callable[..., None]) -> None:
     """One request to its end. Every way to fail is an answer: without one the client would wait for ever."""
     try:
         send(channel.id, "result", handler(channel, parameters))
@@ -318,7 +318,8 @@ def _work(handler: Handler, channel: Channel, parameters: dict[str, Any], send: 
     except InputError as error:
         send(channel.id, "error", {"message": str(error), "details": "", "kind": "input"})
     except BaseException as error:  # the person gets a sentence, the details hold the rest
-        message = f"The analysis failed ({type(error).__name__}: {one_line(error)})."
+        what = "The analysis" if kind == "analyze" else f"The request {kind}"
+        message = f"{what} failed ({type(error).__name__}: {one_line(error)})."
         send(channel.id, "error", {"message": message, "details": traceback.format_exc(), "kind": "internal"})
 
 
