@@ -77,24 +77,31 @@ _FAILED_REGISTRATION = (
 
 @dataclass(frozen=True)
 class Statement:
-    """A sentence and the numbers of its pieces of evidence."""
+    """A sentence, the numbers of its pieces of evidence, and its place among the sentences of the narrative."""
 
     text: str
     numbers: tuple[int, ...]
+    place: int
 
 
 @dataclass(frozen=True)
 class Evidence:
+    """``sentence``: the place of the first that rests on it."""
+
     number: int
     pointer: str
     value: str
+    sentence: int
 
 
 @dataclass(frozen=True)
 class Picture:
+    """``shows``: what the picture tells, for who cannot see it, beside its caption."""
+
     title: str
     caption: str
     path: Path
+    shows: str
 
 
 @dataclass(frozen=True)
@@ -123,13 +130,17 @@ def content_of(findings: Findings, narrative: Narrative, figures: Sequence[Path]
     """Everything that a document shows; ``run`` is run.json, of which only rows without paths and names are taken."""
     words = language(narrative.language)
     document = findings.model_dump(mode="json")
-    pointers = list(dict.fromkeys(pointer for sentence in narrative.sentences for pointer in sentence.evidence))
-    number = {pointer: index for index, pointer in enumerate(pointers, start=1)}
+    first: dict[str, int] = {}
+    for place, sentence in enumerate(narrative.sentences, start=1):
+        for pointer in sentence.evidence:
+            first.setdefault(pointer, place)
+    number = {pointer: index for index, pointer in enumerate(first, start=1)}
 
     def statements(section: str) -> tuple[Statement, ...]:
         return tuple(
-            Statement(words.set_in_type(s.text), tuple(number[p] for p in s.evidence))
-            for s in narrative.of_section(section)
+            Statement(words.set_in_type(s.text), tuple(number[p] for p in s.evidence), place)
+            for place, s in enumerate(narrative.sentences, start=1)
+            if s.section == section
         )
 
     warned = [_is_a_warning(s, findings) for s in narrative.of_section("status")]
@@ -150,7 +161,10 @@ def content_of(findings: Findings, narrative: Narrative, figures: Sequence[Path]
         model_tables=tuple(table.in_language(words) for table in model_tables(findings, run)),
         lead=lead,
         pictures=tuple(picture for picture in pictures if picture is not lead),
-        evidence=tuple(Evidence(n, pointer, value_text(resolve(document, pointer))) for pointer, n in number.items()),
+        evidence=tuple(
+            Evidence(n, pointer, value_text(resolve(document, pointer)), first[pointer])
+            for pointer, n in number.items()
+        ),
     )
 
 
@@ -164,7 +178,19 @@ def _picture(path: Path, findings: Findings, words: Language) -> Picture:
     title, caption = _caption(path.stem, findings)
     if failed_checks(findings) and (path.stem.startswith("saliency-") or path.stem in ("methods", "classes")):
         caption = f"{NOT_RELIED_ON} {caption.removeprefix(_WHERE_FROM).lstrip()}"
-    return Picture(words.label(title), words.label(caption), path)
+    title, place = words.label(title), _marked_place(path.stem, findings)
+    shows = words.with_value(title, words.label(place)) if place else title
+    return Picture(title, words.label(caption), path, shows)
+
+
+def _marked_place(stem: str, findings: Findings) -> str:
+    """Side of what is marked in a picture; nothing where it marks several things or none."""
+    if stem == "lesion" and len(findings.lesions) == 1:
+        return place_text(findings.lesions[0])
+    for name, saliency in zip(findings.map_names, findings.saliency, strict=True):
+        if stem == f"saliency-{name}" and saliency.mask_voxels:
+            return place_text(saliency)
+    return ""
 
 
 def _lead(pictures: Sequence[Picture], doubted: bool) -> Picture | None:

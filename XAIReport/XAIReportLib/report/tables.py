@@ -31,7 +31,8 @@ CUT_REGIONS = "Of a region that the field of view cuts, no share is given: the r
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text; ``numeric`` columns are aligned to the right, ``kept`` ones are the same in every language."""
+    """Rows of text; ``numeric`` columns are aligned to the right, ``kept`` ones are the same in every language; the ``named``
+    one says what a row is about."""
 
     title: str
     header: tuple[str, ...]
@@ -39,6 +40,7 @@ class Table:
     numeric: frozenset[int] = frozenset()
     note: str = ""
     kept: frozenset[int] = frozenset()
+    named: int = 0
 
     def in_language(self, words: Language) -> Table:
         """The table as the language says it."""
@@ -124,7 +126,7 @@ def _lesion_table(findings: Findings) -> Table:
         for lesion in findings.lesions
     ]
     header = ("No.", "Volume (ml)", "Voxels", "Side (share)", "Centre, RAS (mm)")
-    return Table(f"Segmented abnormalities{series_of(findings)}", header, tuple(rows), frozenset({1, 2, 4}))
+    return Table(f"Segmented abnormalities{series_of(findings)}", header, tuple(rows), frozenset({0, 1, 2, 4}))
 
 
 def _measures_table(findings: Findings) -> Table:
@@ -147,7 +149,7 @@ def _measures_table(findings: Findings) -> Table:
         "Largest: in any direction. Long axis: of the ellipsoid with the same second moments. Ball: diameter of the ball "
         "of the same volume."
     )
-    return Table("Size and shape", header, tuple(rows), frozenset({2, 3, 4, 5}), note)
+    return Table("Size and shape", header, tuple(rows), frozenset({0, 1, 2, 3, 4, 5}), note)
 
 
 def _distance_table(findings: Findings) -> Table:
@@ -167,7 +169,8 @@ def _distance_table(findings: Findings) -> Table:
     reach = findings.anatomy.interval_mm
     if reach is not None and any(" to " in cell for _, _, cell in rows):
         note = f"{interval_meaning(reach)} {note}"
-    return Table("Distances to atlas positions", ("No.", "Atlas position", "Distance"), tuple(rows), frozenset(), note)
+    header = ("No.", "Atlas position", "Distance")
+    return Table("Distances to atlas positions", header, tuple(rows), frozenset({0}), note, named=1)
 
 
 def _saliency_table(findings: Findings) -> Table:
