@@ -47,6 +47,18 @@ def test_every_label_cell_and_note_exists_in_every_language(case):
     assert [text for text in texts if not is_said(text)] == [], "report/languages/labels/ lacks these"
 
 
+def test_the_figures_of_the_model_are_words_and_begin_with_what_tells_most():
+    metrics = json.loads(METADATA.read_text(encoding="utf-8"))["xaireport"]["metrics"]
+    found = findings_of("left glioma")
+    found = found.model_copy(update={"model": found.model.model_copy(update={"metrics": metrics})})
+    (table,) = [t for t in tables.model_tables(found, {}) if t.title == "What was measured of the model"]
+    names = [row[0] for row in table.rows]
+    assert names[0] == "accuracy, mean over patients"
+    assert names.index("sensitivity, glioma") < names.index("Dice of the lesion") < names.index("Brier score")
+    assert not {"fold", "ece", "aurc", "macro f1", "n images"} & set(names)
+    assert len(names) == len(set(names)) > 20
+
+
 def test_the_rule_of_a_mask_as_the_engine_writes_it_exists_in_every_language():
     source = (Path(tables.__file__).parents[1] / "saliency" / "masks.py").read_text(encoding="utf-8")
     rule = re.search(r'rule = f"(.*)"', source)[1]
