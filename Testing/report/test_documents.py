@@ -211,6 +211,23 @@ def test_what_the_model_was_not_made_for_is_said_before_anything_else(analysed, 
     assert text.index("!!") < text.index("Model's suggestion")
 
 
+@pytest.mark.parametrize("code", ["en", "fr", "de", "es"])
+def test_what_the_model_does_not_know_stands_with_the_class_that_it_suggests(analysed, code):
+    found = analysed.findings()
+    story = narrative.write(found, code)
+    content = content_of(found, story, [], RUN)
+    (caution,) = content.cautions
+    assert caution in [sentence.text for sentence in story.of_section("limits")]
+    top = _Page(documents.report_html(content).partition("</h1>")[2].partition('<section class="narrative"')[0])
+    assert caution.replace("\u00a0", " ") in top.words
+    lines = documents.report_text(content).partition(content.words.label("Technique"))[0]
+    assert caution in " ".join(lines.split())
+    pdf = _pdf_text(report_pdf(content)).partition(content.words.label("Technique"))[0]
+    assert caution.replace("- ", "-") in pdf.replace("- ", "-")
+    none = found.model_copy(update={"prediction": found.prediction.model_copy(update={"label": None})})
+    assert content_of(none, story, [], RUN).cautions == ()
+
+
 def test_markup_in_names_and_reasons_is_shown_and_not_run(analysed, tmp_path):
     hostile = '<img src="https://example.org/x.png" onerror="alert(1)"> & <b>5 < 6</b>'
     prediction = replace(analysed.prediction, reason=hostile)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from engine_results import write_engine_result
 from phantom_case import analysed_phantom
+from PIL import Image
 from pypdf import PdfReader
 from rich_cases import CASES, findings_of
 from word_mutations import LANGUAGES
@@ -113,6 +114,28 @@ def test_a_finished_result_is_written_in_another_language_and_stays_as_it_is(res
         assert len(told) > 3000
         for english in ("Research use only", "the patient", "Model's suggestion", "Heat map", "of the model"):
             assert english not in told
+
+
+@pytest.mark.parametrize("code", ("en", *LANGUAGES))
+def test_a_picture_that_keeps_the_language_of_the_analysis_says_so(tmp_path, code, capsys):
+    folder = write_engine_result(tmp_path / "phantom-7f3a")
+    found = narrative.Findings.model_validate_json((folder / "findings.json").read_text(encoding="utf-8"))
+    (folder / "narrative.json").write_text(narrative.told(found, "de").to_json(), encoding="utf-8")
+    (folder / "figures").mkdir(exist_ok=True)
+    Image.new("RGB", (8, 8)).save(folder / "figures" / "curves.png")
+    assert command_line.main(["report", str(folder), "--language", code]) == 0
+    told = {"en": "Labels in German", "fr": "Légendes en allemand", "es": "Rótulos en alemán", "de": "Beschriftung auf"}
+    page = (folder / f"report-{code}" / "report.html").read_text(encoding="utf-8")
+    said = re.findall(r"<figcaption>(.*?)</figcaption>", page)
+    curves = language_of(code).label(content._CAPTIONS["curves"][1])
+    assert [text.startswith(curves) for text in said if told[code] in text] == ([] if code == "de" else [True])
+    line = "Pictures with labels in German, as drawn with the analysis: curves\n"
+    assert (line in capsys.readouterr().out) == (code != "de")
+
+
+@pytest.mark.parametrize("language", catalogue.LANGUAGES.values())
+def test_the_language_of_a_picture_s_labels_is_told_in_every_language(language):
+    assert is_said(f"Labels in {language}, as drawn with the analysis.")
 
 
 def test_what_is_no_result_or_no_language_is_said_so(tmp_path, result):

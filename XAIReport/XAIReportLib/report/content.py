@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .languages import Language, language
+from .languages import LANGUAGES, Language, language
 from .narrative import Narrative, Sentence, resolve
 from .places import failed_checks
 from .schema import Findings
@@ -67,6 +67,9 @@ _CAPTIONS = {
     "scores": ("Model scores", "Model score of each class; filled bars are the classes that cannot be set aside."),
 }
 
+LABELS_IN = (
+    "labels_in"  # of run.json: pictures that were not drawn in the report's language, and the language of their labels
+)
 NOT_RELIED_ON = "The heat maps of this case should not be relied on."
 _WHERE_FROM = "Where the score of this class came from, not why."
 _FAILED_REGISTRATION = (
@@ -107,6 +110,7 @@ class Picture:
 @dataclass(frozen=True)
 class Content:
     """``banner`` stands before anything else, ``warnings`` next; ``facts`` and ``lead``: the case at a glance.
+    ``cautions`` stand with the suggestion of a class: what the model does not know.
 
     All in the language of the narrative, except ``evidence``, which shows what findings.json holds; ``words`` say the
     headings of a document.
@@ -118,6 +122,7 @@ class Content:
     banner: tuple[Statement, ...]
     warnings: tuple[Statement, ...]
     facts: tuple[tuple[str, str, str], ...]
+    cautions: tuple[str, ...]
     sections: tuple[tuple[str, tuple[Statement, ...]], ...]
     tables: tuple[Table, ...]
     model_tables: tuple[Table, ...]
@@ -145,15 +150,18 @@ def content_of(findings: Findings, narrative: Narrative, figures: Sequence[Path]
 
     warned = [_is_a_warning(s, findings) for s in narrative.of_section("status")]
     status = list(zip(statements("status"), warned, strict=True))
-    pictures = tuple(_picture(path, findings, words) for path in figures)
+    labels_in = run.get(LABELS_IN, {})
+    pictures = tuple(_picture(path, findings, words, labels_in.get(path.stem, words.code)) for path in figures)
     lead = _lead(pictures, failed_checks(findings))
+    disclaimers = tuple(words.said(sentence) or sentence for sentence in findings.disclaimers)
     return Content(
         words=words,
         case_id=findings.case_id,
-        disclaimers=tuple(words.said(sentence) or sentence for sentence in findings.disclaimers),
+        disclaimers=disclaimers,
         banner=tuple(s for s, warning in status if not warning),
         warnings=tuple(s for s, warning in status if warning),
         facts=tuple(tuple(words.label(text) for text in fact) for fact in _facts(findings)),
+        cautions=() if findings.prediction.label is None else disclaimers[1:],
         sections=tuple(
             (words.label(title), statements(name)) for name, title in TITLES.items() if narrative.of_section(name)
         ),
@@ -174,8 +182,10 @@ def _is_a_warning(sentence: Sentence, findings: Findings) -> bool:
     return any(not of_the_series(text) for text in warned)
 
 
-def _picture(path: Path, findings: Findings, words: Language) -> Picture:
+def _picture(path: Path, findings: Findings, words: Language, labels_in: str) -> Picture:
     title, caption = _caption(path.stem, findings)
+    if labels_in != words.code:
+        caption = f"{caption} Labels in {LANGUAGES[labels_in]}, as drawn with the analysis.".lstrip()
     if failed_checks(findings) and (path.stem.startswith("saliency-") or path.stem in ("methods", "classes")):
         caption = f"{NOT_RELIED_ON} {caption.removeprefix(_WHERE_FROM).lstrip()}"
     title, place = words.label(title), _marked_place(path.stem, findings)

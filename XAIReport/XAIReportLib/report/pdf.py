@@ -142,7 +142,7 @@ def _story(content: Content) -> list[Flowable]:
         story.append(_notice(content.banner, "banner", 11))
     (label, value, covers), *facts = content.facts
     title = _text(content.words.with_value(label, value), _style(16, bold=True))
-    story += [title, _text(covers, _style(9, soft=True)), Spacer(0, 3 * mm)]
+    story += [title, _text(" ".join([covers, *content.cautions]), _style(9, soft=True)), Spacer(0, 3 * mm)]
     if content.warnings:
         story.append(_notice(content.warnings, "warning", 9))
     if facts:
@@ -293,9 +293,10 @@ def _least_widths(table: Table, size: float) -> list[float]:
 
 def _column_widths(table: Table, size: float, least: list[float]) -> list[float]:
     """By the length of each column's text, so that long names get the room that is left."""
-    lines = [table.header, *table.rows]
+    lines = [(table.header, _BOLD), *((row, _FONT) for row in table.rows)]
     wanted = [
-        max(pdfmetrics.stringWidth(line[c], _FONT, size) for line in lines) + 2 * _PADDING for c in range(len(least))
+        max(pdfmetrics.stringWidth(line[c], font, size) for line, font in lines) + 2 * _PADDING + 1
+        for c in range(len(least))
     ]
     spare = max(_WIDTH - sum(least), 0)
     extra = [max(w - m, 0) for w, m in zip(wanted, least, strict=True)]
