@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -38,11 +39,13 @@ class _Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.ids, self.links, self.sources, self.tags, self.text = set(), [], [], [], []
+        self.attributes: list[tuple[str, dict[str, str | None]]] = []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
         self.tags.append(tag)
+        self.attributes.append((tag, attributes))
         self.ids.add(attributes.get("id"))
         self.links += [attributes["href"]] if "href" in attributes else []
         self.sources += [attributes["src"]] if "src" in attributes else []
@@ -120,10 +123,51 @@ def test_each_sentence_links_to_its_evidence_in_the_page(folder):
     page = _Page((folder / "report.html").read_text(encoding="utf-8"))
     story = json.loads((folder / "narrative.json").read_text(encoding="utf-8"))
     assert {link.removeprefix("#") for link in page.links} <= page.ids
-    assert len(page.links) == sum(len(sentence["evidence"]) for sentence in story["sentences"])
+    cited = [pointer for sentence in story["sentences"] for pointer in sentence["evidence"]]
+    to_evidence = [link for link in page.links if link.startswith("#evidence-")]
+    assert len(to_evidence) == len(cited)
+    assert len(page.links) - len(to_evidence) == len(set(cited))  # each entry leads back
     for sentence in story["sentences"]:
         for pointer in sentence["evidence"]:
             assert pointer in page.words
+
+
+def test_an_entry_of_the_evidence_leads_back_to_the_first_sentence_that_rests_on_it(analysed):
+    found = analysed.findings()
+    story = narrative.write(found)
+    content = content_of(found, story, [], RUN)
+    for item in content.evidence:
+        first = next(s for s in story.sentences if item.pointer in s.evidence)
+        assert story.sentences[item.sentence - 1] is first
+    shown = [*content.banner, *content.warnings, *(s for _, statements in content.sections for s in statements)]
+    assert sorted(s.place for s in shown) == list(range(1, len(story.sentences) + 1))
+
+
+@pytest.mark.parametrize("code", ["en", "fr", "de", "es"])
+def test_the_page_can_be_heard_and_reached_by_keyboard(analysed, folder, code):
+    found = analysed.findings()
+    drawn = sorted((folder / "figures").glob("*.png"))
+    content = content_of(found, narrative.write(found, code), drawn, RUN)
+    page = _Page(documents.report_html(content))
+    levels = [int(tag[1]) for tag in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    tables = page.tags.count("table")
+    assert page.tags.count("caption") == tables
+    assert sum(tag == "th" and a.get("scope") == "row" for tag, a in page.attributes) == len(content.evidence) + sum(
+        len(table.rows) for table in (*content.tables, *content.model_tables)
+    )
+    scrolled = [a for _, a in page.attributes if a.get("class") == "scroll"]
+    assert len(scrolled) >= tables
+    assert all(a["tabindex"] == "0" and a["role"] == "region" and a["aria-label"] for a in scrolled)
+    names = {(a["href"], a["aria-label"]) for tag, a in page.attributes if tag == "a"}
+    assert len(names) == len({name for _, name in names}) == 2 * len(content.evidence)
+    in_english = [a.get("lang") for tag, a in page.attributes if tag == "code"]
+    assert set(in_english) == {None if code == "en" else "en"}
+    pictures = (content.lead, *content.pictures)
+    assert [a["alt"] for tag, a in page.attributes if tag == "img"] == [picture.shows for picture in pictures]
+    assert content.words.label("left") in content.lead.shows or content.words.label("right") in content.lead.shows
 
 
 @pytest.mark.parametrize("name", ["report.html", "report.txt", "report.pdf"])
@@ -166,6 +210,23 @@ def test_what_the_model_was_not_made_for_is_said_before_anything_else(analysed, 
     assert pdf.index(said) < pdf.index("Model's suggestion")
     text = (tmp_path / "report.txt").read_text(encoding="utf-8")
     assert text.index("!!") < text.index("Model's suggestion")
+
+
+@pytest.mark.parametrize("code", ["en", "fr", "de", "es"])
+def test_what_the_model_does_not_know_stands_with_the_class_that_it_suggests(analysed, code):
+    found = analysed.findings()
+    story = narrative.write(found, code)
+    content = content_of(found, story, [], RUN)
+    (caution,) = content.cautions
+    assert caution in [sentence.text for sentence in story.of_section("limits")]
+    top = _Page(documents.report_html(content).partition("</h1>")[2].partition('<section class="narrative"')[0])
+    assert caution.replace("\u00a0", " ") in top.words
+    lines = documents.report_text(content).partition(content.words.label("Technique"))[0]
+    assert caution in " ".join(lines.split())
+    pdf = _pdf_text(report_pdf(content)).partition(content.words.label("Technique"))[0]
+    assert caution.replace("- ", "-") in pdf.replace("- ", "-")
+    none = found.model_copy(update={"prediction": found.prediction.model_copy(update={"label": None})})
+    assert content_of(none, story, [], RUN).cautions == ()
 
 
 def test_markup_in_names_and_reasons_is_shown_and_not_run(analysed, tmp_path):

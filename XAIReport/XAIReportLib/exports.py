@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from importlib import metadata
 from pathlib import Path
 
@@ -42,8 +43,14 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def make_report(options: argparse.Namespace) -> int:
     """``xaireport report``: the result itself stays as it is."""
     from XAIReportLib import revision
+    from XAIReportLib.report.content import LABELS_IN
 
-    print(f"Report: {revision.write_in_language(options.folder.resolve(), options.language)}")
+    folder = revision.write_in_language(options.folder.resolve(), options.language)
+    print(f"Report: {folder}")
+    kept = json.loads((folder / "run.json").read_text(encoding="utf-8")).get(LABELS_IN, {})
+    for code in sorted(set(kept.values())):
+        names = ", ".join(sorted(name for name, language in kept.items() if language == code))
+        print(f"Pictures with labels in {LANGUAGES[code]}, as drawn with the analysis: {names}")
     return 0
 
 

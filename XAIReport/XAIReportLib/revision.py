@@ -18,6 +18,7 @@ from XAIReportLib.case import Case, InputError, head_mask
 from XAIReportLib.files import read_json
 from XAIReportLib.folder import ResultFolder, complete_or_absent, read_result
 from XAIReportLib.report import documents, findings, narrative, readers_wording, revised
+from XAIReportLib.report.content import LABELS_IN
 from XAIReportLib.report.schema import Findings
 from XAIReportLib.results import AtlasRegion, Levels, MaskGeometry, RegionOverlap
 from XAIReportLib.reviews import Edit
@@ -100,7 +101,7 @@ def write_reworded(folder: str | Path, story: str, edits: Sequence[Edit], correc
 def write_in_language(folder: str | Path, language: str) -> Path:
     """Write the documents of a result in another language into ``report-<language>`` inside its folder, without an
     analysis: complete or absent. Pictures are drawn anew from the result's arrays; those of the registration, checks and changed
-    images, whose arrays it does not hold, keep the language that they were drawn in. Returns that folder.
+    images, whose arrays it does not hold, keep the language that they were drawn in, as their captions say. Returns that folder.
 
     Raises InputError when the folder is no finished result or was changed, or there is no report in that language.
     """
@@ -109,13 +110,16 @@ def write_in_language(folder: str | Path, language: str) -> Path:
     told, target = narrative.told(found, language), result.path / f"{IN_LANGUAGE}{language}"
     run = {**result.run, "language": language}
     with complete_or_absent(target) as partial:
-        documents.write(partial, found, told, _pictures(result, found, partial, language), run)
+        drawn, kept = _pictures(result, found, partial, language)
+        if kept and _language(result) != language:
+            run[LABELS_IN] = {path.stem: _language(result) for path in kept}
+        documents.write(partial, found, told, drawn + kept, run)
         (partial / "run.json").write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return target
 
 
-def _pictures(result: ResultFolder, found: Findings, folder: Path, language: str) -> list[Path]:
-    """The result's pictures in ``folder``: those that can be drawn anew, and the rest as they are."""
+def _pictures(result: ResultFolder, found: Findings, folder: Path, language: str) -> tuple[list[Path], list[Path]]:
+    """The result's pictures in ``folder``: those that were drawn anew, and the rest as they are."""
     from XAIReportLib.report import figures
 
     drawn: list[Path] = []
@@ -126,7 +130,7 @@ def _pictures(result: ResultFolder, found: Findings, folder: Path, language: str
         drawn = figures.draw(folder, case, *_as_analysed(result, found, labels), found, language=language)
     kept = [picture for picture in result.figures if picture.name not in {path.name for path in drawn}]
     (folder / "figures").mkdir(exist_ok=True)
-    return drawn + [shutil.copyfile(picture, folder / "figures" / picture.name) for picture in kept]
+    return drawn, [shutil.copyfile(picture, folder / "figures" / picture.name) for picture in kept]
 
 
 def _language(result: ResultFolder) -> str:

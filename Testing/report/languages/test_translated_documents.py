@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from engine_results import write_engine_result
 from phantom_case import analysed_phantom
+from PIL import Image
 from pypdf import PdfReader
 from rich_cases import CASES, findings_of
 from word_mutations import LANGUAGES
@@ -45,6 +46,18 @@ def test_every_label_cell_and_note_exists_in_every_language(case):
         texts += [table.title, *table.header, table.note]
         texts += [cell for row in table.rows for column, cell in enumerate(row) if column not in table.kept]
     assert [text for text in texts if not is_said(text)] == [], "report/languages/labels/ lacks these"
+
+
+def test_the_figures_of_the_model_are_words_and_begin_with_what_tells_most():
+    metrics = json.loads(METADATA.read_text(encoding="utf-8"))["xaireport"]["metrics"]
+    found = findings_of("left glioma")
+    found = found.model_copy(update={"model": found.model.model_copy(update={"metrics": metrics})})
+    (table,) = [t for t in tables.model_tables(found, {}) if t.title == "What was measured of the model"]
+    names = [row[0] for row in table.rows]
+    assert names[0] == "accuracy, mean over patients"
+    assert names.index("sensitivity, glioma") < names.index("Dice of the lesion") < names.index("Brier score")
+    assert not {"fold", "ece", "aurc", "macro f1", "n images"} & set(names)
+    assert len(names) == len(set(names)) > 20
 
 
 def test_the_rule_of_a_mask_as_the_engine_writes_it_exists_in_every_language():
@@ -101,6 +114,28 @@ def test_a_finished_result_is_written_in_another_language_and_stays_as_it_is(res
         assert len(told) > 3000
         for english in ("Research use only", "the patient", "Model's suggestion", "Heat map", "of the model"):
             assert english not in told
+
+
+@pytest.mark.parametrize("code", ("en", *LANGUAGES))
+def test_a_picture_that_keeps_the_language_of_the_analysis_says_so(tmp_path, code, capsys):
+    folder = write_engine_result(tmp_path / "phantom-7f3a")
+    found = narrative.Findings.model_validate_json((folder / "findings.json").read_text(encoding="utf-8"))
+    (folder / "narrative.json").write_text(narrative.told(found, "de").to_json(), encoding="utf-8")
+    (folder / "figures").mkdir(exist_ok=True)
+    Image.new("RGB", (8, 8)).save(folder / "figures" / "curves.png")
+    assert command_line.main(["report", str(folder), "--language", code]) == 0
+    told = {"en": "Labels in German", "fr": "Légendes en allemand", "es": "Rótulos en alemán", "de": "Beschriftung auf"}
+    page = (folder / f"report-{code}" / "report.html").read_text(encoding="utf-8")
+    said = re.findall(r"<figcaption>(.*?)</figcaption>", page)
+    curves = language_of(code).label(content._CAPTIONS["curves"][1])
+    assert [text.startswith(curves) for text in said if told[code] in text] == ([] if code == "de" else [True])
+    line = "Pictures with labels in German, as drawn with the analysis: curves\n"
+    assert (line in capsys.readouterr().out) == (code != "de")
+
+
+@pytest.mark.parametrize("language", catalogue.LANGUAGES.values())
+def test_the_language_of_a_picture_s_labels_is_told_in_every_language(language):
+    assert is_said(f"Labels in {language}, as drawn with the analysis.")
 
 
 def test_what_is_no_result_or_no_language_is_said_so(tmp_path, result):

@@ -72,6 +72,27 @@ def _where(item: Item, document: dict[str, Any]) -> str | None:
     return None if value is None or value == [] else item.place
 
 
+# What a picture without geometry has instead of a value: no whole answer, so that it is not counted as assessed.
+_IN_PART = {
+    "Side": ("/lesions/0/image_side", "in the image only"),
+    "Region and lobe": ("/lesions/0/approximate_lobe/lobe", "lobe, approximately"),
+}
+
+
+def answers(findings: Findings) -> list[tuple[str, str, str | None]]:
+    """Every item, whether it was assessed, wholly or in which part, and the pointer to what was found."""
+    document = findings.model_dump(mode="json")
+    return [(item.name, *_answer(item, place, document)) for item, place in assessed(findings)]
+
+
+def _answer(item: Item, place: str | None, document: dict[str, Any]) -> tuple[str, str | None]:
+    if place:
+        return "yes", place
+    part, said = _IN_PART.get(item.name, ("", "no"))
+    place = _where(Item(item.name, part, ()), document)
+    return said if place else "no", place
+
+
 def passages(findings: Findings) -> Iterator[Passage]:
     """How many items were assessed, and where; nothing where there is no segmented abnormality."""
     if findings.lesions:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .languages import Language, language
+from .languages import LANGUAGES, Language, language
 from .narrative import Narrative, Sentence, resolve
 from .places import failed_checks
 from .schema import Findings
@@ -67,6 +67,9 @@ _CAPTIONS = {
     "scores": ("Model scores", "Model score of each class; filled bars are the classes that cannot be set aside."),
 }
 
+LABELS_IN = (
+    "labels_in"  # of run.json: pictures that were not drawn in the report's language, and the language of their labels
+)
 NOT_RELIED_ON = "The heat maps of this case should not be relied on."
 _WHERE_FROM = "Where the score of this class came from, not why."
 _FAILED_REGISTRATION = (
@@ -77,29 +80,37 @@ _FAILED_REGISTRATION = (
 
 @dataclass(frozen=True)
 class Statement:
-    """A sentence and the numbers of its pieces of evidence."""
+    """A sentence, the numbers of its pieces of evidence, and its place among the sentences of the narrative."""
 
     text: str
     numbers: tuple[int, ...]
+    place: int
 
 
 @dataclass(frozen=True)
 class Evidence:
+    """``sentence``: the place of the first that rests on it."""
+
     number: int
     pointer: str
     value: str
+    sentence: int
 
 
 @dataclass(frozen=True)
 class Picture:
+    """``shows``: what the picture tells, for who cannot see it, beside its caption."""
+
     title: str
     caption: str
     path: Path
+    shows: str
 
 
 @dataclass(frozen=True)
 class Content:
     """``banner`` stands before anything else, ``warnings`` next; ``facts`` and ``lead``: the case at a glance.
+    ``cautions`` stand with the suggestion of a class: what the model does not know.
 
     All in the language of the narrative, except ``evidence``, which shows what findings.json holds; ``words`` say the
     headings of a document.
@@ -111,6 +122,7 @@ class Content:
     banner: tuple[Statement, ...]
     warnings: tuple[Statement, ...]
     facts: tuple[tuple[str, str, str], ...]
+    cautions: tuple[str, ...]
     sections: tuple[tuple[str, tuple[Statement, ...]], ...]
     tables: tuple[Table, ...]
     model_tables: tuple[Table, ...]
@@ -123,26 +135,33 @@ def content_of(findings: Findings, narrative: Narrative, figures: Sequence[Path]
     """Everything that a document shows; ``run`` is run.json, of which only rows without paths and names are taken."""
     words = language(narrative.language)
     document = findings.model_dump(mode="json")
-    pointers = list(dict.fromkeys(pointer for sentence in narrative.sentences for pointer in sentence.evidence))
-    number = {pointer: index for index, pointer in enumerate(pointers, start=1)}
+    first: dict[str, int] = {}
+    for place, sentence in enumerate(narrative.sentences, start=1):
+        for pointer in sentence.evidence:
+            first.setdefault(pointer, place)
+    number = {pointer: index for index, pointer in enumerate(first, start=1)}
 
     def statements(section: str) -> tuple[Statement, ...]:
         return tuple(
-            Statement(words.set_in_type(s.text), tuple(number[p] for p in s.evidence))
-            for s in narrative.of_section(section)
+            Statement(words.set_in_type(s.text), tuple(number[p] for p in s.evidence), place)
+            for place, s in enumerate(narrative.sentences, start=1)
+            if s.section == section
         )
 
     warned = [_is_a_warning(s, findings) for s in narrative.of_section("status")]
     status = list(zip(statements("status"), warned, strict=True))
-    pictures = tuple(_picture(path, findings, words) for path in figures)
+    labels_in = run.get(LABELS_IN, {})
+    pictures = tuple(_picture(path, findings, words, labels_in.get(path.stem, words.code)) for path in figures)
     lead = _lead(pictures, failed_checks(findings))
+    disclaimers = tuple(words.said(sentence) or sentence for sentence in findings.disclaimers)
     return Content(
         words=words,
         case_id=findings.case_id,
-        disclaimers=tuple(words.said(sentence) or sentence for sentence in findings.disclaimers),
+        disclaimers=disclaimers,
         banner=tuple(s for s, warning in status if not warning),
         warnings=tuple(s for s, warning in status if warning),
         facts=tuple(tuple(words.label(text) for text in fact) for fact in _facts(findings)),
+        cautions=() if findings.prediction.label is None else disclaimers[1:],
         sections=tuple(
             (words.label(title), statements(name)) for name, title in TITLES.items() if narrative.of_section(name)
         ),
@@ -150,7 +169,10 @@ def content_of(findings: Findings, narrative: Narrative, figures: Sequence[Path]
         model_tables=tuple(table.in_language(words) for table in model_tables(findings, run)),
         lead=lead,
         pictures=tuple(picture for picture in pictures if picture is not lead),
-        evidence=tuple(Evidence(n, pointer, value_text(resolve(document, pointer))) for pointer, n in number.items()),
+        evidence=tuple(
+            Evidence(n, pointer, value_text(resolve(document, pointer)), first[pointer])
+            for pointer, n in number.items()
+        ),
     )
 
 
@@ -160,11 +182,25 @@ def _is_a_warning(sentence: Sentence, findings: Findings) -> bool:
     return any(not of_the_series(text) for text in warned)
 
 
-def _picture(path: Path, findings: Findings, words: Language) -> Picture:
+def _picture(path: Path, findings: Findings, words: Language, labels_in: str) -> Picture:
     title, caption = _caption(path.stem, findings)
+    if labels_in != words.code:
+        caption = f"{caption} Labels in {LANGUAGES[labels_in]}, as drawn with the analysis.".lstrip()
     if failed_checks(findings) and (path.stem.startswith("saliency-") or path.stem in ("methods", "classes")):
         caption = f"{NOT_RELIED_ON} {caption.removeprefix(_WHERE_FROM).lstrip()}"
-    return Picture(words.label(title), words.label(caption), path)
+    title, place = words.label(title), _marked_place(path.stem, findings)
+    shows = words.with_value(title, words.label(place)) if place else title
+    return Picture(title, words.label(caption), path, shows)
+
+
+def _marked_place(stem: str, findings: Findings) -> str:
+    """Side of what is marked in a picture; nothing where it marks several things or none."""
+    if stem == "lesion" and len(findings.lesions) == 1:
+        return place_text(findings.lesions[0])
+    for name, saliency in zip(findings.map_names, findings.saliency, strict=True):
+        if stem == f"saliency-{name}" and saliency.mask_voxels:
+            return place_text(saliency)
+    return ""
 
 
 def _lead(pictures: Sequence[Picture], doubted: bool) -> Picture | None:

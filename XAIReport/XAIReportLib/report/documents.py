@@ -122,6 +122,8 @@ def _text_lines(content: Content) -> Iterator[str]:
     yield ""
     (label, suggestion, covers), *facts = content.facts
     yield f"{content.words.with_value(label, suggestion)}. {covers}"
+    for sentence in content.cautions:
+        yield from _wrapped(sentence)
     for name, value, covers in facts:
         yield f"{content.words.with_value(name, value)} ({covers})"
     for title, statements in content.sections:

@@ -20,6 +20,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
     BaseDocTemplate,
+    CondPageBreak,
     Flowable,
     Frame,
     Image,
@@ -37,6 +38,9 @@ from .tables import Table
 _MARGIN = 16 * mm
 _TOP, _BOTTOM = 20 * mm, 18 * mm
 _WIDTH = A4[0] - 2 * _MARGIN
+_SIZES, _PADDING = (7.5, 7.0, 6.5), 5  # of tables, in points
+_LONG, _ROOM = 14, 60 * mm  # rows of a grid that may begin on one page and end on the next; what it needs to begin
+_WORD = re.compile(r"[^\s-]+-?|-")  # what a header may be broken between
 _INK, _SOFT, _LINE = colors.HexColor("#17202a"), colors.HexColor("#57636f"), colors.HexColor("#d9dfe5")
 _NOTICES = {"banner": ("#fde7e4", "#c0392b", "#7a1408"), "warning": ("#fff4d6", "#d49a00", "#5b3d00")}
 _FONT, _BOLD = "XAIReportSans", "XAIReportSans-Bold"
@@ -138,7 +142,7 @@ def _story(content: Content) -> list[Flowable]:
         story.append(_notice(content.banner, "banner", 11))
     (label, value, covers), *facts = content.facts
     title = _text(content.words.with_value(label, value), _style(16, bold=True))
-    story += [title, _text(covers, _style(9, soft=True)), Spacer(0, 3 * mm)]
+    story += [title, _text(" ".join([covers, *content.cautions]), _style(9, soft=True)), Spacer(0, 3 * mm)]
     if content.warnings:
         story.append(_notice(content.warnings, "warning", 9))
     if facts:
@@ -161,10 +165,18 @@ def _story(content: Content) -> list[Flowable]:
 
 
 def _part(title: str, blocks: list[list[Flowable]]) -> list[Flowable]:
-    """A heading that never stands alone at the foot of a page, and blocks that stay together where they can."""
+    """A heading that never stands alone at the foot of a page, and blocks that stay together where they are not long."""
     if not blocks:
         return []
-    return [KeepTogether([_heading(title), *blocks[0]]), *(KeepTogether(block) for block in blocks[1:])]
+    first, *others = [[_heading(title), *blocks[0]], *blocks[1:]]
+    return [flowable for block in (first, *others) for flowable in _kept(block)]
+
+
+def _kept(block: list[Flowable]) -> list[Flowable]:
+    """Together, or, with a long grid, from where there is room for its first rows."""
+    if any(isinstance(piece, Grid) and len(piece._cellvalues) > _LONG for piece in block):
+        return [CondPageBreak(_ROOM), *block]
+    return [KeepTogether(block)]
 
 
 def _heading(text: str) -> Flowable:
@@ -224,39 +236,71 @@ def _picture(picture: Picture) -> list[Flowable]:
 
 def _table(table: Table, anchors: bool = False) -> list[Flowable]:
     """Title, grid and note; a long grid breaks over pages with its header on each."""
-    head, plain = _style(7.5, bold=True, soft=True), _style(7.5)
-    right = (_style(7.5, bold=True, soft=True, alignment=TA_RIGHT), _style(7.5, alignment=TA_RIGHT))
-    header = [_text(cell, right[0] if i in table.numeric else head) for i, cell in enumerate(table.header)]
+    size, widths = _fitting(table)
+    head = {"bold": True, "soft": True, "embeddedHyphenation": 1}
+    styles = [(_style(size, **head, **side), _style(size, **side)) for side in ({}, {"alignment": TA_RIGHT})]
+    header = [_text(cell, styles[i in table.numeric][0]) for i, cell in enumerate(table.header)]
     rows: list[list[Flowable]] = []
     for row in table.rows:
-        cells = [_text(cell, right[1] if i in table.numeric else plain) for i, cell in enumerate(row)]
+        cells = [_text(_cell(table, row, i), styles[i in table.numeric][1]) for i in range(len(row))]
         if anchors:
-            cells[0] = Paragraph(f'<a name="evidence-{row[0]}"/>{row[0]}', right[1])
+            cells[0] = Paragraph(f'<a name="evidence-{row[0]}"/>{row[0]}', styles[True][1])
         rows.append(cells)
-    grid = Grid([header, *rows], colWidths=_column_widths(table), repeatRows=1)
+    grid = Grid([header, *rows], colWidths=widths, repeatRows=1)
     look = [
         ("LINEBELOW", (0, 0), (-1, -1), 0.4, _LINE),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("LEFTPADDING", (0, 0), (-1, -1), _PADDING),
+        ("RIGHTPADDING", (0, 0), (-1, -1), _PADDING),
         ("LEFTPADDING", (0, 0), (0, -1), 0),
     ]
     grid.setStyle(TableStyle([*look, ("TOPPADDING", (0, 0), (-1, -1), 1.5), ("BOTTOMPADDING", (0, 0), (-1, -1), 2)]))
-    title = [_text(table.title, _style(9.5, bold=True, spaceAfter=1 * mm, keepWithNext=1))] if table.title else []
+    title = [_text(table.title, _style(9.5, bold=True, spaceAfter=1 * mm))] if table.title else []
     note = [_text(table.note, _style(7.5, soft=True, spaceBefore=1 * mm))] if table.note else []
     return [*title, grid, *note, Spacer(0, 5 * mm)]
 
 
-def _column_widths(table: Table) -> list[float]:
-    """By the length of each column's text, so that long names get the room; no column below its longest word."""
-    lines = [table.header, *table.rows]
-    columns = range(len(table.header))
-    words = [
-        max(pdfmetrics.stringWidth(w, _BOLD, 7.5) for line in lines for w in (line[c].split() or [""])) for c in columns
+def _cell(table: Table, row: tuple[str, ...], column: int) -> str:
+    """A figure and its interval stand on one line."""
+    return row[column].replace(" ", "\u00a0") if column in table.numeric else row[column]
+
+
+def _fitting(table: Table) -> tuple[float, list[float]]:
+    """The largest size of type at which no word is broken, and the widths of the columns; in the smallest, columns of text
+    break what is left."""
+    for size in _SIZES:
+        least = _least_widths(table, size)
+        if sum(least) <= _WIDTH:
+            break
+    else:
+        text = sum(width for column, width in enumerate(least) if column not in table.numeric)
+        share = max(1 - (sum(least) - _WIDTH) / text, 0.2) if text else 1
+        least = [width if column in table.numeric else width * share for column, width in enumerate(least)]
+        least = [width * min(1, _WIDTH / sum(least)) for width in least]
+    return size, _column_widths(table, size, least)
+
+
+def _least_widths(table: Table, size: float) -> list[float]:
+    """Of each column its longest word, of figures the longest figure; what is longer than any word, such as a hash, may break."""
+    least = []
+    for column, title in enumerate(table.header):
+        words = [(word, _BOLD) for word in _WORD.findall(title)]
+        words += [(word, _FONT) for row in table.rows for word in _cell(table, row, column).split(" ")]
+        longest = max(pdfmetrics.stringWidth(word, font, size) for word, font in words)
+        least.append(min(longest + 2 * _PADDING + 1, _WIDTH * 0.45))
+    return least
+
+
+def _column_widths(table: Table, size: float, least: list[float]) -> list[float]:
+    """By the length of each column's text, so that long names get the room that is left."""
+    lines = [(table.header, _BOLD), *((row, _FONT) for row in table.rows)]
+    wanted = [
+        max(pdfmetrics.stringWidth(line[c], font, size) for line, font in lines) + 2 * _PADDING + 1
+        for c in range(len(least))
     ]
-    least = [min(width + 13, _WIDTH * 0.45) for width in words]
-    wanted = [max(pdfmetrics.stringWidth(line[c], _FONT, 7.5) for line in lines) + 13 for c in columns]
     spare = max(_WIDTH - sum(least), 0)
     extra = [max(w - m, 0) for w, m in zip(wanted, least, strict=True)]
     share = min(1.0, spare / sum(extra)) if sum(extra) else 0
     widths = [m + share * e for m, e in zip(least, extra, strict=True)]
     widths[-1] += max(_WIDTH - sum(widths), 0)
-    return [width * min(1.0, _WIDTH / sum(widths)) for width in widths]
+    return widths

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import checklist
+from . import checklist, model_figures
 from .languages import Language
 from .measures import distance_text, interval_meaning
 from .passages import series_of
 from .provenance import provenance_rows
-from .schema import Findings, Lesion, LesionRegion, MaskRegion, Saliency, SaliencyCheckPart
+from .schema import Findings, Lesion, LesionRegion, MaskRegion, Model, Saliency, SaliencyCheckPart
 from .wording import (
     CHECK_NAMES,
     LIKENESS,
@@ -31,7 +31,8 @@ CUT_REGIONS = "Of a region that the field of view cuts, no share is given: the r
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text; ``numeric`` columns are aligned to the right, ``kept`` ones are the same in every language."""
+    """Rows of text; ``numeric`` columns are aligned to the right, ``kept`` ones are the same in every language; the ``named``
+    one says what a row is about."""
 
     title: str
     header: tuple[str, ...]
@@ -39,6 +40,19 @@ class Table:
     numeric: frozenset[int] = frozenset()
     note: str = ""
     kept: frozenset[int] = frozenset()
+    named: int = 0
+
+    def without_empty_columns(self) -> Table:
+        """Those left out in which no row holds anything."""
+        left = [c for c in range(len(self.header)) if not self.rows or any(row[c] != "–" for row in self.rows)]
+        return replace(
+            self,
+            header=tuple(self.header[c] for c in left),
+            rows=tuple(tuple(row[c] for c in left) for row in self.rows),
+            numeric=frozenset(n for n, c in enumerate(left) if c in self.numeric),
+            kept=frozenset(n for n, c in enumerate(left) if c in self.kept),
+            named=left.index(self.named),
+        )
 
     def in_language(self, words: Language) -> Table:
         """The table as the language says it."""
@@ -99,15 +113,17 @@ def case_tables(findings: Findings) -> list[Table]:
                 tables.append(_region_table(title, saliency.regions, "mask", findings))
     if findings.lesions:
         tables.append(_checklist_table(findings))
-    return tables
+    return [table.without_empty_columns() for table in tables]
 
 
 def _checklist_table(findings: Findings) -> Table:
-    rows = [(item.name, "yes" if place else "no", place or "–") for item, place in checklist.assessed(findings)]
+    rows = [(name, answer, place or "–") for name, answer, place in checklist.answers(findings)]
     note = (
         "Items of VASARI and of a survey of clinicians; of the largest segmented abnormality. An item that was not assessed "
         "may be present or not."
     )
+    if {answer for _, answer, _ in rows} - {"yes", "no"}:
+        note = f"{note} An item that was assessed in part only is not counted."
     header = ("Item", "Assessed", "In findings.json")
     return Table(checklist.TITLE, header, tuple(rows), frozenset(), note, kept=frozenset({2}))
 
@@ -123,8 +139,9 @@ def _lesion_table(findings: Findings) -> Table:
         )
         for lesion in findings.lesions
     ]
-    header = ("No.", "Volume (ml)", "Voxels", "Side (share)", "Centre, RAS (mm)")
-    return Table(f"Segmented abnormalities{series_of(findings)}", header, tuple(rows), frozenset({1, 2, 4}))
+    unit = "Voxels" if findings.image.has_geometry else "Pixels"
+    header = ("No.", "Volume (ml)", unit, "Side (share)", "Centre, RAS (mm)")
+    return Table(f"Segmented abnormalities{series_of(findings)}", header, tuple(rows), frozenset({0, 1, 2, 4}))
 
 
 def _measures_table(findings: Findings) -> Table:
@@ -147,7 +164,7 @@ def _measures_table(findings: Findings) -> Table:
         "Largest: in any direction. Long axis: of the ellipsoid with the same second moments. Ball: diameter of the ball "
         "of the same volume."
     )
-    return Table("Size and shape", header, tuple(rows), frozenset({2, 3, 4, 5}), note)
+    return Table("Size and shape", header, tuple(rows), frozenset({0, 1, 2, 3, 4, 5}), note)
 
 
 def _distance_table(findings: Findings) -> Table:
@@ -167,7 +184,8 @@ def _distance_table(findings: Findings) -> Table:
     reach = findings.anatomy.interval_mm
     if reach is not None and any(" to " in cell for _, _, cell in rows):
         note = f"{interval_meaning(reach)} {note}"
-    return Table("Distances to atlas positions", ("No.", "Atlas position", "Distance"), tuple(rows), frozenset(), note)
+    header = ("No.", "Atlas position", "Distance")
+    return Table("Distances to atlas positions", header, tuple(rows), frozenset({0}), note, named=1)
 
 
 def _saliency_table(findings: Findings) -> Table:
@@ -176,7 +194,7 @@ def _saliency_table(findings: Findings) -> Table:
             method_name(s.method),
             class_name_in_full(s.target),
             f"{s.percentile:.1f}",
-            f"{s.mask_voxels} voxels" if s.mask_volume_ml is None else f"{s.mask_volume_ml:.2f} ml",
+            f"{s.mask_voxels} pixels" if s.mask_volume_ml is None else f"{s.mask_volume_ml:.2f} ml",
             place_text(s) if s.mask_voxels else "–",
             "–" if s.dice_with_lesion is None else score_text(s.dice_with_lesion),
         )
@@ -275,7 +293,7 @@ def model_tables(findings: Findings, run: Mapping[str, Any]) -> list[Table]:
     header = ("Detail", "Value")
     tables = [Table("Model", header, tuple(facts))]
     if model.metrics:
-        tables.append(_metrics_table(model.metrics))
+        tables.append(_metrics_table(model))
     tables.append(Table("Registration to the atlas", header, tuple(place)))
     rows = provenance_rows(run)
     note, kept = "The whole record is in run.json.", frozenset({0, 1})
@@ -283,20 +301,19 @@ def model_tables(findings: Findings, run: Mapping[str, Any]) -> list[Table]:
     return tables
 
 
-def _metrics_table(metrics: Mapping[str, Any]) -> Table:
+def _metrics_table(model: Model) -> Table:
     """The model's own figures on held-out cases; what is neither a figure nor a text stands in the model card only."""
     rows, notes = [], []
-    for name, value in metrics.items():
-        plain = name.replace("_", " ")
+    for name, value in model.metrics.items():
+        place, plain = model_figures.named(name, model.classes)
         if isinstance(value, Mapping) and isinstance(value.get("value"), int | float):
             known = value.get("low") is not None and value.get("high") is not None
             interval = f"{value['low']:.3g} to {value['high']:.3g}" if known else "–"
-            rows.append((plain, f"{value['value']:.3g}", interval))
-        elif isinstance(value, int | float):
-            rows.append((plain, f"{value:g}", "–"))
+            rows.append((place, (plain, f"{value['value']:.3g}", interval)))
+        elif isinstance(value, int | float) and name not in model_figures.NOT_SHOWN:
+            rows.append((place, (plain, f"{value:g}", "–")))
         elif isinstance(value, str):
             notes.append(f"{plain[0].upper()}{plain[1:]}: {value}.")
     note = " ".join([*notes, "These are figures of the model, not of this case."])
-    return Table(
-        "What was measured of the model", ("Figure", "Value", "Interval"), tuple(rows), frozenset({1, 2}), note
-    )
+    told = tuple(row for _, row in sorted(rows, key=lambda one: one[0]))
+    return Table("What was measured of the model", ("Figure", "Value", "Interval"), told, frozenset({1, 2}), note)
