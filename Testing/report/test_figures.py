@@ -1,17 +1,20 @@
 """Pictures show the patient's true sides however the voxels are stored; a mirror or a one-voxel shift is a bug."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from phantom_case import SPACING, stored_as
 from PIL import Image
 from XAIReportLib.case import Case
-from XAIReportLib.report import drawing, figures, narrative
+from XAIReportLib.report import check_figures, drawing, figures, narrative
 from XAIReportLib.report.content import content_of
 from XAIReportLib.report.languages import language
 from XAIReportLib.report.planes import Orientation, bounding_box, centre, focus, largest_section
 from XAIReportLib.results import Registration, SaliencyCheck
+from XAIReportLib.saliency.checks import LIMITS, failures
 
 STORED = ("RAS", "LPS", "LAS", "PSR", "AIR", "SLP", "IPL")
 
@@ -269,3 +272,43 @@ def test_the_checks_of_the_heat_maps_are_drawn_as_a_card_and_as_curves(analysed,
         with Image.open(tmp_path / "figures" / name) as picture:
             assert picture.width == drawing.INCHES * drawing.DPI
             assert len(np.unique(np.asarray(picture).reshape(-1, picture.width))) > 10
+
+
+def _caught(module, monkeypatch):
+    """The figures that a module writes, as they are written."""
+    caught = []
+    monkeypatch.setattr(
+        module, "written", lambda figure, *rest: (caught.append(figure), drawing.written(figure, *rest))[1]
+    )
+    return caught
+
+
+def _texts(figure):
+    """Every text that is seen, and the box that it fills in pixels."""
+    return [(t, t.get_window_extent()) for t in figure.findobj(Text) if t.get_text() and t.get_visible()]
+
+
+def _assert_legible(figure):
+    """No text leaves the figure or meets another."""
+    texts, (width, height) = _texts(figure), figure.canvas.get_width_height()
+    for text, box in texts:
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, text.get_text()
+    for (one, a), (other, b) in combinations(texts, 2):
+        assert not a.overlaps(b), f"{one.get_text()!r} and {other.get_text()!r}"
+
+
+@pytest.mark.parametrize("code", ("en", "fr", "de", "es"))
+@pytest.mark.parametrize("passes", (True, False))
+def test_every_text_of_the_card_is_read_whole(code, passes, monkeypatch, tmp_path):
+    good = {name: 0.0012 if low == 0 else 0.9964 for name, (low, high) in LIMITS.items()}
+    values = {name: value if passes else 1 - value for name, value in good.items()}
+    shares = dict.fromkeys(check_figures.SHARES, 0.9964)
+    caught = _caught(check_figures, monkeypatch)
+    check_figures.draw_shortcuts(
+        SaliencyCheck(passes, failures(values), values, LIMITS, shares), tmp_path / "card.png", language(code)
+    )
+    (figure,) = caught
+    _assert_legible(figure)
+    dots = [line.get_window_extent() for axes in figure.axes for line in axes.lines]
+    assert len(dots) == len(values)
+    assert not any(dot.overlaps(box) for dot in dots for _, box in _texts(figure))
