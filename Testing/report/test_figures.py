@@ -312,3 +312,16 @@ def test_every_text_of_the_card_is_read_whole(code, passes, monkeypatch, tmp_pat
     dots = [line.get_window_extent() for axes in figure.axes for line in axes.lines]
     assert len(dots) == len(values)
     assert not any(dot.overlaps(box) for dot in dots for _, box in _texts(figure))
+
+
+@pytest.mark.parametrize("code", ("en", "fr", "de", "es"))
+def test_the_marks_of_the_curves_are_numbers_as_the_language_writes_them(code, monkeypatch, tmp_path):
+    falling = np.linspace(1, 0, 11)
+    curves = dict.fromkeys(("gradcam++", "gradcam", "scorecam", "random"), (falling, 1 - falling))
+    caught = _caught(check_figures, monkeypatch)
+    check_figures.draw_curves(SaliencyCheck(True, (), {}, curves=curves), tmp_path / "curves.png", language(code))
+    _assert_legible(caught[0])
+    half = "0.5" if code == "en" else "0,5"
+    for axes in caught[0].axes:
+        assert half in [mark.get_text() for mark in axes.get_xticklabels()]
+        assert half in [mark.get_text() for mark in axes.get_yticklabels()]

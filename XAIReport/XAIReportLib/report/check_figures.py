@@ -23,6 +23,7 @@ SHARES = {
     "without_lesion": "segmented abnormality removed",
 }
 CURVES_HEIGHT = 3.5  # inches
+_TICKS = (0, 0.25, 0.5, 0.75, 1)
 # Columns of the card, in shares of its width: what a row is of, its bar, its value, its verdict.
 _NAMES_END, _BARS, _BARS_WIDTH, _VALUES, _VERDICTS = 0.495, 0.515, 0.275, 0.807, 0.882
 
@@ -35,7 +36,9 @@ def draw_shortcuts(check: SaliencyCheck, path: Path, words: Language) -> Path:
     height = foot + 2 * heads + row * (len(shares) + len(figures))
     figure = _figure(height)
     bottom = foot + row * len(figures) + heads
-    _heading(figure, height - 0.3, height, 'Score against "no lesion" that is left, 0 to 1')
+    _heading(
+        figure, height - 0.3, height, "Lesion score that is left on the largest sections, 0 to 1 (not the class score)"
+    )
     axes = _rows(figure, bottom / height, len(shares), row * len(shares) / height)
     for place, (what, value) in enumerate(reversed(shares)):
         axes.barh(place, value, height=0.6, color=LESION)
@@ -67,6 +70,8 @@ def draw_curves(check: SaliencyCheck, path: Path, words: Language) -> Path:
         axes.set_title(title, color=INK, fontsize=10.5)
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1.02)
+        axes.set_xticks(_TICKS, labels=[f"{tick:g}" for tick in _TICKS])
+        axes.set_yticks(_TICKS, labels=[f"{tick:g}" for tick in _TICKS])
         axes.tick_params(colors=INK, labelsize=9)
         axes.set_xlabel("share of the head's pixels", color=INK, fontsize=9.5)
         if side == 0:

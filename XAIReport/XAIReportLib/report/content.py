@@ -41,7 +41,8 @@ _CAPTIONS = {
     ),
     "shortcuts": (
         "Shortcut card",
-        "How much of the score is left when an area is replaced by what surrounds it, and the checks of the heat maps.",
+        'How much of the lesion score, the class against "no lesion" on the largest sections and not the class score, is left '
+        "when an area is replaced by what surrounds it. Below, the checks of the heat maps.",
     ),
     "curves": (
         "Deletion and insertion",
