@@ -55,7 +55,7 @@ _CAPTIONS = {
     ),
     "glass-brain": (
         "Glass brain",
-        "The segmented abnormalities in MNI152, seen through the brain from the left, the right, the front and above.",
+        "The segmented abnormalities in MNI152, seen through the brain from the left, the front, the right and below.",
     ),
     "registration": (
         "Quality of the registration",

@@ -177,10 +177,10 @@ def region_mark(axes: Axes, mask: np.ndarray, pixel_mm: tuple[float, float], tex
     axes.text(*place, text, color=INK, fontsize=9.5, ha="center", va="center", path_effects=_HALO, clip_on=True)
 
 
-def letters(axes: Axes, names: tuple[str, str, str, str]) -> None:
-    """What lies at the left, right, top and bottom edge."""
+def letters(axes: Axes, names: tuple[str, str, str, str], height: float = 0.5) -> None:
+    """What lies at the left, right, top and bottom edge; the first two at a share of the ``height``."""
     left, right, top, bottom = names
-    height = 0.5 if len(left) <= 2 else 0.03  # longer names stand in the lower corners, off the head
+    height = height if len(left) <= 2 else 0.03  # longer names stand in the lower corners, off the head
     places = ((0.015, height, "left", left), (0.985, height, "right", right))
     for x, y, side, name in places:
         _mark(axes, x, y, name, ha=side, va="center" if len(left) <= 2 else "bottom")
@@ -197,10 +197,15 @@ def title(axes: Axes, text: str) -> None:
     _mark(axes, 0.02, 0.98, text, ha="left", va="top")
 
 
-def scale_bar(axes: Axes, size_mm: tuple[float, float]) -> None:
-    """In the lower right corner: the longest round length of at most a third of the panel."""
+def scale_bar_mm(sizes_mm: Sequence[tuple[float, float]]) -> int:
+    """For all panels of one scale: the longest round length of at most a third of the narrowest."""
+    longest = min(width for _, width in sizes_mm) / 3
+    return next((mm for mm in _SCALE_BARS_MM if mm <= longest), _SCALE_BARS_MM[-1])
+
+
+def scale_bar(axes: Axes, size_mm: tuple[float, float], length: int) -> None:
+    """In the lower right corner, ``length`` in millimetres."""
     height, width = size_mm
-    length = next((mm for mm in _SCALE_BARS_MM if mm <= width / 3), _SCALE_BARS_MM[-1])
     right, bottom = width * 0.97, height * 0.955
     thickness = height * 0.012
     axes.add_patch(

@@ -141,7 +141,7 @@ def _slices(
         add(axes, plane, index)
         drawing.letters(axes, scene.orientation.edge_names(plane))
         if scene.orientation.spacing_mm is not None:
-            drawing.scale_bar(axes, size)
+            drawing.scale_bar(axes, size, drawing.scale_bar_mm(sizes))
     if scene.orientation.tilt_degrees > OBLIQUE_DEGREES:
         note = f"slices along the stored grid, {scene.orientation.tilt_degrees:.0f}° oblique"
         place = (0.988, 0.1 / figure.height)
@@ -337,7 +337,7 @@ def _draw_montage(scene: _Scene, path: Path) -> Path:
         _outline(scene, axes, scene.lesions > 0, (plane, int(index)), colour=drawing.LESION)
     left, right, top, bottom = scene.orientation.edge_names(plane)
     drawing.letters(figure.axes[0], (left, right, top, bottom))
-    drawing.scale_bar(figure.axes[-1], sizes[-1])
+    drawing.scale_bar(figure.axes[-1], sizes[-1], drawing.scale_bar_mm(sizes))
     if scene.lesions.any():
         figure.legend([drawing.line_key(drawing.LESION, "segmented abnormality")], 1)
     step = abs(int(indices[0]) - int(indices[-1])) / max(len(indices) - 1, 1) * spacing
