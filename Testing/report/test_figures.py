@@ -171,7 +171,7 @@ def test_an_outline_runs_around_its_voxels_and_nowhere_else():
 
 def test_a_heat_map_is_transparent_below_its_threshold():
     rgba = drawing.heat_colours(np.array([[0.0, 0.49, 0.5, 1.0]]), 0.5)
-    assert rgba[0, :, 3].tolist() == [0, 0, 0.62, 0.62]
+    assert rgba[0, :, 3].tolist() == [0, 0, drawing._HEAT_ALPHA, drawing._HEAT_ALPHA]
 
 
 def test_the_slices_shown_are_the_largest_section_else_the_peak_else_the_centre():
@@ -362,3 +362,30 @@ def test_the_scale_bars_of_one_figure_have_one_length(analysed):
     words = {t.get_text() for axes in figure.axes for t in axes.texts if t.get_text().endswith(" mm")}
     assert len(words) == 1
     assert [drawing.scale_bar_mm(sizes) for sizes in ([(100, 100), (100, 400)], [(9, 9)])] == [20, 5]
+
+
+@pytest.mark.parametrize("grey", (0.0, 0.4, 1.0))
+@pytest.mark.parametrize("share", (0.5, 1.0))
+def test_a_heat_map_has_the_colours_of_its_bar_whatever_lies_below_it(grey, share):
+    figure = drawing.SliceFigure([(60.0, 60.0)], 0.92)
+    drawing.show_image(figure.axes[0], np.full((30, 30), grey), (2.0, 2.0), (0.0, 1.0))
+    drawing.show_colours(figure.axes[0], drawing.heat_colours(np.full((30, 30), share), 0.3), (2.0, 2.0), smooth=True)
+    figure.colour_bar(None)
+    figure.figure.canvas.draw()
+    pixels = np.asarray(figure.figure.canvas.buffer_rgba())[::-1, :, :3].astype(float) / 255
+
+    def at(axes, across):
+        box = axes.get_window_extent()
+        return pixels[round((box.y0 + box.y1) / 2), round(box.x0 + across * box.width)]
+
+    panel, bar = figure.figure.axes[:2]
+    assert np.abs(at(panel, 0.5) - at(bar, share - 0.01)).max() < 0.15
+
+
+def test_maps_side_by_side_have_a_colour_bar(analysed, monkeypatch, tmp_path):
+    drawn = []
+    monkeypatch.setattr(drawing.SliceFigure, "colour_bar", lambda _, threshold: drawn.append(threshold))
+    scene = figures._Scene.of(analysed.case, analysed.prediction, analysed.findings(), language("en"))
+    words = (["one", "other"], "mask of each method")
+    figures._draw_beside(scene, analysed.heatmaps[:2], analysed.masks, words, tmp_path / "methods.png")
+    assert drawn == [None], "each has a threshold of its own"

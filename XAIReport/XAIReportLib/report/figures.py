@@ -226,7 +226,7 @@ def _draw_beside(
     plane, index = scene.panels(focus(scene.main, shown[0][0], scene.head))[0]
     pixels = [(plane, scene.orientation.panel(scene.image, plane, index))] * len(heatmaps)
     sizes = drawing.panel_sizes(scene.orientation, pixels)
-    figure = drawing.SliceFigure(sizes, 0.62, min(len(heatmaps), _METHOD_COLUMNS))
+    figure = drawing.SliceFigure(sizes, 0.92, min(len(heatmaps), _METHOD_COLUMNS))
     for axes, title, parts in zip(figure.axes, titles, shown, strict=True):
         drawing.show_image(axes, pixels[0][1], scene.orientation.pixel_mm(plane), scene.window)
         _heat(scene, axes, (plane, index), *parts)
@@ -235,6 +235,7 @@ def _draw_beside(
     keys = [drawing.line_key(drawing.MASK, dashed, dashed=True)]
     keys += [drawing.line_key(drawing.LESION, "segmented abnormality")] if scene.lesions.any() else []
     figure.legend(keys, 2)
+    figure.colour_bar(None)
     return figure.save(path, scene.words)
 
 
