@@ -276,10 +276,8 @@ def test_the_checks_of_the_heat_maps_are_drawn_as_a_card_and_as_curves(analysed,
 
 def _caught(module, monkeypatch):
     """The figures that a module writes, as they are written."""
-    caught = []
-    monkeypatch.setattr(
-        module, "written", lambda figure, *rest: (caught.append(figure), drawing.written(figure, *rest))[1]
-    )
+    caught, write = [], drawing.written
+    monkeypatch.setattr(module, "written", lambda figure, *rest: (caught.append(figure), write(figure, *rest))[1])
     return caught
 
 
@@ -389,3 +387,30 @@ def test_maps_side_by_side_have_a_colour_bar(analysed, monkeypatch, tmp_path):
     words = (["one", "other"], "mask of each method")
     figures._draw_beside(scene, analysed.heatmaps[:2], analysed.masks, words, tmp_path / "methods.png")
     assert drawn == [None], "each has a threshold of its own"
+
+
+@pytest.mark.parametrize("codes", ("RAS", "LPS", "PSR"))
+def test_every_slice_of_the_overview_shows_the_head_names_its_sides_and_says_where_it_lies(
+    analysed, codes, monkeypatch, tmp_path
+):
+    """The abnormality reaches the top of the head, and the grid goes on above it."""
+    head = analysed.case.head
+    top = int(np.flatnonzero(head.any(axis=(0, 1)))[-1])
+    assert top < head.shape[2] - 2
+    labels = np.zeros(head.shape, np.uint8)
+    labels[..., top - 2 : top + 1] = head[..., top - 2 : top + 1]
+    one = stored_as(replace(analysed, prediction=replace(analysed.prediction, lesion_labels=labels)), codes)
+    scene = figures._Scene.of(one.case, one.prediction, analysed.findings(), language("en"))
+    caught = _caught(drawing, monkeypatch)
+    figures._draw_montage(scene, tmp_path / "montage.png")
+    said = []
+    for axes in caught[0].axes:
+        words = [text.get_text() for text in axes.texts]
+        assert {"R", "L"} <= set(words)
+        said.append(next(word for word in words if word[:2] in ("S ", "I ")))
+    areas = head.sum(axis=(0, 1))
+    heights = analysed.case.affine[2, 3] + 3.0 * np.flatnonzero((areas >= 0.05 * areas.max()) | labels.any(axis=(0, 1)))
+    heights_written = [int(word[2:-3]) * (1 if word[0] == "S" else -1) for word in said]
+    assert heights_written == sorted(heights_written, reverse=True)
+    assert heights_written[0] == round(heights.max()), "no slice above the head"
+    assert all(np.abs(heights - height).min() <= 0.5 for height in heights_written)
