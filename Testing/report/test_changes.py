@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from phantom_case import CLASSES, Analysed
 from PIL import Image
-from XAIReportLib.report import changes, narrative
+from XAIReportLib.report import change_figure, changes, drawing, narrative
 from XAIReportLib.report.change_figure import draw_changes
 from XAIReportLib.report.grounding.translated import checker_of
 from XAIReportLib.report.languages import language
@@ -171,3 +173,36 @@ def test_the_picture_shows_every_change(tmp_path: Path, count: int) -> None:
     with Image.open(path) as picture:
         width, height = picture.size
     assert width == 1600 and height > (400 if count == 1 else 800)
+
+
+@pytest.mark.parametrize("code", ("en", "fr", "de", "es"))
+def test_what_was_filled_is_not_called_removed_and_every_text_fits_its_cell(
+    code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    caught = []
+    monkeypatch.setattr(
+        change_figure, "written", lambda figure, *rest: (caught.append(figure), drawing.written(figure, *rest))[1]
+    )
+    pituitary = replace(GLIOMA, label="pituitary", scores={"meningioma": 0.0039, "glioma": 0.001, "pituitary": 0.9951})
+    items = (
+        changed("lesion_removed", NOTHING),
+        changed("lesion_only", pituitary),
+        changed("background_zero", UNDECIDED),
+        changed("background_noise", GLIOMA),
+        changed("saliency_removed", NOTHING, "gradcam++"),
+        changed("ranked_saliency_removed", NOTHING, "gradcam++", (1.0, 2.0, 4.04)),
+        changed("saliency_removed", NOTHING, "integrated_gradients"),
+    )
+    draw_changes(items, CLASSES, tmp_path / "changes.png", language(code))
+    (figure,) = caught
+    seen = [text for text in figure.findobj(Text) if text.get_text() and (text.axes is None or text.axes.axison)]
+    texts = [(text.get_text(), text.get_window_extent()) for text in seen if text.get_window_extent().width > 1]
+    assert "Hypophyse" not in [text for text, _ in texts], "an organ, and no class"
+    assert not [text for text, _ in texts if re.search("removed|retiré|entfernt|quitad", text)]
+    width, height = figure.canvas.get_width_height()
+    for text, box in texts:
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, text
+    for (one, a), (other, b) in combinations(texts, 2):
+        assert not a.overlaps(b), f"{one!r} and {other!r}"
+    lowest = min(axes.get_window_extent().y0 for axes in figure.axes)
+    assert lowest < 0.85 * drawing.DPI, "no blank strip below a row without scores"

@@ -1,17 +1,20 @@
 """Pictures show the patient's true sides however the voxels are stored; a mirror or a one-voxel shift is a bug."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from phantom_case import SPACING, stored_as
 from PIL import Image
 from XAIReportLib.case import Case
-from XAIReportLib.report import drawing, figures, narrative
+from XAIReportLib.report import check_figures, drawing, figures, glass_brain, narrative
 from XAIReportLib.report.content import content_of
 from XAIReportLib.report.languages import language
 from XAIReportLib.report.planes import Orientation, bounding_box, centre, focus, largest_section
 from XAIReportLib.results import Registration, SaliencyCheck
+from XAIReportLib.saliency.checks import LIMITS, failures
 
 STORED = ("RAS", "LPS", "LAS", "PSR", "AIR", "SLP", "IPL")
 
@@ -168,7 +171,7 @@ def test_an_outline_runs_around_its_voxels_and_nowhere_else():
 
 def test_a_heat_map_is_transparent_below_its_threshold():
     rgba = drawing.heat_colours(np.array([[0.0, 0.49, 0.5, 1.0]]), 0.5)
-    assert rgba[0, :, 3].tolist() == [0, 0, 0.62, 0.62]
+    assert rgba[0, :, 3].tolist() == [0, 0, drawing._HEAT_ALPHA, drawing._HEAT_ALPHA]
 
 
 def test_the_slices_shown_are_the_largest_section_else_the_peak_else_the_centre():
@@ -269,3 +272,145 @@ def test_the_checks_of_the_heat_maps_are_drawn_as_a_card_and_as_curves(analysed,
         with Image.open(tmp_path / "figures" / name) as picture:
             assert picture.width == drawing.INCHES * drawing.DPI
             assert len(np.unique(np.asarray(picture).reshape(-1, picture.width))) > 10
+
+
+def _caught(module, monkeypatch):
+    """The figures that a module writes, as they are written."""
+    caught, write = [], drawing.written
+    monkeypatch.setattr(module, "written", lambda figure, *rest: (caught.append(figure), write(figure, *rest))[1])
+    return caught
+
+
+def _texts(figure):
+    """Every text that is seen, and the box that it fills in pixels."""
+    return [(t, t.get_window_extent()) for t in figure.findobj(Text) if t.get_text() and t.get_visible()]
+
+
+def _assert_legible(figure):
+    """No text leaves the figure or meets another."""
+    texts, (width, height) = _texts(figure), figure.canvas.get_width_height()
+    for text, box in texts:
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, text.get_text()
+    for (one, a), (other, b) in combinations(texts, 2):
+        assert not a.overlaps(b), f"{one.get_text()!r} and {other.get_text()!r}"
+
+
+@pytest.mark.parametrize("code", ("en", "fr", "de", "es"))
+@pytest.mark.parametrize("passes", (True, False))
+def test_every_text_of_the_card_is_read_whole(code, passes, monkeypatch, tmp_path):
+    good = {name: 0.0012 if low == 0 else 0.9964 for name, (low, high) in LIMITS.items()}
+    values = {name: value if passes else 1 - value for name, value in good.items()}
+    shares = dict.fromkeys(check_figures.SHARES, 0.9964)
+    caught = _caught(check_figures, monkeypatch)
+    check_figures.draw_shortcuts(
+        SaliencyCheck(passes, failures(values), values, LIMITS, shares), tmp_path / "card.png", language(code)
+    )
+    (figure,) = caught
+    _assert_legible(figure)
+    dots = [line.get_window_extent() for axes in figure.axes for line in axes.lines]
+    assert len(dots) == len(values)
+    assert not any(dot.overlaps(box) for dot in dots for _, box in _texts(figure))
+
+
+@pytest.mark.parametrize("code", ("en", "fr", "de", "es"))
+def test_the_marks_of_the_curves_are_numbers_as_the_language_writes_them(code, monkeypatch, tmp_path):
+    falling = np.linspace(1, 0, 11)
+    curves = dict.fromkeys(("gradcam++", "gradcam", "scorecam", "random"), (falling, 1 - falling))
+    caught = _caught(check_figures, monkeypatch)
+    check_figures.draw_curves(SaliencyCheck(True, (), {}, curves=curves), tmp_path / "curves.png", language(code))
+    _assert_legible(caught[0])
+    half = "0.5" if code == "en" else "0,5"
+    for axes in caught[0].axes:
+        assert half in [mark.get_text() for mark in axes.get_xticklabels()]
+        assert half in [mark.get_text() for mark in axes.get_yticklabels()]
+
+
+def test_what_lies_on_the_left_is_at_the_viewers_right_in_the_glass_brain_too(monkeypatch, tmp_path):
+    from matplotlib import pyplot
+
+    affine = np.diag([3.0, 3.0, 3.0, 1.0])
+    affine[:3, 3] = -90, -126, -72
+    mask = np.zeros((60, 73, 60), bool)
+    mask[15:22, 50:58, 30:38] = True  # left, in front
+    case = Case("left", np.zeros(mask.shape, np.float32), affine, mask)
+    closed, close = [], pyplot.close
+    monkeypatch.setattr(pyplot, "close", lambda figure: (closed.append(figure), close(figure)))
+    path = glass_brain.draw_glass_brain(mask, case, lambda points: points, tmp_path / "glass.png", language("en"))
+    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    blue = pixels[..., 2] - pixels[..., 0] > 60
+    places = {}
+    for axes in closed[0].axes:
+        seen = [t for t in axes.texts if t.get_text() in tuple("LRAP")]
+        if len(seen) == 2:
+            names = "".join(t.get_text() for t in sorted(seen, key=lambda t: t.get_window_extent().x0))
+            box = axes.get_window_extent()
+            first, last = (round(x * pixels.shape[1] / closed[0].bbox.width) for x in (box.x0, box.x1))
+            across = np.nonzero(blue[:, first:last])[1] / (last - first)
+            places.setdefault(names, []).append(across.mean() if across.size else None)
+    assert places["RL"] == [pytest.approx(0.65, abs=0.15)] * 2, "from the front and below"
+    assert places["AP"] == [pytest.approx(0.3, abs=0.15)], "from the left"
+    assert places["PA"] == [None], "from the right, where there is nothing"
+
+
+def test_the_scale_bars_of_one_figure_have_one_length(analysed):
+    scene = figures._Scene.of(analysed.case, analysed.prediction, analysed.findings(), language("en"))
+    figure = figures._slices(scene, centre(scene.head), 0.4, lambda *_: None)
+    bars = [patch.get_window_extent().width for axes in figure.axes for patch in axes.patches]
+    assert len(bars) == 3 and bars == pytest.approx([bars[0]] * 3)
+    words = {t.get_text() for axes in figure.axes for t in axes.texts if t.get_text().endswith(" mm")}
+    assert len(words) == 1
+    assert [drawing.scale_bar_mm(sizes) for sizes in ([(100, 100), (100, 400)], [(9, 9)])] == [20, 5]
+
+
+@pytest.mark.parametrize("grey", (0.0, 0.4, 1.0))
+@pytest.mark.parametrize("share", (0.5, 1.0))
+def test_a_heat_map_has_the_colours_of_its_bar_whatever_lies_below_it(grey, share):
+    figure = drawing.SliceFigure([(60.0, 60.0)], 0.92)
+    drawing.show_image(figure.axes[0], np.full((30, 30), grey), (2.0, 2.0), (0.0, 1.0))
+    drawing.show_colours(figure.axes[0], drawing.heat_colours(np.full((30, 30), share), 0.3), (2.0, 2.0), smooth=True)
+    figure.colour_bar(None)
+    figure.figure.canvas.draw()
+    pixels = np.asarray(figure.figure.canvas.buffer_rgba())[::-1, :, :3].astype(float) / 255
+
+    def at(axes, across):
+        box = axes.get_window_extent()
+        return pixels[round((box.y0 + box.y1) / 2), round(box.x0 + across * box.width)]
+
+    panel, bar = figure.figure.axes[:2]
+    assert np.abs(at(panel, 0.5) - at(bar, share - 0.01)).max() < 0.15
+
+
+def test_maps_side_by_side_have_a_colour_bar(analysed, monkeypatch, tmp_path):
+    drawn = []
+    monkeypatch.setattr(drawing.SliceFigure, "colour_bar", lambda _, threshold: drawn.append(threshold))
+    scene = figures._Scene.of(analysed.case, analysed.prediction, analysed.findings(), language("en"))
+    words = (["one", "other"], "mask of each method")
+    figures._draw_beside(scene, analysed.heatmaps[:2], analysed.masks, words, tmp_path / "methods.png")
+    assert drawn == [None], "each has a threshold of its own"
+
+
+@pytest.mark.parametrize("codes", ("RAS", "LPS", "PSR"))
+def test_every_slice_of_the_overview_shows_the_head_names_its_sides_and_says_where_it_lies(
+    analysed, codes, monkeypatch, tmp_path
+):
+    """The abnormality reaches the top of the head, and the grid goes on above it."""
+    head = analysed.case.head
+    top = int(np.flatnonzero(head.any(axis=(0, 1)))[-1])
+    assert top < head.shape[2] - 2
+    labels = np.zeros(head.shape, np.uint8)
+    labels[..., top - 2 : top + 1] = head[..., top - 2 : top + 1]
+    one = stored_as(replace(analysed, prediction=replace(analysed.prediction, lesion_labels=labels)), codes)
+    scene = figures._Scene.of(one.case, one.prediction, analysed.findings(), language("en"))
+    caught = _caught(drawing, monkeypatch)
+    figures._draw_montage(scene, tmp_path / "montage.png")
+    said = []
+    for axes in caught[0].axes:
+        words = [text.get_text() for text in axes.texts]
+        assert {"R", "L"} <= set(words)
+        said.append(next(word for word in words if word[:2] in ("S ", "I ")))
+    areas = head.sum(axis=(0, 1))
+    heights = analysed.case.affine[2, 3] + 3.0 * np.flatnonzero((areas >= 0.05 * areas.max()) | labels.any(axis=(0, 1)))
+    heights_written = [int(word[2:-3]) * (1 if word[0] == "S" else -1) for word in said]
+    assert heights_written == sorted(heights_written, reverse=True)
+    assert heights_written[0] == round(heights.max()), "no slice above the head"
+    assert all(np.abs(heights - height).min() <= 0.5 for height in heights_written)

@@ -23,6 +23,9 @@ SHARES = {
     "without_lesion": "segmented abnormality removed",
 }
 CURVES_HEIGHT = 3.5  # inches
+_TICKS = (0, 0.25, 0.5, 0.75, 1)
+# Columns of the card, in shares of its width: what a row is of, its bar, its value, its verdict.
+_NAMES_END, _BARS, _BARS_WIDTH, _VALUES, _VERDICTS = 0.495, 0.515, 0.275, 0.807, 0.882
 
 
 def draw_shortcuts(check: SaliencyCheck, path: Path, words: Language) -> Path:
@@ -33,25 +36,25 @@ def draw_shortcuts(check: SaliencyCheck, path: Path, words: Language) -> Path:
     height = foot + 2 * heads + row * (len(shares) + len(figures))
     figure = _figure(height)
     bottom = foot + row * len(figures) + heads
-    _heading(figure, height - 0.3, height, 'Score against "no lesion" that is left, 0 to 1')
-    axes = figure.add_axes((0.48, bottom / height, 0.4, row * len(shares) / height), facecolor=BACKGROUND)
+    _heading(
+        figure, height - 0.3, height, "Lesion score that is left on the largest sections, 0 to 1 (not the class score)"
+    )
+    axes = _rows(figure, bottom / height, len(shares), row * len(shares) / height)
     for place, (what, value) in enumerate(reversed(shares)):
         axes.barh(place, value, height=0.6, color=LESION)
-        axes.text(value + 0.015, place, score_text(value), color=INK, fontsize=10, va="center")
-        axes.text(-0.02, place, what, color=INK, fontsize=10, va="center", ha="right")
-    _bare(axes, len(shares))
+        _cell(axes, _NAMES_END, place, what, INK, "right")
+        _cell(axes, _VALUES, place, score_text(value), INK)
     _heading(figure, bottom - 0.3, height, "Checks (the band passes)")
-    axes = figure.add_axes((0.48, foot / height, 0.4, row * len(figures) / height), facecolor=BACKGROUND)
+    axes = _rows(figure, foot / height, len(figures), row * len(figures) / height)
     for place, (name, value) in enumerate(reversed(figures)):
         low, high = np.clip(check.limits[name], 0, 1)
         colour = FAILED if name in check.failed else INK
         axes.barh(place, high - low, left=low, height=0.6, color=SOFT, alpha=0.35)
         axes.plot(np.clip(value, 0, 1), place, "o", color=colour, markersize=8, clip_on=False)
         mark = "failed" if name in check.failed else "passed"
-        axes.text(1.02, place, score_text(value), color=colour, fontsize=9.5, va="center")
-        axes.text(1.13, place, mark, color=colour, fontsize=9.5, va="center")
-        axes.text(-0.02, place, CHECK_NAMES.get(name, name), color=colour, fontsize=9, va="center", ha="right")
-    _bare(axes, len(figures))
+        _cell(axes, _NAMES_END, place, CHECK_NAMES.get(name, name), colour, "right")
+        _cell(axes, _VALUES, place, score_text(value), colour)
+        _cell(axes, _VERDICTS, place, mark, colour)
     return _save(figure, height, path, words)
 
 
@@ -67,6 +70,8 @@ def draw_curves(check: SaliencyCheck, path: Path, words: Language) -> Path:
         axes.set_title(title, color=INK, fontsize=10.5)
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1.02)
+        axes.set_xticks(_TICKS, labels=[f"{tick:g}" for tick in _TICKS])
+        axes.set_yticks(_TICKS, labels=[f"{tick:g}" for tick in _TICKS])
         axes.tick_params(colors=INK, labelsize=9)
         axes.set_xlabel("share of the head's pixels", color=INK, fontsize=9.5)
         if side == 0:
@@ -101,10 +106,19 @@ def _heading(figure: Figure, inches: float, height: float, text: str) -> None:
     figure.text(0.012, inches / height, text, color=INK, fontsize=11, fontweight="bold", va="center")
 
 
-def _bare(axes: Axes, rows: int) -> None:
+def _rows(figure: Figure, bottom: float, rows: int, height: float) -> Axes:
+    """The column of the bars, from 0 to 1."""
+    axes = figure.add_axes((_BARS, bottom, _BARS_WIDTH, height), facecolor=BACKGROUND)
     axes.set_xlim(0, 1)
     axes.set_ylim(-0.5, rows - 0.5)
     axes.set_axis_off()
+    return axes
+
+
+def _cell(axes: Axes, across: float, row: int, text: str, colour: str, side: str = "left") -> None:
+    """A text of a row, at a share of the figure's width."""
+    place = ((across - _BARS) / _BARS_WIDTH, row)
+    axes.text(*place, text, color=colour, fontsize=9, va="center", ha=side)
 
 
 def _save(figure: Figure, height: float, path: Path, words: Language) -> Path:

@@ -41,7 +41,8 @@ _CAPTIONS = {
     ),
     "shortcuts": (
         "Shortcut card",
-        "How much of the score is left when an area is replaced by what surrounds it, and the checks of the heat maps.",
+        'How much of the lesion score, the class against "no lesion" on the largest sections and not the class score, is left '
+        "when an area is replaced by what surrounds it. Below, the checks of the heat maps.",
     ),
     "curves": (
         "Deletion and insertion",
@@ -54,7 +55,7 @@ _CAPTIONS = {
     ),
     "glass-brain": (
         "Glass brain",
-        "The segmented abnormalities in MNI152, seen through the brain from the left, the right, the front and above.",
+        "The segmented abnormalities in MNI152, seen through the brain from the left, the front, the right and below.",
     ),
     "registration": (
         "Quality of the registration",

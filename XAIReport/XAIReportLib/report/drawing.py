@@ -14,7 +14,7 @@ from matplotlib import colormaps, patheffects
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize, to_rgba
+from matplotlib.colors import ListedColormap, Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
@@ -32,6 +32,10 @@ LESION, MASK, EDGES = "#56b4e9", "#ffffff", "#f0e442"
 # Okabe and Ito's palette, told apart with every kind of colour vision; the lesion's blue is left out.
 REGIONS = ("#e69f00", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2", "#999999", "#ffffff")
 HEAT = colormaps["inferno"]
+_HEAT_ALPHA = (
+    0.8  # of what lies below a heat map only so much is left that its colours are still those of the colour bar
+)
+_GREY = 0.4  # that the colour bar is drawn on: of a brain in its window
 _GAP, _TALLEST = 0.12, 4.6  # inches
 _HALO = [patheffects.withStroke(linewidth=2.2, foreground="#000000")]
 _MARK = 42  # letters of a mark beside an axis in one line
@@ -92,14 +96,17 @@ class SliceFigure:
             borderaxespad=0.2,
         )
 
-    def colour_bar(self, threshold: float) -> None:
-        """Of the heat map, at the right of the foot, with a mark where the mask's threshold lies."""
+    def colour_bar(self, threshold: float | None) -> None:
+        """Of a heat map over the image, at the right of the foot, with a mark where the mask's threshold lies if there is one."""
         axes = self.figure.add_axes((0.62, (self.foot - 0.24) / self.height, 0.34, 0.14 / self.height))
-        bar = self.figure.colorbar(ScalarMappable(Normalize(0, 1), HEAT), cax=axes, orientation="horizontal")
+        colours = ListedColormap(_HEAT_ALPHA * HEAT(np.arange(HEAT.N))[:, :3] + (1 - _HEAT_ALPHA) * _GREY)
+        bar = self.figure.colorbar(ScalarMappable(Normalize(0, 1), colours), cax=axes, orientation="horizontal")
         bar.set_label("share of the map's maximum", color=INK, fontsize=10)
         bar.set_ticks([0, 0.25, 0.5, 0.75, 1], labels=["0", "0.25", "0.5", "0.75", "1"])
         axes.tick_params(colors=INK, labelsize=9.5, length=3)
         bar.outline.set_visible(False)
+        if threshold is None:
+            return
         axes.axvspan(0, threshold, color=BACKGROUND, alpha=0.72, linewidth=0)
         axes.axvline(threshold, color=MASK, linewidth=1.6)
 
@@ -134,7 +141,7 @@ def show_colours(axes: Axes, rgba: np.ndarray, pixel_mm: tuple[float, float], sm
 def heat_colours(values: np.ndarray, threshold: float) -> np.ndarray:
     """RGBA of a heat map in [0, 1], transparent below its threshold."""
     rgba = HEAT(values)
-    rgba[..., 3] = np.where(values >= threshold, 0.62, 0.0)
+    rgba[..., 3] = np.where(values >= threshold, _HEAT_ALPHA, 0.0)
     return rgba
 
 
@@ -177,10 +184,10 @@ def region_mark(axes: Axes, mask: np.ndarray, pixel_mm: tuple[float, float], tex
     axes.text(*place, text, color=INK, fontsize=9.5, ha="center", va="center", path_effects=_HALO, clip_on=True)
 
 
-def letters(axes: Axes, names: tuple[str, str, str, str]) -> None:
-    """What lies at the left, right, top and bottom edge."""
+def letters(axes: Axes, names: tuple[str, str, str, str], height: float = 0.5) -> None:
+    """What lies at the left, right, top and bottom edge; the first two at a share of the ``height``."""
     left, right, top, bottom = names
-    height = 0.5 if len(left) <= 2 else 0.03  # longer names stand in the lower corners, off the head
+    height = height if len(left) <= 2 else 0.03  # longer names stand in the lower corners, off the head
     places = ((0.015, height, "left", left), (0.985, height, "right", right))
     for x, y, side, name in places:
         _mark(axes, x, y, name, ha=side, va="center" if len(left) <= 2 else "bottom")
@@ -188,19 +195,24 @@ def letters(axes: Axes, names: tuple[str, str, str, str]) -> None:
     _mark(axes, 0.5, 0.015, bottom, ha="center", va="bottom")
 
 
-def _mark(axes: Axes, x: float, y: float, text: str, **options: str) -> None:
-    axes.text(x, y, text, transform=axes.transAxes, color=INK, fontsize=11, path_effects=_HALO, **options)
+def _mark(axes: Axes, x: float, y: float, text: str, size: float = 11, **options: str) -> None:
+    axes.text(x, y, text, transform=axes.transAxes, color=INK, fontsize=size, path_effects=_HALO, **options)
 
 
-def title(axes: Axes, text: str) -> None:
+def title(axes: Axes, text: str, size: float = 11) -> None:
     """In the panel's upper left corner."""
-    _mark(axes, 0.02, 0.98, text, ha="left", va="top")
+    _mark(axes, 0.02, 0.98, text, size, ha="left", va="top")
 
 
-def scale_bar(axes: Axes, size_mm: tuple[float, float]) -> None:
-    """In the lower right corner: the longest round length of at most a third of the panel."""
+def scale_bar_mm(sizes_mm: Sequence[tuple[float, float]]) -> int:
+    """For all panels of one scale: the longest round length of at most a third of the narrowest."""
+    longest = min(width for _, width in sizes_mm) / 3
+    return next((mm for mm in _SCALE_BARS_MM if mm <= longest), _SCALE_BARS_MM[-1])
+
+
+def scale_bar(axes: Axes, size_mm: tuple[float, float], length: int) -> None:
+    """In the lower right corner, ``length`` in millimetres."""
     height, width = size_mm
-    length = next((mm for mm in _SCALE_BARS_MM if mm <= width / 3), _SCALE_BARS_MM[-1])
     right, bottom = width * 0.97, height * 0.955
     thickness = height * 0.012
     axes.add_patch(

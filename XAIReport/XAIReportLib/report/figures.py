@@ -22,7 +22,8 @@ from .score_figure import draw_scores
 from .wording import class_name, method_name, percent_text, region_name
 
 _MARGIN_MM = 10.0
-_MONTAGE, _MONTAGE_COLUMNS = 12, 6
+_MONTAGE, _MONTAGE_COLUMNS, _MONTAGE_BEYOND_MM = 12, 6, 8.0
+_MONTAGE_HEAD = 0.05  # of the head's largest section: a smaller one is a black picture
 _METHOD_COLUMNS = 4
 _NO_MASK_THRESHOLD = 0.5
 _NAMED_REGIONS = len(drawing.REGIONS)
@@ -46,6 +47,7 @@ class _Scene:
     by_size: bool
     window: tuple[float, float]
     words: Language
+    affine: np.ndarray | None
 
     @classmethod
     def of(cls, case: Case, prediction: Prediction, findings: Findings, words: Language) -> _Scene:
@@ -70,7 +72,15 @@ class _Scene:
             by_size=findings.reader_edit is None or sizes == sorted(sizes, reverse=True),
             window=(low, max(high, low + 1e-6)),
             words=words,
+            affine=orientation.turned_affine(case, box),
         )
+
+    def position(self, axis: int, index: int) -> str:
+        """Where the middle of the slice ``index`` along a turned axis lies in the patient's space, as "S 34 mm"."""
+        middle = (np.array(self.image.shape) - 1) / 2
+        middle[axis] = index
+        place = round(float(self.affine[axis, :3] @ middle + self.affine[axis, 3]))
+        return f"{('RAS' if place >= 0 else 'LPI')[axis]} {abs(place)} mm"
 
     def fit(self, array: np.ndarray) -> np.ndarray:
         return self.orientation.turned(array)[self.box]
@@ -141,7 +151,7 @@ def _slices(
         add(axes, plane, index)
         drawing.letters(axes, scene.orientation.edge_names(plane))
         if scene.orientation.spacing_mm is not None:
-            drawing.scale_bar(axes, size)
+            drawing.scale_bar(axes, size, drawing.scale_bar_mm(sizes))
     if scene.orientation.tilt_degrees > OBLIQUE_DEGREES:
         note = f"slices along the stored grid, {scene.orientation.tilt_degrees:.0f}° oblique"
         place = (0.988, 0.1 / figure.height)
@@ -226,7 +236,7 @@ def _draw_beside(
     plane, index = scene.panels(focus(scene.main, shown[0][0], scene.head))[0]
     pixels = [(plane, scene.orientation.panel(scene.image, plane, index))] * len(heatmaps)
     sizes = drawing.panel_sizes(scene.orientation, pixels)
-    figure = drawing.SliceFigure(sizes, 0.62, min(len(heatmaps), _METHOD_COLUMNS))
+    figure = drawing.SliceFigure(sizes, 0.92, min(len(heatmaps), _METHOD_COLUMNS))
     for axes, title, parts in zip(figure.axes, titles, shown, strict=True):
         drawing.show_image(axes, pixels[0][1], scene.orientation.pixel_mm(plane), scene.window)
         _heat(scene, axes, (plane, index), *parts)
@@ -235,6 +245,7 @@ def _draw_beside(
     keys = [drawing.line_key(drawing.MASK, dashed, dashed=True)]
     keys += [drawing.line_key(drawing.LESION, "segmented abnormality")] if scene.lesions.any() else []
     figure.legend(keys, 2)
+    figure.colour_bar(None)
     return figure.save(path, scene.words)
 
 
@@ -324,20 +335,25 @@ def _draw_montage(scene: _Scene, path: Path) -> Path:
     plane = {2: "axial", 1: "coronal", 0: "sagittal"}[axis if np.ptp(scene.orientation.spacing_mm) > 0.01 else 2]
     axis = {"axial": 2, "coronal": 1, "sagittal": 0}[plane]
     spacing = scene.orientation.spacing_mm[axis]
-    mask, around = (scene.lesions > 0, 8.0) if scene.lesions.any() else (scene.head, -8.0)
-    reach = bounding_box(mask, 0)[axis]
-    first = min(max(reach.start - round(around / spacing), 0), scene.image.shape[axis] - 1)
-    last = min(max(reach.stop - 1 + round(around / spacing), first), scene.image.shape[axis] - 1)
+    lesion, around = scene.lesions > 0, round(_MONTAGE_BEYOND_MM / spacing)
+    across = tuple({0, 1, 2} - {axis})
+    areas = scene.head.sum(axis=across)
+    shown = np.flatnonzero((areas >= _MONTAGE_HEAD * areas.max()) | lesion.any(axis=across))
+    reach = np.flatnonzero(lesion.any(axis=across)) if lesion.any() else shown
+    around = around if lesion.any() else -around
+    first = min(max(reach[0] - around, shown[0]), shown[-1])
+    last = min(max(reach[-1] + around, first), shown[-1])
     indices = np.unique(np.linspace(first, last, _MONTAGE).round().astype(int))[::-1]
     pixels = [(plane, scene.orientation.panel(scene.image, plane, int(i))) for i in indices]
     sizes = drawing.panel_sizes(scene.orientation, pixels)
     figure = drawing.SliceFigure(sizes, 0.62, _MONTAGE_COLUMNS)
+    left, right, *rest = scene.orientation.edge_names(plane)
     for axes, index, (_, slice_) in zip(figure.axes, indices, pixels, strict=True):
         drawing.show_image(axes, slice_, scene.orientation.pixel_mm(plane), scene.window)
         _outline(scene, axes, scene.lesions > 0, (plane, int(index)), colour=drawing.LESION)
-    left, right, top, bottom = scene.orientation.edge_names(plane)
-    drawing.letters(figure.axes[0], (left, right, top, bottom))
-    drawing.scale_bar(figure.axes[-1], sizes[-1])
+        drawing.letters(axes, (left, right, *(rest if axes is figure.axes[0] else ("", ""))))
+        drawing.title(axes, scene.position(axis, int(index)), 9)
+    drawing.scale_bar(figure.axes[-1], sizes[-1], drawing.scale_bar_mm(sizes))
     if scene.lesions.any():
         figure.legend([drawing.line_key(drawing.LESION, "segmented abnormality")], 1)
     step = abs(int(indices[0]) - int(indices[-1])) / max(len(indices) - 1, 1) * spacing

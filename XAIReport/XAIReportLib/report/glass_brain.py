@@ -15,6 +15,8 @@ from .languages import Language
 from .wording import RESEARCH_USE
 
 STEP_MM = 2.0
+_SIDES = {"l": "AP", "y": "RL", "r": "PA", "z": "RL"}  # nilearn's views, and what lies at the left and right edge
+_TURNED = "yz"  # nilearn draws these with the patient's left at the viewer's left
 LOW_MM, HIGH_MM = np.array([-96.0, -132.0, -78.0]), np.array([96.0, 96.0, 114.0])
 
 
@@ -41,7 +43,8 @@ def in_mni(mask: np.ndarray, case: Case, to_mni: Callable[[np.ndarray], np.ndarr
 def draw_glass_brain(
     mask: np.ndarray, case: Case, to_mni: Callable[[np.ndarray], np.ndarray], path: Path, words: Language
 ) -> Path:
-    """Views from the left, the right, the front and above; the sides are those of the patient, as nilearn letters them."""
+    """Views from the left, the front, the right and below: in the second and the last the patient's left is at the viewer's
+    right, as in the slices. The views from a side show what lies on it."""
     # Imported here: nilearn brings scikit-learn and takes seconds. It draws with pyplot, whose figure is closed again.
     import nibabel as nib
     from matplotlib import pyplot
@@ -58,7 +61,11 @@ def draw_glass_brain(
             shown.add_contours(
                 nib.Nifti1Image(values, affine), levels=[0.5], filled=True, colors=[drawing.LESION], transparency=0.75
             )
-        shown.annotate(size=12, positions=False)
+        for view, names in _SIDES.items():
+            axes = shown.axes[view].ax
+            if view in _TURNED:
+                axes.invert_xaxis()
+            drawing.letters(axes, (*names, "", ""), 0.93 if view in _TURNED else 0.07)  # away from those beside it
         note = "segmented abnormality in MNI152; L and R are the patient's left and right"
         figure.text(0.988, 0.03, words.label(note), color=drawing.INK, fontsize=10, ha="right", va="bottom")
         figure.text(0.012, 0.03, words.label(RESEARCH_USE), color=drawing.SOFT, fontsize=9, va="bottom")

@@ -55,6 +55,14 @@ class Orientation:
         """``array`` of the case's grid along the axes right, anterior, superior; as stored without geometry."""
         return array if self.turn is None else nib.orientations.apply_orientation(array, self.turn)
 
+    def turned_affine(self, case: Case, box: tuple[slice, slice, slice]) -> np.ndarray | None:
+        """From voxels of the turned grid, cut to ``box``, to RAS millimetres; None without geometry."""
+        if self.turn is None:
+            return None
+        affine = case.affine @ nib.orientations.inv_ornt_aff(self.turn, case.image.shape)
+        affine[:3, 3] += affine[:3, :3] @ [edge.start for edge in box]
+        return affine
+
     @property
     def planes(self) -> tuple[str, ...]:
         if self.only is not None:
