@@ -24,12 +24,9 @@ from XAIReportLib.models.places import METADATA, find_bundles
 
 WEIGHTS = Path("models") / "model.safetensors"
 CARD = Path("docs") / "README.md"
-
-
 # Of the xaireport block and of what the weights mean. 1: coarse features were merged half a cell beside their places; 2: nothing
 # told the kind of series; 3: a picture was looked at once.
 FORMAT = 4
-
 
 Positive = Annotated[float, pydantic.Field(gt=0)]
 Share = Annotated[float, pydantic.Field(ge=0, le=1)]
