@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,13 @@ def test_two_processes_that_edit_lose_no_edit(tmp_path: Path) -> None:
     assert review is not None
     assert len(review.edits) == 80
     assert [path.name for path in tmp_path.iterdir()] == ["review.json"]
+
+
+def test_the_same_sentence_in_another_section_has_a_wording_of_its_own(tmp_path: Path) -> None:
+    other = replace(AN_EDIT, section="limits", text="Other words.")
+    write_edit(tmp_path, AN_EDIT)
+    assert write_edit(tmp_path, other).edits == (AN_EDIT, other)
+    assert remove_edit(tmp_path, "lesions", AN_EDIT.original).edits == (other,)
 
 
 @pytest.mark.parametrize("change", CHANGES)
