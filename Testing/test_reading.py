@@ -111,6 +111,24 @@ def test_a_header_that_names_a_contrast_agent_is_told_from_one_that_does_not(
     assert read_case(write_series(tmp_path / "a", phantom(), oblique(), **tags)).contrast_agent is named
 
 
+def test_every_frame_is_scaled_by_its_own_slope_and_intercept(tmp_path: Path) -> None:
+    path = write_multi_frame(tmp_path / "frames.dcm", phantom(), oblique())
+    data = pydicom.dcmread(path)
+    del data.SharedFunctionalGroupsSequence[0].PixelValueTransformationSequence
+    frames = data.PerFrameFunctionalGroupsSequence
+    for number, frame in enumerate(frames):
+        scaling = Dataset()
+        scaling.RescaleSlope, scaling.RescaleIntercept = 1 + number % 4, 3 * number - 20
+        frame.PixelValueTransformationSequence = Sequence([scaling])
+    data.save_as(path)
+    case = read_case(path)
+    for number, frame in enumerate(frames):
+        x, y, z = frame.PlanePositionSequence[0].ImagePositionPatient
+        k = round((np.linalg.inv(case.affine) @ [-x, -y, z, 1])[2])
+        expected = (1 + number % 4) * data.pixel_array[number].T.astype(float) + 3 * number - 20
+        np.testing.assert_array_equal(case.image[:, :, k], expected)
+
+
 def test_the_echo_time_is_read_from_slices_and_from_frames_and_may_be_missing(tmp_path: Path) -> None:
     assert read_case(write_series(tmp_path / "a", phantom(), oblique(), EchoTime="98.0")).echo_time_ms == 98
     assert read_case(write_series(tmp_path / "b", phantom(), oblique(), EchoTime="")).echo_time_ms is None

@@ -78,6 +78,13 @@ def test_two_processes_that_edit_lose_no_edit(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["review.json"]
 
 
+def test_the_same_sentence_in_another_section_has_a_wording_of_its_own(tmp_path: Path) -> None:
+    other = replace(AN_EDIT, section="limits", text="Other words.")
+    write_edit(tmp_path, AN_EDIT)
+    assert write_edit(tmp_path, other).edits == (AN_EDIT, other)
+    assert remove_edit(tmp_path, "lesions", AN_EDIT.original).edits == (other,)
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_while_another_process_changes_a_review_a_change_is_refused_with_a_sentence(tmp_path, monkeypatch, change):
     monkeypatch.setattr(reviews, "LOCK_PATIENCE_S", 0.1)

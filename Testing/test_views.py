@@ -40,6 +40,17 @@ def test_a_map_comes_back_to_the_place_it_was_drawn_at(grid: str) -> None:
     assert np.linalg.norm(centre_of(back, affine) - SPOT) < 1.5
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_between_its_slices_a_map_goes_evenly_from_one_to_the_next(axis: int) -> None:
+    to_voxel = np.eye(4)
+    to_voxel[:3, 3] = -97
+    views = VolumeViews(to_voxel, dict.fromkeys(("axial", "coronal", "sagittal"), np.arange(97, 127, 5)), (30, 30, 30))
+    ramp = np.indices((30, 30, 30))[axis].astype(np.float32)
+    back = views.onto_case(views.from_case(ramp))
+    inner = (slice(1, 25),) * 3
+    np.testing.assert_allclose(back[inner], ramp[inner], atol=1e-3)
+
+
 def test_every_storage_grid_shows_the_same_slices() -> None:
     shown = {}
     for grid in GRIDS:
@@ -171,3 +182,9 @@ def test_normalised_intensities_do_not_depend_on_scale_or_air() -> None:
     air = np.where(case.head, case.image * 3.7 - 410, np.random.default_rng(0).normal(size=case.image.shape) * 99)
     np.testing.assert_allclose(normalise(air, case.head), plain, atol=1e-4)
     assert not plain[~case.head].any()
+
+
+def test_normalised_intensities_reach_one_at_the_brightest_half_percent() -> None:
+    image = np.arange(1001.0).reshape(7, 11, 13)
+    seen = normalise(image, np.ones(image.shape, bool))
+    assert (seen.min(), seen.max()) == pytest.approx((0, (1000 - 10) / (995 - 10)))

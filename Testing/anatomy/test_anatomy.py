@@ -19,12 +19,12 @@ from XAIReportLib.anatomy.descriptors import positions
 from XAIReportLib.anatomy.intervals import reach_mm, share_intervals
 from XAIReportLib.anatomy.midline import FALX, SEPTUM, signed_distance_mm
 from XAIReportLib.anatomy.quality import template_edges
-from XAIReportLib.anatomy.regions import measure, overlaps
+from XAIReportLib.anatomy.regions import measure, overlaps, side_of
 from XAIReportLib.anatomy.registration import register
 from XAIReportLib.anatomy.transform import Transform, pull
 from XAIReportLib.case import Case
 from XAIReportLib.reading import case_from_array, read_case
-from XAIReportLib.results import AtlasRegion, Cancelled, Registration
+from XAIReportLib.results import AtlasRegion, Cancelled, RegionOverlap, Registration
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from grids import GRIDS, sampled
@@ -130,6 +130,7 @@ def test_a_midline_that_a_mass_pushed_is_measured_and_the_side_follows_the_geome
 
 def test_intervals_widen_with_volume_and_shift() -> None:
     assert reach_mm(5, 0) < reach_mm(50, 0) < reach_mm(50, 6)
+    assert reach_mm(5, -6) == reach_mm(5, 6)  # to the left as to the right
     rng = np.random.default_rng(0)
     points = rng.normal(size=(500, 3)) * 6 + [-30, 20, 30]
     narrow, wide = share_intervals(points, 2.0, load_atlas()), share_intervals(points, 8.0, load_atlas())
@@ -139,6 +140,8 @@ def test_intervals_widen_with_volume_and_shift() -> None:
 def test_every_position_that_distances_are_given_to_is_in_the_atlas() -> None:
     assert all(positions(load_atlas().regions).values())
     assert all(len(labels) > 1 for labels in positions(load_atlas().regions).values())
+    language = positions(load_atlas().regions)["language cortex (left hemisphere)"]
+    assert {r.side for r in load_atlas().regions if r.label in language} == {"left"}
 
 
 def noise_head() -> Case:
@@ -275,6 +278,42 @@ def test_rows_sum_to_a_hundred_and_the_nearest_region_is_in_patient_millimetres(
             free = np.argwhere(mask & (labels == 0)) * spacing
             nearest = np.linalg.norm(free[:, None] - named[None], axis=2).min(axis=1)
             assert nearest.min() - 1e-6 <= row.nearest_mm <= nearest.max() + 1e-6
+
+
+@pytest.mark.parametrize(("left", "side"), [(91, "left"), (89, "midline"), (11, "midline"), (9, "right")])
+def test_a_side_is_named_from_nine_tenths_on(left: int, side: str) -> None:
+    assert side_of(np.repeat([-5.0, 5.0], [left, 100 - left])) == (side, left)
+
+
+SIDED = {1: AtlasRegion(1, "Region 1", "frontal", "left"), 2: AtlasRegion(2, "Region 2", "frontal", "right")}
+
+
+def along_a_line(labels: dict[int, int], masked: list[int], **options) -> list[RegionOverlap]:
+    """Rows of a mask on a line of 100 voxels of 1 mm with labels at these places, probabilities 40 and 60 % in turns."""
+    line, mask = np.zeros((100, 1, 1), np.int16), np.zeros((100, 1, 1), bool)
+    line[list(labels), 0, 0], mask[masked] = list(labels.values()), True
+    probability = np.where(np.arange(100) % 2, 60, 40).astype(np.uint8)[:, None, None]
+    case = Case("x", line.astype(np.float32), np.eye(4), np.ones(line.shape, bool))
+    return overlaps("m", mask, case, line, probability, SIDED, np.bincount(line.ravel(), minlength=3), **options)
+
+
+def test_a_row_says_how_much_of_the_region_and_how_probable_and_its_interval_holds_the_share() -> None:
+    labels = {**dict.fromkeys(range(10, 30), 1), **dict.fromkeys(range(30, 35), 2)}
+    rows = along_a_line(labels, list(range(24, 34)), intervals={1: (65.0, 70.0), 2: (35.0, 38.0)})
+    assert [(row.name, row.percent_of_mask) for row in rows] == [("Region 1", 60), ("Region 2", 40)]
+    assert [row.percent_of_region for row in rows] == [30, 80]
+    assert [row.mean_probability for row in rows] == pytest.approx([0.5, 0.5])
+    assert [(row.percent_low, row.percent_high) for row in rows] == [(60, 70), (35, 40)]
+
+
+def test_the_nearest_region_has_a_side_and_the_distance_of_what_lies_nearest_to_it() -> None:
+    (row,) = along_a_line({4: 1, 30: 2}, [5, 6, 7, 20, 21])
+    assert (row.nearest, row.nearest_mm) == ("Left Region 1", 2)
+
+
+def test_a_region_that_is_nearer_to_most_of_a_mask_is_found_far_from_it() -> None:
+    (row,) = along_a_line({15: 1, 80: 2}, [20, *range(50, 61)])
+    assert (row.nearest, row.nearest_mm) == ("Right Region 2", 25)
 
 
 @needs_volumes

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from XAIReportLib.anatomy.appearance import levels_of, look_of
 from XAIReportLib.anatomy.atlas import ATLASES, DEFAULT_ATLAS, _data, load_atlas, load_template, most_probable
-from XAIReportLib.anatomy.intervals import contacts, may_be_largest
+from XAIReportLib.anatomy.intervals import MOSTLY, SELDOM, contacts, may_be_largest, touching
 from XAIReportLib.anatomy.regions import overlaps
 from XAIReportLib.anatomy.transform import Transform
 from XAIReportLib.case import Case
-from XAIReportLib.results import ATLAS_NAMES, AtlasRegion
+from XAIReportLib.results import ATLAS_NAMES, AtlasRegion, Levels
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 from evaluation.measures import AsStored, atlasreader_code
@@ -59,6 +59,12 @@ def test_contact_is_told_only_where_it_holds_under_the_expected_registrations() 
         for shift in range(5)
     ]
     assert "not told" in said
+
+
+def test_contact_under_some_of_the_expected_registrations_only_is_not_told() -> None:
+    ways, beside = {"lateral ventricles": 0.0}, ball((-30, -22, 25), 6)
+    assert SELDOM < touching(beside, ways, 1.0)["lateral ventricles"] < MOSTLY
+    assert contacts(beside, ways, 1.0) == {"lateral ventricles": "not told"}
 
 
 def test_the_doors_offer_the_atlases_that_can_be_read() -> None:
@@ -139,3 +145,12 @@ def test_appearance_is_not_stated_where_the_header_names_no_agent() -> None:
 
     case, mask, mm = head_with_rim(0.35, 1.6)
     assert levels_of(mask, replace(case, contrast_agent=False), mm) is None
+
+
+@pytest.mark.parametrize(("deviation", "pattern"), [(2.0, "solid"), (10.0, "none")])
+def test_what_lies_within_the_noise_of_white_matter_is_not_called_brighter(deviation: float, pattern: str) -> None:
+    mask = np.zeros((12, 12, 12), bool)
+    mask[3:9, 3:9, 3:9] = True
+    case = Case("x", np.where(mask, 115, 100).astype(np.float32), np.eye(4), np.ones(mask.shape, bool))
+    levels = Levels((100.0, *[0.0] * 9), 100.0, 100.0, 0.0, deviation, deviation / 100)
+    assert look_of(mask, levels, case).pattern == pattern

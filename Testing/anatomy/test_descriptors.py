@@ -53,6 +53,12 @@ def test_a_ball(grid: str) -> None:
     assert found.crosses_midline is None
 
 
+@pytest.mark.parametrize("grid", ["cubic", "thick axial, flipped"])
+def test_the_level_of_the_axial_diameters_is_that_of_the_patient(grid: str) -> None:
+    mask, affine = stored(lambda r: np.linalg.norm(r - (0, 0, 15), axis=-1) < 12, grid)
+    assert describe(mask, affine).axial_level_mm == pytest.approx(15, abs=6)
+
+
 @pytest.mark.parametrize("grid", GRIDS)
 def test_an_ellipsoid(grid: str) -> None:
     semi = np.array([15.2, 24.7, 18.3])
@@ -258,7 +264,7 @@ def test_a_region_above_a_thick_slice_is_nearer_than_those_beside_it() -> None:
     mask[18:21, 18:21, 5] = True
     labels[14, :, 5], labels[24, :, 5], labels[:, 14, 5] = 1, 2, 3
     labels[18:21, 18:21, 4] = 4
-    regions = [AtlasRegion(n, f"Region {n}", "frontal", None) for n in range(1, 5)]
+    regions = [AtlasRegion(n, f"Region {n}", "frontal", None if n < 4 else "left") for n in range(1, 5)]
     found = neighbours(mask, labels, regions, np.diag([1.0, 1.0, 6.0, 1.0]))
-    assert (found[0].position, found[0].distance_mm) == ("Region 4", 0)
+    assert (found[0].position, found[0].distance_mm) == ("left Region 4", 0)
     assert [way.distance_mm for way in found[1:]] == pytest.approx([3, 3])

@@ -17,7 +17,11 @@ from XAIReportLib.batch import run_batch
 from XAIReportLib.batch_cases import USUAL, input_sha256
 from XAIReportLib.batch_inputs import Item, find_items
 from XAIReportLib.case import InputError
+<<<<<<< HEAD
 from XAIReportLib.pipeline import analyze
+=======
+from XAIReportLib.results import DEFORMABLE_STEPS
+>>>>>>> fix-tests
 from XAIReportLib.worker.client import WorkerClient
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,9 +85,13 @@ def test_a_case_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
         ({"contrast_agent": True}, "ok"),
         ({"classes": []}, "skipped"),
         ({"classes": ["all"]}, "ok"),
+        ({"force": False}, "skipped"),
+        ({"force": True}, "ok"),
+        ({"deformable": DEFORMABLE_STEPS[0]}, "skipped"),
+        ({"deformable": DEFORMABLE_STEPS[1]}, "ok"),
     ],
 )
-def test_a_finished_case_is_skipped_unless_another_atlas_agent_or_class_is_asked_for(
+def test_a_finished_case_is_skipped_unless_something_else_is_asked_for(
     tmp_path: Path, options: dict, state: str
 ) -> None:
     (tmp_path / "x.nii.gz").write_bytes(b"a volume")

@@ -57,6 +57,16 @@ def test_a_case_has_one_row_however_often_it_is_run(tmp_path: Path, client: Work
     assert rows(tmp_path / "out") == [("a.nii.gz", "ok"), ("b-bad.nii.gz", "failed")]
 
 
+def test_another_image_under_the_same_name_and_id_has_a_row_of_its_own(tmp_path: Path, client: WorkerClient) -> None:
+    (tmp_path / "cases.csv").write_text("input,case_id\nin/a.nii.gz,one\n")
+    images(tmp_path / "in", "a")
+    run_batch(tmp_path / "cases.csv", tmp_path / "out", client)
+    (tmp_path / "in" / "a.nii.gz").write_bytes(b"another image")
+    run_batch(tmp_path / "cases.csv", tmp_path / "out", client)
+    assert [row["input"] for row in kept(tmp_path / "out")["cases"]] == ["in/a.nii.gz"] * 2
+    assert len({row["input_sha256"] for row in kept(tmp_path / "out")["cases"]}) == 2
+
+
 def test_an_image_that_could_not_be_read_and_now_can_has_one_row(tmp_path: Path, client: WorkerClient) -> None:
     (tmp_path / "cases.csv").write_text("input\nin/a.nii.gz\n")
     run_batch(tmp_path / "cases.csv", tmp_path / "out", client)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from XAIReportLib.case import InputError
 from XAIReportLib.models import bundle as bundles
 from XAIReportLib.models.calibration import calibrated, class_set, conformal_quantile, fit_temperature
-from XAIReportLib.models.inference import ClassPath, fuse_classes, look, ranked_components, supported
+from XAIReportLib.models.inference import ClassPath, classify, fuse_classes, look, ranked_components, supported
 from XAIReportLib.models.networks import DualHeadNetwork, NetworkOutput
 from XAIReportLib.results import Cancelled
 
@@ -84,6 +84,24 @@ def test_planes_that_disagree_are_counted() -> None:
     logits, agreement = fuse_classes(scores, np.ones(4), PLANES)
     assert logits.argmax() == 0
     assert agreement == pytest.approx(2 / 3)
+
+
+@needs_bundle
+def test_no_class_is_suggested_where_two_cannot_be_set_aside() -> None:
+    said = classify(np.tile([5.0, 5.0, -5.0], (4, 1)), np.ones(4), PLANES, bundles.load_bundle(SHIPPED))
+    assert set(said.class_set) == {"glioma", "meningioma"}
+    assert (said.outcome, said.label) == ("abstained", None)
+    assert "do not separate" in said.reason
+
+
+@needs_bundle
+def test_no_class_is_suggested_where_every_plane_speaks_for_another() -> None:
+    scores = np.array([[30.0, 0, 0], [30, 0, 0], [0, 5, 0], [0, 0, 5]])
+    said = classify(scores, np.ones(4), PLANES, bundles.load_bundle(SHIPPED))
+    assert said.class_set == ("glioma",)
+    assert said.uncertainty["plane_agreement"] == pytest.approx(1 / 3)
+    assert (said.outcome, said.label) == ("abstained", None)
+    assert "speak for different classes" in said.reason
 
 
 def test_an_outline_counts_only_where_the_class_path_agrees_in_every_plane() -> None:
@@ -266,6 +284,14 @@ def test_a_volume_needs_more_evidence_of_a_lesion_than_a_single_slice() -> None:
     thresholds = bundles.load_bundle(SHIPPED).settings.thresholds
     assert thresholds.presence(PLANES) == thresholds.presence_score_volume
     assert thresholds.presence(("picture",)) == thresholds.presence_score < thresholds.presence_score_volume
+
+
+@needs_bundle
+def test_the_contrast_agent_of_a_volume_and_of_a_slice_is_judged_by_a_threshold_of_its_own() -> None:
+    thresholds = bundles.load_bundle(SHIPPED).settings.thresholds
+    assert thresholds.enhancement_volume != thresholds.enhancement_slice
+    assert thresholds.enhancement(PLANES) == thresholds.enhancement_volume
+    assert thresholds.enhancement(("picture",)) == thresholds.enhancement_slice
 
 
 @needs_bundle

@@ -80,6 +80,46 @@ def test_larger_outlines_that_the_class_path_does_not_support_take_no_lesions_pl
     assert not said.warnings
 
 
+def said_of_scores(labels: np.ndarray, scores: dict[int, tuple[float, float, float]]) -> Prediction:
+    """Of lesions by their numbers: the classes' log-odds in the sections of each, "no lesion" in all others."""
+    case, views, pixels = head()
+    answers = np.tile(np.array([0.0, -9, -9, -9], np.float32), (len(pixels), 1))
+    for number, odds in scores.items():
+        answers[views.from_case((labels == number).astype(np.uint8), labels=True).any(axis=(1, 2)), 1:] = odds
+    outlines = views.from_case((labels > 0).astype(np.float32))
+    seen = np.tile((9.0, 0, 0), (len(pixels), 1))
+    said = SliceAnswers(answers, outlines, (), None, seen, (pixels != 0).mean(axis=(1, 2)))
+    return predict(case, views, said, load_bundle("brain_tumor_mri"))
+
+
+@needs_bundle
+def test_the_smallest_lesion_is_so_many_millilitres_whatever_a_voxel_holds() -> None:
+    smallest_ml = load_bundle("brain_tumor_mri").settings.thresholds.smallest_lesion_ml
+    case, _, _ = head()
+    assert case.voxel_ml < 0.1
+    labels = np.zeros(case.image.shape, np.uint8)
+    for number, (share, at) in enumerate([(4.0, 30), (0.8, 60)], 1):
+        edge = int(np.cbrt(share * smallest_ml / case.voxel_ml))
+        labels[at : at + edge, 45 : 45 + edge, 45 : 45 + edge] = number
+    found = said_of_scores(labels, dict.fromkeys((1, 2), (9.0, -9.0, -9.0)))
+    assert found.lesion_labels.max() == 1
+    assert found.lesion_labels[labels == 1].any() and not found.lesion_labels[labels == 2].any()
+
+
+@needs_bundle
+def test_every_lesion_votes_on_the_class_with_its_sections() -> None:
+    """One that is hardly larger than each of two others is outvoted by them."""
+
+    def foci(points: np.ndarray) -> np.ndarray:
+        places = (CENTRE - 30, 11), (CENTRE, 10), (CENTRE + 30, 10)
+        return sum(n * balls(points, [place], radius) for n, (place, radius) in enumerate(places, 1))
+
+    labels, _ = sampled(foci, "RAS, cubic", HEAD_MM * 1.1, tuple(CENTRE))
+    said = said_of_scores(labels, {1: (9.0, -9.0, -9.0), 2: (-9.0, 9.0, -9.0), 3: (-9.0, 9.0, -9.0)})
+    assert said.lesion_labels.max() == 3
+    assert max(said.scores, key=said.scores.get) == "meningioma"
+
+
 def test_the_sections_of_every_lesion_are_measured_in_every_slice() -> None:
     case, views, _ = head()
     index = np.indices(case.image.shape)

@@ -190,6 +190,30 @@ def test_the_report_measures_what_the_findings_say(exported: tuple[Path, Path]) 
     assert set(findings["disclaimers"]) <= set(texts)
 
 
+def test_units_and_sides_are_those_of_the_findings(tmp_path: Path, phantom: Analysed, analysed: Analysed) -> None:
+    labels = phantom.prediction.lesion_labels
+    geometry = {
+        f"lesion-{n}": replace(analysed.geometry[f"lesion-{n}"], voxels=int((labels == n).sum())) for n in (1, 2)
+    }
+    write_result(tmp_path / "result", replace(phantom, geometry=geometry))
+    folder = dicom.write(tmp_path / "result")
+    findings = json.loads((tmp_path / "result" / "findings.json").read_text(encoding="utf-8"))
+    sides = {"left": codes.SCT.Left, "right": codes.SCT.Right}
+    groups = hd.sr.srread(folder / "report.dcm").content.get_volumetric_roi_measurement_groups()
+    segments = hd.seg.segread(folder / "segmentation.dcm").SegmentSequence
+    assert {lesion["side"] for lesion in findings["lesions"]} == set(sides)
+    for group, lesion, segment in zip(groups, findings["lesions"], segments, strict=True):
+        side = sides[lesion["side"]]
+        (volume,) = group.get_measurements(codes.SCT.Volume)
+        assert volume.unit == codes.UCUM.CubicCentimeter
+        (laterality,) = [e.value for e in group.get_qualitative_evaluations() if e.name == codes.SCT.Laterality]
+        assert laterality == side
+        (modifier,) = segment.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence
+        assert (modifier.CodeValue, modifier.CodeMeaning) == (side.value, side.meaning)
+        named = {r["side"] for r in lesion["regions"] if r["side"] and r["percent_of_lesion"] >= 5}
+        assert named and {site.laterality for site in group.finding_sites} == {sides[name] for name in named}
+
+
 @pytest.mark.parametrize("code", ["fr", "de", "es"])
 def test_the_sentences_are_in_the_language_of_the_report_and_codes_stay_as_they_are(
     made: Path, tmp_path: Path, code: str

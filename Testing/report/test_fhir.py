@@ -16,6 +16,7 @@ from wild_findings import wild_findings
 from XAIReportLib.__main__ import main
 from XAIReportLib.report import fhir, narrative
 from XAIReportLib.report.findings import Findings
+from XAIReportLib.report.wording import percent_text, region_name
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -66,6 +67,21 @@ def test_observations_hold_the_findings_with_unit_and_side(analysed: Analysed) -
         assert side["coding"][0]["code"] == {"left": "7771000", "right": "24028007"}[lesion.side]
         places = [c["valueCodeableConcept"]["text"] for c in observation["component"][1:]]
         assert len(places) == sum(r.lobe != "other" and r.percent_of_lesion >= 5 for r in lesion.regions)
+
+
+def test_places_reason_and_abstention_are_those_of_the_findings(analysed: Analysed) -> None:
+    found = analysed.findings()
+    suggestion, *lesions = resources(checked(found), "Observation")
+    assert suggestion["note"] == [{"text": found.prediction.reason}]
+    for observation, lesion in zip(lesions, found.lesions, strict=True):
+        assert [c["valueCodeableConcept"]["text"] for c in observation["component"][1:]] == [
+            f"{region_name(r.name, r.side)} ({percent_text(r.percent_of_lesion)} of the abnormality)"
+            for r in lesion.regions
+            if r.lobe != "other" and r.percent_of_lesion >= 5
+        ]
+    abstained = replace(analysed.prediction, outcome="abstained", label=None)
+    first, *_ = resources(checked(replace(analysed, prediction=abstained).findings()), "Observation")
+    assert first["valueCodeableConcept"]["text"] == "The model abstains: no class is suggested."
 
 
 @pytest.mark.parametrize("code", ["en", "fr", "de", "es"])

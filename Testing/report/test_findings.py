@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from XAIReportLib.report import documents, narrative
 from XAIReportLib.report.findings import FindingsError, load, of_result, parsed, rounded_to_sum
+from XAIReportLib.report.measured import largest_distance
 from XAIReportLib.report.schema import OLDER_VERSIONS, SCHEMA_VERSION, Findings
 from XAIReportLib.results import Anatomy, Registration
 from XAIReportLib.saliency import adaptive_mask
@@ -64,6 +65,37 @@ def test_rounding_keeps_the_sum_and_moves_no_value_by_a_whole_step(values, aim):
 def test_values_that_are_no_shares_are_refused(values):
     with pytest.raises(FindingsError):
         rounded_to_sum(values, 1.0, 4)
+
+
+def test_every_row_of_regions_holds_its_own_figures_the_largest_share_first(analysed):
+    rows = tuple(
+        replace(
+            row,
+            mean_probability=None if row.mean_probability is None else 0.3 + 0.01 * n,
+            percent_low=max(row.percent_of_mask - 3, 0.0),
+            percent_high=min(row.percent_of_mask + 2, 100.0),
+        )
+        for n, row in enumerate(sorted(analysed.anatomy.overlaps, key=lambda row: row.percent_of_mask))
+    )
+    found = replace(analysed, anatomy=replace(analysed.anatomy, overlaps=rows)).findings()
+    for name, regions in [(one.name, one.regions) for one in found.lesions] + [
+        (one.method, one.regions) for one in found.saliency
+    ]:
+        own = sorted((row for row in rows if row.mask == name), key=lambda row: -row.percent_of_mask)
+        assert len(own) == len(regions) > 0
+        for row, region in zip(own, regions, strict=True):
+            assert (region.name, region.side, region.nearest) == (row.name, row.side, row.nearest)
+            for key, digits in (
+                ("percent_of_region", 1), ("mean_probability", 4), ("nearest_mm", 1), ("percent_low", 1), ("percent_high", 1),
+            ):  # fmt: skip
+                value = getattr(row, key)
+                assert getattr(region, key) == (None if value is None else round(value, digits)), key
+
+
+def test_the_largest_distance_is_that_of_the_two_lesions_farthest_apart():
+    centres = [(0.0, 0.0, 0.0), (3.0, 4.0, 0.0), (0.0, 0.0, 12.0), None]
+    assert largest_distance([{"centroid_ras_mm": centre} for centre in centres]) == 13
+    assert largest_distance([{"centroid_ras_mm": centre} for centre in centres[2:]]) is None
 
 
 def test_a_picture_has_no_side_of_the_patient_and_no_millilitres(analysed):

@@ -41,6 +41,17 @@ def test_what_review_json_says_of_a_wording_is_not_believed(a_case):
     assert FALSE not in {text.removesuffix(" (edited by the reader)") for text in sentences}
 
 
+def test_what_the_findings_do_not_hold_stands_behind_the_checked_sentence_as_a_quotation(a_case):
+    edit = an_edit(a_case, "The weather was fine.", "supported")
+    folder = write_reworded(a_case, text_of(a_case, "narrative.json"), [edit])
+    sentences = json.loads(text_of(folder, "narrative.json"))["sentences"]
+    texts = [s["text"] for s in sentences]
+    at = texts.index(edit.original)
+    assert texts[at + 1] == "Reader's wording, not in the findings: “The weather was fine.”"
+    assert [s["outcome"] for s in sentences[at : at + 2]] == ["supported", "unsupported"]
+    assert not any(text.startswith("The weather") for text in texts)
+
+
 def test_a_narrative_of_other_findings_or_with_a_false_sentence_is_not_passed_on(a_case):
     story = json.loads(text_of(a_case, "narrative.json"))
     story["sentences"][3]["text"], story["sentences"][3]["outcome"] = FALSE, "supported"

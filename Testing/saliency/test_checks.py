@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import nn
 from XAIReportLib.cells import CellGrid
-from XAIReportLib.saliency import checks, doubt, quality
+from XAIReportLib.results import Heatmap, SaliencyMask
+from XAIReportLib.saliency import Explanation, check, checks, doubt, quality
+from XAIReportLib.views import PictureViews
 
 SIZE = 64
 Y, X = np.mgrid[0:SIZE, 0:SIZE]
@@ -133,6 +135,39 @@ def test_maps_that_disagree_or_lie_in_the_air_fail() -> None:
     opposite = [LESION.astype(float), (HEAD & ~LESION).astype(float)]
     assert "agreement" in run(AT_LESION, maps=opposite).failed
     assert "outside_head" in run(AT_LESION, outside_head=0.9).failed
+
+
+def test_the_temperature_divides_the_class_scores() -> None:
+    model = TwoClasses(slice(5, 7), slice(10, 12))
+    with torch.inference_mode():
+        odds = float(2 * model(torch.from_numpy(IMAGE)[None])[0, 1])
+    sharp, flat = (float(checks.class_shares(model, 1, t, IMAGE[None])[0]) for t in (0.5, 4.0))
+    assert (sharp, flat) == pytest.approx((1 / (1 + np.exp(-odds / 0.5)), 1 / (1 + np.exp(-odds / 4))), rel=1e-4)
+
+
+def test_one_noisy_section_with_another_map_is_enough_to_be_unstable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "noisy", lambda image, _head: np.stack([image, image[:, ::-1]]))
+    found = run(AT_LESION)
+    assert found.figures["stability"] < 0.9
+    assert "stability" in found.failed
+
+
+def test_what_is_left_outside_the_lesion_does_not_depend_on_what_was_highlighted() -> None:
+    found = run(AT_LESION, highlighted=LESION[..., ::-1])
+    assert found.figures["outside_lesion"] < 0.3
+    assert found.shares["without_highlighted"] == pytest.approx(found.shares["unchanged"], abs=0.02)
+
+
+@pytest.mark.parametrize(("hot", "outside"), [(~HEAD, 1.0), (LESION, 0.0)])
+def test_what_the_map_highlights_in_the_air_is_counted_by_the_cut_of_its_mask(hot: np.ndarray, outside: float) -> None:
+    head, lesion, values = (np.ascontiguousarray(a.transpose(1, 2, 0)) for a in (HEAD, LESION, 0.7 * hot))
+    heatmap = Heatmap("gradcam++", "glioma", values.astype(np.float32), "layer", 0)
+    mask = SaliencyMask("gradcam++", "glioma", lesion.astype(np.uint8), 99.0, "", {"cut": 0.5})
+    views = PictureViews.of(head)
+    pixels = views.from_case(IMAGE.transpose(1, 2, 0))
+    explanation = Explanation((heatmap,), [0], (views.from_case(values),))
+    found = check(explanation, mask, 1, AT_LESION, AT_LESION.layer, views, pixels, head, lesion)
+    assert found.figures["outside_head"] == outside
 
 
 def test_every_figure_is_finite_and_within_one() -> None:

@@ -15,6 +15,7 @@ from XAIReportLib.cells import CellGrid, cell_grid
 from XAIReportLib.results import Cancelled, Heatmap
 from XAIReportLib.saliency import adaptive_mask, key_slices, with_neighbours
 from XAIReportLib.saliency.cam import METHODS, gradient_maps, record_layer
+from XAIReportLib.saliency.masks import largest_components
 
 
 class Small(nn.Module):
@@ -211,6 +212,21 @@ def test_the_mask_covers_the_hot_spot_within_the_head_only() -> None:
     assert mask.values[26, 18, 15]
     assert not mask.values[~head].any()
     assert mask.values.sum() < 0.2 * head.sum()
+
+
+def test_the_mask_of_a_broad_map_is_the_hottest_fifth_of_the_head() -> None:
+    ramp = np.linspace(0, 1, 1000, dtype=np.float32).reshape(10, 10, 10)
+    mask = adaptive_mask(Heatmap("gradcam", "glioma", ramp, "neck", 0), np.ones(ramp.shape, bool))
+    assert mask.percentile == 80
+    assert mask.values.mean() == pytest.approx(0.2, abs=0.002)
+
+
+def test_a_second_focus_stays_in_the_mask_and_a_speck_does_not() -> None:
+    mask = np.zeros((40, 40, 40), bool)
+    mask[2:12, 2:12, 2:12] = mask[20:25, 20:25, 20:25] = mask[30, 30, 20] = True
+    kept, dropped = largest_components(mask)
+    assert (int(kept.sum()), dropped) == (1125, 1)
+    assert not kept[30, 30, 20]
 
 
 @settings(max_examples=40, deadline=None)
