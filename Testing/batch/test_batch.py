@@ -17,11 +17,8 @@ from XAIReportLib.batch import run_batch
 from XAIReportLib.batch_cases import USUAL, input_sha256
 from XAIReportLib.batch_inputs import Item, find_items
 from XAIReportLib.case import InputError
-<<<<<<< HEAD
 from XAIReportLib.pipeline import analyze
-=======
 from XAIReportLib.results import DEFORMABLE_STEPS
->>>>>>> fix-tests
 from XAIReportLib.worker.client import WorkerClient
 
 ROOT = Path(__file__).resolve().parents[2]
