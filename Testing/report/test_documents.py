@@ -330,4 +330,4 @@ def test_a_figure_of_the_model_without_an_interval_is_shown_without_one(analysed
     model = found.model.model_copy(update={"metrics": measured})
     shown = model_tables(found.model_copy(update={"model": model}), {})
     rows = {row[0]: row[1:] for table in shown for row in table.rows}
-    assert rows["accuracy"] == ("0.91", "–") and rows["ece"] == ("0.02", "0.01 to 0.03")
+    assert rows["accuracy"] == ("0.91", "–") and rows["expected calibration error (ECE)"] == ("0.02", "0.01 to 0.03")

@@ -44,8 +44,8 @@ def test_the_share_beside_a_side_is_of_that_side(analysed: Analysed) -> None:
     ]
 
 
-@pytest.mark.parametrize(("crosses", "said"), [(True, "yes"), (False, "no"), (None, "–")])
-def test_whether_the_midline_is_crossed_is_said_as_measured(crosses: bool | None, said: str) -> None:
+@pytest.mark.parametrize(("crosses", "said"), [(True, "yes"), (False, "no")])
+def test_whether_the_midline_is_crossed_is_said_as_measured(crosses: bool, said: str) -> None:
     content = measured.findings_of("measured glioma").model_dump(mode="json")
     content["lesions"][0]["measures"]["crosses_midline"] = crosses
     shape = table(Findings.model_validate(content), "Size and shape")

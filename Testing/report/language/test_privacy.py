@@ -171,7 +171,7 @@ def _planted(text: str):
     content["anatomy"]["licence"] = text
     content["anatomy"]["atlas"] = text
     content["model"] |= {"name": text, "data_set": text, "version": text, "metrics": {text: text}}
-    content["saliency"][0] |= {"rule": text, "layer": text, "method": text, "target": text}
+    content["saliency"][0] |= {"rule": text, "layer": text, "target": text}
     content["lesions"][0]["name"] = text
     for key in ("name", "lobe", "nearest"):
         content["lesions"][0]["regions"][0][key] = text

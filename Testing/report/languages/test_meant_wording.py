@@ -389,7 +389,6 @@ def test_the_heads_of_the_model_table_and_the_checklist_differ(code, of_model, o
          "Là où elles diffèrent, il ne faut se fier à aucune d'elles isolément."),
         ("fr", "edges of the axial section of MNI152 that fits best (approximate)",
          "contours de la section de MNI152, dans le plan axial, qui convient le mieux (approximatif)"),
-        ("de", "fold", "Fold (Kreuzvalidierung)"),
     ],
 )  # fmt: skip
 def test_labels_agree_in_grammar(code, english, said):
