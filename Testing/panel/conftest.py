@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,8 +32,15 @@ def a_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         pytest.skip(str(reason))
     from host import install
 
-    with install(tmp_path) as host:
-        yield host
+    # What a test leaves, whole scenes and panels, is destroyed here: Python would do it in any thread that allocates, a worker's too,
+    # and neither Qt nor VTK bears that. Slicer's own scene and panels stay as long as it runs.
+    gc.disable()
+    try:
+        with install(tmp_path) as host:
+            yield host
+    finally:
+        gc.collect()
+        gc.enable()
 
 
 @pytest.fixture
