@@ -32,7 +32,7 @@ def a_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         pytest.skip(str(reason))
     from host import install
 
-    # What a test leaves, whole scenes and panels, is destroyed here: Python would do it in any thread that allocates, a worker's too,
+    # What a test leaves, whole scenes and panels, is destroyed here: Python would do so in any thread that allocates,
     # and neither Qt nor VTK bears that. Slicer's own scene and panels stay as long as it runs.
     gc.disable()
     try:
