@@ -86,7 +86,7 @@ def _known(output: Path) -> dict[str, Any]:
             return {"cases": list(rows), "ignored": list(map(str, ignored))}
     except FileNotFoundError:
         return {"cases": [], "ignored": []}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         pass
     print(f"Warning: {SUMMARY} cannot be read; it is put aside as {UNREADABLE}.", file=sys.stderr, flush=True)
     with contextlib.suppress(OSError):

@@ -251,6 +251,4 @@ def _edit(content: Any) -> Edit:
     for name, value in known.items():
         if not isinstance(value, str):
             raise ValueError(f"holds an edit without text in {name}")
-    if len(known["text"]) > LONGEST_SENTENCE:
-        raise ValueError(f"holds an edit of more than {LONGEST_SENTENCE} characters")
     return Edit(**known)

@@ -193,7 +193,7 @@ def load_bundle(name: str | Path) -> Bundle:
         metadata = read_json(raw)
         settings = Settings.model_validate(metadata["xaireport"])
         named, version = (printable(str(metadata[field]), field) for field in ("name", "version"))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"bundle {folder.name}: {METADATA.as_posix()} cannot be read ({error}); install the bundle again"
         ) from error

@@ -40,6 +40,7 @@ TAGS = (
 MIN_SLICES = 8
 LARGE_ELEMENT_BYTES = 1024
 MARK, MARK_AT = b"DICM", 128  # behind a preamble, which is nearly always zeros
+META_GROUP = 2
 FIRST_GROUPS = (b"\x02\0", b"\x08\0")  # how a file without preamble begins: its meta information or its data set
 MAX_FIRST_BYTES = 128  # of the first element, a short text or a number
 ORIENTATION_TOLERANCE = 1e-3  # of direction cosines; scanners write six decimals
@@ -366,13 +367,16 @@ def _data_set(path: Path, **how):
 
 
 def _is_deflated(file: BinaryIO, bare: bool) -> bool:
-    """Whether the meta information of a file says so, as pydicom reads it: no public function does where a preamble lacks."""
-    from pydicom.filereader import _read_file_meta_info, read_preamble
+    """Whether the meta information of a file, with or without preamble, says so."""
+    from pydicom.filereader import read_dataset, read_preamble
     from pydicom.uid import DeflatedExplicitVRLittleEndian
 
     file.seek(0)
     read_preamble(file, bare)
-    return _read_file_meta_info(file).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
+    meta = read_dataset(
+        file, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, *_: tag.group != META_GROUP
+    )
+    return meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
 
 
 def begins_as_dicom(path: Path) -> bool:

@@ -24,7 +24,7 @@
     figures.py       pictures drawn from arrays (drawing.py: one panel; score_figure.py: the bars; check_figures.py,
                      change_figure.py and glass_brain.py: the others)
     documents.py     findings.json, narrative.json, regions.csv, report.html, report.txt, report.pdf (pdf.py), made from
-                     content.py, tables.py and the part of run.json in provenance.py
+                     content.py, tables.py (model_figures.py: of the model) and the part of run.json in provenance.py
     dicom.py         DICOM objects of a finished result: dicom_images.py, dicom_objects.py and dicom_report.py
     fhir.py          FHIR R4 of it
 

@@ -68,9 +68,8 @@ _CAPTIONS = {
     "scores": ("Model scores", "Model score of each class; filled bars are the classes that cannot be set aside."),
 }
 
-LABELS_IN = (
-    "labels_in"  # of run.json: pictures that were not drawn in the report's language, and the language of their labels
-)
+# Of run.json: pictures that were not drawn in the report's language, and the language of their labels.
+LABELS_IN = "labels_in"
 NOT_RELIED_ON = "The heat maps of this case should not be relied on."
 _WHERE_FROM = "Where the score of this class came from, not why."
 _FAILED_REGISTRATION = (
