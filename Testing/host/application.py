@@ -125,8 +125,17 @@ def install(folder: Path) -> Iterator[Host]:
             try:
                 yield host
             finally:
+                _end_observations(session.scene)
                 sys.path.remove(str(MODULE_FOLDER))
                 forget_module()
+
+
+def _end_observations(scene: Any) -> None:
+    """Nothing is told any more of what happens to the scene and its nodes. Python's garbage collection takes functions apart
+    before what calls them: a scene that goes together with its observers would call what is left of them, and the process ends."""
+    nodes = scene.GetNodes()
+    for observed in (scene, *(nodes.GetItemAsObject(i) for i in range(nodes.GetNumberOfItems()))):
+        observed.RemoveAllObservers()
 
 
 def _keep_none_alive() -> None:
