@@ -259,12 +259,13 @@ def wild_findings(draw) -> Findings:
             "case_id": "wild",
             "counterfactuals": draw(looked_again),
             "image": {
-                "kind": "nifti" if geometry else "picture",
+                "kind": draw(st.sampled_from(["nifti", "dicom", "nrrd"] if geometry else ["picture", "array"])),
                 "modality": "MR",
                 "shape": [draw(st.integers(1, 600)), 120, 40 if geometry else 1],
                 "spacing_mm": [0.937, 0.937, 6.0] if geometry else None,
                 "has_geometry": geometry,
                 "forced": draw(st.booleans()),
+                "contrast_agent": draw(st.sampled_from([None, True, False])),
             },
             "model": {
                 "name": draw(st.sampled_from(["brain_tumor_mri", "model-2b"])),

@@ -248,7 +248,7 @@ def measured():
         ("How far is it from the motor cortex?", ["Segmented abnormality 1 lies 14.2 mm from the atlas position of the motor"]),
         ("How far is it from the surface?", ["The distance of segmented abnormality 1 to the brain's surface is 34.1 mm."]),
         ("How far is it from the hippocampus?", [NOT_HELD]),
-        ("Which data was it trained on?", ["The model was trained on Jun Cheng", "One MR volume", "Model:", "The image was"]),
+        ("Which data was it trained on?", ["The model was trained on Jun Cheng", "One volume was", "Model:", "The image was"]),
     ],
 )  # fmt: skip
 def test_what_is_held_of_a_measured_case_is_told_and_nothing_else(measured, question, said):

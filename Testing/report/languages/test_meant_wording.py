@@ -83,6 +83,38 @@ def test_a_class_is_not_said_to_be_the_only_one_left_where_none_is_suggested(cod
     assert checker_of(found, code).sentence(only).verdict == "supported"  # in a report of before
 
 
+# --- what nothing says of a series -----------------------------------------------------------------------------------------
+
+GREY, NAMED = (
+    f"Model: brain_tumor_mri, version 0.1.0; {how}."
+    for how in ("contrast enhancement was judged by grey values alone", "a contrast agent was named for this series")
+)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize(("agent", "said", "unsaid"), [(True, NAMED, GREY), (False, GREY, NAMED), (None, GREY, NAMED)])
+def test_enhancement_is_judged_by_grey_values_only_where_no_agent_is_named(code, agent, said, unsaid):
+    found = changed("left glioma", image={"contrast_agent": agent})
+    texts, check = told(found, code), checker_of(found, code)
+    said, unsaid = language(code).said(said), language(code).said(unsaid)
+    assert said in texts and unsaid not in texts
+    assert check.sentence(said).verdict == "supported"
+    assert check.sentence(unsaid).verdict != "supported"
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("name", ["left glioma", "picture"])
+def test_only_a_dicom_series_is_said_to_be_mr_and_anything_else_to_be_read_as_it(code, name):
+    what = "slice without geometry" if name == "picture" else "volume"
+    for kind, start in (
+        ("dicom", f"One MR {what} was read (DICOM, "),
+        ("array", f"One {what} was read as MR (array, "),
+    ):
+        text = next(t for t in told(changed(name, image={"kind": kind}), "en") if t.startswith("One "))
+        assert text.startswith(start)
+        assert language(code).said(text) in told(changed(name, image={"kind": kind}), code)
+
+
 # --- a series that the model was not made for -----------------------------------------------------------------------------
 
 
@@ -349,7 +381,7 @@ def test_what_an_image_was_analysed_in_spite_of_is_said(code, start):
     ],
 )
 def test_a_modality_is_called_as_the_language_calls_it(code, volume, slice_):
-    found = changed("left glioma", image={"forced": True, "modality": "CT"})
+    found = changed("left glioma", image={"forced": True, "kind": "dicom", "modality": "CT"})
     assert told(found, code, "technique")[0].startswith(volume)
     assert slice_ in told(findings_of("left glioma"), code, "technique")[0]
 

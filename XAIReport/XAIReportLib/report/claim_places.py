@@ -93,6 +93,7 @@ _OF_KINDS: dict[str, tuple[str, ...]] = {
 # Of statements about the analysis, by a word in them; the first that fits.
 _OF_STATEMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"different (?:sides|hemispheres)|same side|each side|opposite", ("/lesions/*/side",)),
+    (r"contrast (?:agent|medium) (?:was |is )?(?:not )?(?:named|declared)", ("/image/contrast_agent",)),
     (r"contrast agent|taken up", ("/lesions/*/appearance",)),
     (r"septum", ("/anatomy/midline_shift/method",)),
     (r"side (?:is |was )?(?:not )?(?:un)?known|midline", ("/lesions/*/side?", "/lesions/*/image_side")),

@@ -244,6 +244,7 @@ def _image(case: Case, forced: bool) -> dict[str, Any]:
         "spacing_mm": None if spacing is None else tuple(_number(edge, SPACING_DIGITS) for edge in spacing),
         "has_geometry": case.has_geometry,
         "forced": forced,
+        "contrast_agent": case.contrast_agent,
     }
 
 

@@ -54,7 +54,7 @@ def _rules(findings: Findings) -> dict[str, Any]:
 
     answer = {"outcome": True, "label": label, "scores": label}
     return {
-        "image": {"modality": {"MR"}.__contains__, "has_geometry": True, "forced": True},
+        "image": {"modality": {"MR"}.__contains__, "has_geometry": True, "forced": True, "contrast_agent": True},
         "model": {"classes": label, "score_level": True},
         "prediction": {
             "outcome": True, "label": label, "scores": label, "class_set": label,

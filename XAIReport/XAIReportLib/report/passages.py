@@ -82,12 +82,18 @@ def _reason(findings: Findings) -> Passage:
     return Passage(f"Reason: {quoted(findings.prediction.reason)}", (place,), REASON_KEPT)
 
 
+def _was_read(image: Image, what: str) -> str:
+    """A DICOM series says what it is; any other file is taken for what it is called."""
+    named = image.kind == "dicom"
+    return f"One {image.modality} {what} was read" if named else f"One {what} was read as {image.modality}"
+
+
 def slab(image: Image) -> Passage:
     """What was read of a single slice with geometry."""
     columns, rows, _ = image.shape
     width, height, thickness = (f"{edge:.2f}" for edge in image.spacing_mm)
     text = (
-        f"One {image.modality} slice was read ({FILE_KINDS.get(image.kind, image.kind)}, {columns} × {rows} pixels of "
+        f"{_was_read(image, 'slice')} ({FILE_KINDS.get(image.kind, image.kind)}, {columns} × {rows} pixels of "
         f"{width} × {height} mm, {thickness} mm thick); what lies beyond it is not known, and volumes are of what lies within it."
     )
     return Passage(text, tuple(at("image", key) for key in ("modality", "kind", "shape", "spacing_mm")))
@@ -95,7 +101,7 @@ def slab(image: Image) -> Passage:
 
 def technique(findings: Findings) -> Iterator[Passage]:
     """What was read, which model spoke, how the atlas was brought to the patient."""
-    image, model = findings.image, findings.model
+    image = findings.image
     kind = FILE_KINDS.get(image.kind, image.kind)
     where = (at("image", "modality"), at("image", "kind"), at("image", "shape"))
     size = " × ".join(str(n) for n in image.shape)
@@ -103,21 +109,16 @@ def technique(findings: Findings) -> Iterator[Passage]:
         yield slab(image)
     elif image.spacing_mm is not None:
         edges = " × ".join(f"{edge:.2f}" for edge in image.spacing_mm)
-        text = f"One {image.modality} volume was read ({kind}, {size} voxels of {edges} mm)."
+        text = f"{_was_read(image, 'volume')} ({kind}, {size} voxels of {edges} mm)."
         yield Passage(text, (*where, at("image", "spacing_mm")))
     else:
         size = " × ".join(str(n) for n in image.shape[:2])
         text = (
-            f"One {image.modality} slice without geometry was read ({kind}, {size} pixels): its lengths, its volumes "
+            f"{_was_read(image, 'slice without geometry')} ({kind}, {size} pixels): its lengths, its volumes "
             "and the patient's sides are unknown."
         )
         yield Passage(text, (*where, at("image", "has_geometry")))
-    run = findings.prediction.outcome != "not_applicable"
-    how = "contrast enhancement was judged by grey values alone" if run else "the model was not run"
-    yield Passage(
-        f"Model: {model.name}, version {model.version}; {how}.",
-        (at("model", "name"), at("model", "version")),
-    )
+    yield _model(findings)
     registration = findings.anatomy.registration
     place = at("anatomy", "registration", "verdict")
     if registration.verdict in ("good", "limited"):
@@ -125,6 +126,20 @@ def technique(findings: Findings) -> Iterator[Passage]:
         text = f"The image was registered to MNI152, {quality}; atlas: {findings.anatomy.atlas}."
         yield Passage(text, (place, at("anatomy", "atlas")))
         yield from not_of_the_atlas(findings)
+
+
+def _model(findings: Findings) -> Passage:
+    """Which model spoke, and what is known of the contrast agent that it was made for."""
+    named, model = findings.image.contrast_agent, findings.model
+    places = [at("model", "name"), at("model", "version")]
+    if findings.prediction.outcome == "not_applicable":
+        how = "the model was not run"
+    elif named:
+        how = "a contrast agent was named for this series"
+        places.append(at("image", "contrast_agent"))
+    else:
+        how = "contrast enhancement was judged by grey values alone"
+    return Passage(f"Model: {model.name}, version {model.version}; {how}.", tuple(places))
 
 
 def not_of_the_atlas(findings: Findings) -> Iterator[Passage]:

@@ -43,12 +43,13 @@ __all__ = [
     "PredictionPart", "ReaderEdit", "Region", "RegistrationPart", "Saliency", "SaliencyCheckPart", "Side",
 ]  # fmt: skip
 
-SCHEMA_VERSION = "1.4.0"
+SCHEMA_VERSION = "1.5.0"
 OLDER_VERSIONS = (
     "1.0.0",
     "1.1.0",
     "1.2.0",
     "1.3.0",
+    "1.4.0",
 )  # what they lack has a default: a later version adds fields and renames none
 
 Row = tuple[float, float, float, float]
@@ -58,7 +59,8 @@ Disclaimer = Annotated[str, Field(min_length=1)]
 
 
 class Image(Part):
-    """What was read. ``forced``: the input does not look like a head MRI and was analysed on demand."""
+    """What was read. ``forced``: the input does not look like a head MRI and was analysed on demand. ``contrast_agent``: whether
+    one is named for the series, by its header or by the user; None where nothing says it."""
 
     kind: str
     modality: str
@@ -66,6 +68,7 @@ class Image(Part):
     spacing_mm: Position | None
     has_geometry: bool
     forced: bool
+    contrast_agent: bool | None = None
 
     @property
     def is_slice_with_geometry(self) -> bool:
@@ -301,7 +304,7 @@ class AnatomyPart(Part):
 class Findings(Part):
     """Everything that may be said of a case. Text is written from this and from nothing else."""
 
-    schema_version: Literal["1.4.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.5.0"] = SCHEMA_VERSION
     case_id: CaseId
     image: Image
     model: Model

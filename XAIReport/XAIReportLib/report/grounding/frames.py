@@ -277,9 +277,16 @@ def _modality(name: str) -> Holds:
     return lambda f: f.image.modality == name
 
 
+def _by_grey_values(f: Findings) -> bool | None:
+    """Whether contrast enhancement was judged by nothing else: where a contrast agent is named, it is taken for given."""
+    return None if f.image.contrast_agent else _ran(f)
+
+
 FACTS: dict[str, Holds] = {
     "abstained": lambda f: f.prediction.outcome == "abstained",
+    "agent named": lambda f: f.image.contrast_agent,
     "always": _yes,
+    "by grey values": _by_grey_values,
     "calibrated": lambda f: f.model.calibration not in ("", "none"),
     "checks passed": _passed,
     "ct": _modality("CT"),

@@ -133,7 +133,7 @@ STATEMENTS = (
     Statement(("geometry",), lambda f: f.image.has_geometry, ("image", "slice")),
     Statement(("function", "assess"), _never),
     Statement(("sequence", "check"), _never),
-    Statement(("enhancement judged",), _analysed),
+    Statement(("enhancement judged",), lambda f: None if f.image.contrast_agent else _analysed(f)),
     Statement(("postop", "recognise"), _never),
     Statement(("planes fully",), lambda f: f.prediction.uncertainty.get("plane_agreement", 0) > 0.999),
     Statement(("research",), _always),
