@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from XAIReportLib import files
 from XAIReportLib.files import put_whole, read_json
 
 
@@ -31,3 +32,37 @@ def test_a_file_that_cannot_be_written_is_as_it_was(tmp_path: Path, monkeypatch:
     with pytest.raises(OSError, match="No space left"):
         put_whole(tmp_path / "run.json", b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("run.json", b"old")]
+
+
+def _held(monkeypatch: pytest.MonkeyPatch, refusals: int, wait_s: float) -> list[Path]:
+    """Windows, where another program holds the new file open; returns what was tried."""
+    tries: list[Path] = []
+    replace = Path.replace
+
+    def held(self: Path, to: Path) -> Path:
+        tries.append(self)
+        if len(tries) <= refusals:
+            raise PermissionError(13, "used by another process")
+        return replace(self, to)
+
+    monkeypatch.setattr(Path, "replace", held)
+    monkeypatch.setattr(files, "OPEN_FOR_S", wait_s)
+    return tries
+
+
+def test_a_program_that_holds_a_new_file_open_for_a_moment_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = _held(monkeypatch, 3, 60.0)
+    put_whole(tmp_path / "run.json", b"new")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"]
+    assert len(tries) == 4
+
+
+def test_a_file_that_stays_open_or_is_forbidden_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bool(files.OPEN_FOR_S) == (os.name == "nt"), "elsewhere a refusal is final"
+    tries = _held(monkeypatch, 1000, 0.1)
+    with pytest.raises(PermissionError):
+        put_whole(tmp_path / "run.json", b"new")
+    assert 1 < len(tries) < 100
+    assert list(tmp_path.iterdir()) == []

@@ -7,11 +7,15 @@ import errno
 import json
 import os
 import secrets
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 # What is said of a file that may only be read, and by disks that cannot be asked to write now.
 UNABLE = (errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
+# On Windows a file that a program has open cannot be moved, nor its folder, and virus scanners and indexers open what is new.
+OPEN_FOR_S, PAUSE_S = (3.0 if os.name == "nt" else 0.0), 0.05
 
 
 def read_json(content: str | bytes) -> Any:
@@ -30,10 +34,24 @@ def put_whole(path: Path, data: bytes) -> None:
         with partial.open("wb") as file:
             file.write(data)
             onto_the_disk(file.fileno())
-        partial.replace(path)
+        patiently(partial.replace, path)
     finally:
         with contextlib.suppress(OSError):  # what ended it is told, not this
             partial.unlink(missing_ok=True)
+
+
+def patiently(move: Callable[[Path], Path], target: Path) -> None:
+    """``move(target)``, a rename or a replacement, again and again while it is refused, for as long as a scanner takes. Raises
+    OSError when it cannot be done."""
+    deadline = time.monotonic() + OPEN_FOR_S
+    while True:
+        try:
+            move(target)
+            return
+        except PermissionError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(PAUSE_S)
 
 
 def onto_the_disk(file: int) -> None:
