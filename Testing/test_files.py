@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from XAIReportLib import files
@@ -66,3 +68,44 @@ def test_a_file_that_stays_open_or_is_forbidden_is_given_up(tmp_path: Path, monk
         put_whole(tmp_path / "run.json", b"new")
     assert 1 < len(tries) < 100
     assert list(tmp_path.iterdir()) == []
+
+
+SHORT = {"C:/Users/J\xfcrgen": "C:/Users/JRGEN~1"}
+
+
+class _Kernel32:
+    """Windows' short names, as documented: the length of the name without its end, 0 where there is none."""
+
+    def __init__(self) -> None:
+        def short_name(path: str, into: ctypes.Array, room: int) -> int:
+            assert room == len(into)
+            name = SHORT.get(path, "")
+            into.value = name
+            return len(name)
+
+        self.GetShortPathNameW = short_name
+
+
+@pytest.mark.parametrize(
+    ("path", "opened"),
+    [
+        ("C:/Users/J\xfcrgen/volume.nrrd", "C:/Users/JRGEN~1/volume.nrrd"),
+        ("C:/Users/Anna/volume.nrrd", "C:/Users/Anna/volume.nrrd"),
+        ("D:/J\xfcrgen/volume.nrrd", "D:/J\xfcrgen/volume.nrrd"),
+    ],
+    ids=["short", "ascii", "no short name"],
+)
+def test_itk_gets_a_folder_in_ascii_on_windows(monkeypatch: pytest.MonkeyPatch, path: str, opened: str) -> None:
+    place = Path(path)
+    assert files.for_itk(place) == str(place) or os.name == "nt", "elsewhere every name is UTF-8"
+    monkeypatch.setattr(files, "os", SimpleNamespace(name="nt"))
+    monkeypatch.setattr(ctypes, "WinDLL", lambda _: _Kernel32(), raising=False)
+    assert Path(files.for_itk(place)) == Path(opened)
+
+
+def test_all_that_itk_reads_is_named_for_it() -> None:
+    package = Path(files.__file__).parent
+    for path in package.rglob("*.py"):
+        for line in path.read_text("utf-8").splitlines():
+            if "sitk.ReadImage(" in line or ".SetFileName(" in line:
+                assert "(for_itk(" in line, f"{path.name}: {line.strip()}"
