@@ -57,6 +57,24 @@ def test_an_output_that_nobody_reads_any_more_ends_quietly():
     assert process.stderr.read() == b""
 
 
+HUNG_UP = """
+import select, sys
+poll = type("Poll", (), {"register": lambda *_: None, "poll": lambda *_: [(1, select.POLLHUP)]})
+select.poll = poll  # as macOS answers
+from XAIReportLib import __main__ as door
+def run(_):
+    raise BrokenPipeError
+door.list_models = run
+sys.exit(door.main(["models"]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no poll")
+def test_an_output_that_nobody_reads_any_more_ends_quietly_on_macos_too():
+    done = subprocess.run([sys.executable, "-c", HUNG_UP], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_a_broken_pipe_to_another_is_still_a_failure(monkeypatch, capsys):
     def run(_):
         raise BrokenPipeError("a child is gone")

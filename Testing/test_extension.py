@@ -24,6 +24,20 @@ def text(name: str) -> str:
     return (ROOT / name).read_text("utf-8")
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="git makes the checkout")
+def test_a_checkout_changes_no_line_end(tmp_path: Path) -> None:
+    """Git for Windows would by its usual setting, and a bundle is known by the hash of its files."""
+    metadata = ROOT / "Resources" / "Models" / "brain_tumor_mri" / "configs" / "metadata.json"
+    there = [Path(shutil.copy(path, tmp_path)) for path in (ROOT / ".gitattributes", metadata)]
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x", "-c", "core.autocrlf=true"]
+    for command in (["init"], ["add", "-A"], ["commit", "-m", "x"]):
+        subprocess.run([*git, *command], check=True, capture_output=True)
+    for path in there:
+        path.unlink()
+    subprocess.run([*git, "checkout", "--", "."], check=True, capture_output=True)
+    assert there[1].read_bytes() == metadata.read_bytes()
+
+
 def cmake_list(name: str) -> set[str]:
     body = re.search(rf"set\({name}\n(.*?)\n\s*\)", text("XAIReport/CMakeLists.txt"), re.DOTALL).group(1)
     return set(body.replace("${MODULE_NAME}", "XAIReport").split())

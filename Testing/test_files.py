@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from XAIReportLib import files
 from XAIReportLib.files import put_whole, read_json
 
 
@@ -31,3 +34,78 @@ def test_a_file_that_cannot_be_written_is_as_it_was(tmp_path: Path, monkeypatch:
     with pytest.raises(OSError, match="No space left"):
         put_whole(tmp_path / "run.json", b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("run.json", b"old")]
+
+
+def _held(monkeypatch: pytest.MonkeyPatch, refusals: int, wait_s: float) -> list[Path]:
+    """Windows, where another program holds the new file open; returns what was tried."""
+    tries: list[Path] = []
+    replace = Path.replace
+
+    def held(self: Path, to: Path) -> Path:
+        tries.append(self)
+        if len(tries) <= refusals:
+            raise PermissionError(13, "used by another process")
+        return replace(self, to)
+
+    monkeypatch.setattr(Path, "replace", held)
+    monkeypatch.setattr(files, "OPEN_FOR_S", wait_s)
+    return tries
+
+
+def test_a_program_that_holds_a_new_file_open_for_a_moment_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = _held(monkeypatch, 3, 60.0)
+    put_whole(tmp_path / "run.json", b"new")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"]
+    assert len(tries) == 4
+
+
+def test_a_file_that_stays_open_or_is_forbidden_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bool(files.OPEN_FOR_S) == (os.name == "nt"), "elsewhere a refusal is final"
+    tries = _held(monkeypatch, 1000, 0.1)
+    with pytest.raises(PermissionError):
+        put_whole(tmp_path / "run.json", b"new")
+    assert 1 < len(tries) < 100
+    assert list(tmp_path.iterdir()) == []
+
+
+SHORT = {"C:/Users/J\xfcrgen": "C:/Users/JRGEN~1"}
+
+
+class _Kernel32:
+    """Windows' short names, as documented: the length of the name without its end, 0 where there is none."""
+
+    def __init__(self) -> None:
+        def short_name(path: str, into: ctypes.Array, room: int) -> int:
+            assert room == len(into)
+            name = SHORT.get(path, "")
+            into.value = name
+            return len(name)
+
+        self.GetShortPathNameW = short_name
+
+
+@pytest.mark.parametrize(
+    ("path", "opened"),
+    [
+        ("C:/Users/J\xfcrgen/volume.nrrd", "C:/Users/JRGEN~1/volume.nrrd"),
+        ("C:/Users/Anna/volume.nrrd", "C:/Users/Anna/volume.nrrd"),
+        ("D:/J\xfcrgen/volume.nrrd", "D:/J\xfcrgen/volume.nrrd"),
+    ],
+    ids=["short", "ascii", "no short name"],
+)
+def test_itk_gets_a_folder_in_ascii_on_windows(monkeypatch: pytest.MonkeyPatch, path: str, opened: str) -> None:
+    place = Path(path)
+    assert files.for_itk(place) == str(place) or os.name == "nt", "elsewhere every name is UTF-8"
+    monkeypatch.setattr(files, "os", SimpleNamespace(name="nt"))
+    monkeypatch.setattr(ctypes, "WinDLL", lambda _: _Kernel32(), raising=False)
+    assert Path(files.for_itk(place)) == Path(opened)
+
+
+def test_all_that_itk_reads_is_named_for_it() -> None:
+    package = Path(files.__file__).parent
+    for path in package.rglob("*.py"):
+        for line in path.read_text("utf-8").splitlines():
+            if "sitk.ReadImage(" in line or ".SetFileName(" in line:
+                assert "(for_itk(" in line, f"{path.name}: {line.strip()}"

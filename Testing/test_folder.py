@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from filelock import FileLock
+from XAIReportLib import files
 from XAIReportLib.arrays import colour_table, region_colour, write_arrays
 from XAIReportLib.case import InputError
 from XAIReportLib.folder import (
@@ -143,6 +144,24 @@ def test_an_old_result_that_a_program_holds_open_stays_and_the_new_one_goes_besi
     assert write(target, "new").name == "case-1-2"
     assert marks(target) == {"old"}
     assert marks(tmp_path / "case-1-2") == {"new"}
+
+
+def test_a_scanner_that_looks_at_the_new_files_costs_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows no folder can be renamed while a file in it is open."""
+    target = write(tmp_path / "case-1", "old")
+    rename, refused = Path.rename, set()
+
+    def scanned(self: Path, to: Path) -> Path:
+        if (self.name, to.name) not in refused:
+            refused.add((self.name, to.name))
+            raise PermissionError(13, "Access is denied")
+        return rename(self, to)
+
+    monkeypatch.setattr(files, "OPEN_FOR_S", 60.0)
+    monkeypatch.setattr(Path, "rename", scanned)
+    assert write(target, "new") == target
+    assert marks(target) == {"new"}
+    assert write(tmp_path / "case-2", "first").name == "case-2"
 
 
 def test_what_is_no_result_is_never_replaced(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from dataclasses import replace
@@ -136,6 +137,18 @@ def test_the_findings_say_whether_the_heat_maps_may_be_relied_on(analysis: Analy
 def noise() -> Case:
     rng = np.random.default_rng(0)
     return case_from_array(rng.normal(size=(60, 60, 40)).astype(np.float32), np.diag([4.0, 4, 5, 1]), "noise")
+
+
+def test_a_clinical_record_is_kept_as_it_was_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where text is written with two characters at the end of a line."""
+
+    def as_on_windows(path: Path, text: str, *_: str, newline: str | None = None, **__: str) -> int:
+        return path.write_bytes(text.replace("\n", newline or "\r\n").encode())
+
+    monkeypatch.setattr(Path, "write_text", as_on_windows)
+    (tmp_path / "table.csv").write_bytes(b"age_years,sex\n61,F\n")
+    result = read_result(analyze(noise(), tmp_path / "out", clinical_table=tmp_path / "table.csv").folder)
+    assert hashlib.sha256(result.clinical.read_bytes()).hexdigest() == result.run["clinical"]["sha256"]
 
 
 def test_what_is_no_head_is_not_analysed_and_says_so(tmp_path: Path) -> None:

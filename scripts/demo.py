@@ -38,6 +38,7 @@ def main(arguments: list[str]) -> int:
     code = bootstrap.reenter(Path(__file__).resolve(), arguments)
     if code is not None:
         return code
+    sys.stdout.reconfigure(errors="backslashreplace")  # on Windows a pipe lacks most letters that a folder may have
     output = (options.output or ROOT / "demo-output").absolute()
     with tempfile.TemporaryDirectory() as scratch:
         if options.input:

@@ -201,6 +201,7 @@ def test_a_bundle_whose_weights_mean_something_else_is_refused_with_what_to_do(t
         ("thresholds.presence_score", float("nan"), "thresholds.presence_score"),
         ("classes", ["glioma"], "classes"),
         ("classes", ["glioma", "glioma", "pituitary"], "classes.*named twice"),
+        ("classes", ["glioma", "Glioma", "pituitary"], "classes.*named twice"),
         ("classes", ["glioma", "../../etc", "pituitary"], "classes.*is a path"),
         (
             "classes",

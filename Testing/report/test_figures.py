@@ -326,30 +326,41 @@ def test_the_marks_of_the_curves_are_numbers_as_the_language_writes_them(code, m
 
 
 def test_what_lies_on_the_left_is_at_the_viewers_right_in_the_glass_brain_too(monkeypatch, tmp_path):
-    from matplotlib import pyplot
-
     affine = np.diag([3.0, 3.0, 3.0, 1.0])
     affine[:3, 3] = -90, -126, -72
     mask = np.zeros((60, 73, 60), bool)
     mask[15:22, 50:58, 30:38] = True  # left, in front
     case = Case("left", np.zeros(mask.shape, np.float32), affine, mask)
-    closed, close = [], pyplot.close
-    monkeypatch.setattr(pyplot, "close", lambda figure: (closed.append(figure), close(figure)))
+    made, canvas = [], glass_brain.FigureCanvasAgg
+    monkeypatch.setattr(glass_brain, "FigureCanvasAgg", lambda figure: (made.append(figure), canvas(figure)))
     path = glass_brain.draw_glass_brain(mask, case, lambda points: points, tmp_path / "glass.png", language("en"))
     pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
     blue = pixels[..., 2] - pixels[..., 0] > 60
     places = {}
-    for axes in closed[0].axes:
+    for axes in made[0].axes:
         seen = [t for t in axes.texts if t.get_text() in tuple("LRAP")]
         if len(seen) == 2:
             names = "".join(t.get_text() for t in sorted(seen, key=lambda t: t.get_window_extent().x0))
             box = axes.get_window_extent()
-            first, last = (round(x * pixels.shape[1] / closed[0].bbox.width) for x in (box.x0, box.x1))
+            first, last = (round(x * pixels.shape[1] / made[0].bbox.width) for x in (box.x0, box.x1))
             across = np.nonzero(blue[:, first:last])[1] / (last - first)
             places.setdefault(names, []).append(across.mean() if across.size else None)
     assert places["RL"] == [pytest.approx(0.65, abs=0.15)] * 2, "from the front and below"
     assert places["AP"] == [pytest.approx(0.3, abs=0.15)], "from the left"
     assert places["PA"] == [None], "from the right, where there is nothing"
+
+
+def test_the_glass_brain_opens_no_window(monkeypatch, tmp_path):
+    """The worker draws it outside of the main thread, where macOS ends a process that asks for one."""
+    from matplotlib import pyplot
+
+    monkeypatch.setattr(pyplot, "new_figure_manager", lambda *_, **__: pytest.fail("a window was asked for"))
+    affine = np.diag([3.0, 3.0, 3.0, 1.0])
+    affine[:3, 3] = -90, -126, -72
+    mask = np.zeros((60, 73, 60), bool)
+    mask[15:22, 50:58, 30:38] = True
+    case = Case("left", np.zeros(mask.shape, np.float32), affine, mask)
+    assert glass_brain.draw_glass_brain(mask, case, lambda p: p, tmp_path / "glass.png", language("en")).is_file()
 
 
 def test_the_scale_bars_of_one_figure_have_one_length(analysed):

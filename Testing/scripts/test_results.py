@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -53,6 +54,14 @@ def test_help_on_the_results_rewrites_nothing(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(SystemExit) as left:
         results.main(["--unknown"])
     assert left.value.code == 2
+
+
+def test_no_part_needs_what_windows_lacks_to_tell_its_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("fcntl", "grp", "pwd", "resource"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for part in results.parts():
+        monkeypatch.delitem(sys.modules, f"evaluation.{part}", raising=False)
+        importlib.import_module(f"evaluation.{part}")
 
 
 def test_a_figure_of_one_patient_group_meets_no_bound() -> None:

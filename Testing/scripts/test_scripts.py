@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,25 @@ def test_the_demo_tells_a_hit_from_a_miss() -> None:
     assert demo.verdict(*found(5, "left"), planted()).startswith("MISS.")
     nothing = SimpleNamespace(prediction=SimpleNamespace(lesion_labels=np.zeros((20, 20, 20), np.uint8)))
     assert "no segmented abnormality" in demo.verdict({"lesions": []}, nothing, planted())
+
+
+FOLDER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import demo
+demo.bootstrap.reenter = lambda *_: None
+demo._synthetic = lambda output, _: print(f"Report: {output / 'report.html'}") or 0
+sys.exit(demo.main(["--output", "\\u8178"]))
+"""
+
+
+def test_the_demo_names_a_folder_whose_letters_the_output_lacks(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FOLDER, str(ROOT / "scripts")],
+        cwd=tmp_path, env={**os.environ, "PYTHONIOENCODING": "cp1252"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u8178" in done.stdout
 
 
 def test_a_sample_is_checked_by_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,16 @@ def test_bad_input_is_a_sentence_and_a_defect_has_details(worker: WorkerClient) 
     assert "ZeroDivisionError" in failed.data["details"]
 
 
+def test_whoever_waits_is_back_in_python_twice_a_second(worker: WorkerClient) -> None:
+    """Windows hears Ctrl-C nowhere else."""
+    wait, waits = worker._news.wait, []
+    worker._news.wait = lambda seconds=None: waits.append(seconds) or wait(seconds)
+    last(worker, worker.submit("echo"))
+    with pytest.raises(TimeoutError):
+        list(worker.events(worker.submit("slow"), 0.8))
+    assert waits and all(seconds is not None and 0 < seconds <= 0.5 for seconds in waits)
+
+
 def test_an_unknown_request_is_refused(worker: WorkerClient) -> None:
     assert "it was asked for juggle" in last(worker, worker.submit("juggle")).data["message"]
 

@@ -78,7 +78,7 @@ def _is_read() -> bool:
     with contextlib.suppress(AttributeError, OSError, ValueError):  # Windows has no poll; stdout may be no file
         ends = select.poll()
         ends.register(sys.stdout.fileno(), select.POLLERR)
-        if any(event & select.POLLERR for _, event in ends.poll(0)):
+        if any(event & (select.POLLERR | select.POLLHUP) for _, event in ends.poll(0)):  # the second one on macOS
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return False
     return True

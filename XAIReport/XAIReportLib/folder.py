@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from XAIReportLib.case import InputError
-from XAIReportLib.files import UNABLE, onto_the_disk, put_whole, read_json
+from XAIReportLib.files import UNABLE, onto_the_disk, patiently, put_whole, read_json
 from XAIReportLib.locks import held
 from XAIReportLib.results import map_names
 
@@ -122,7 +122,7 @@ class complete_or_absent:
     def _swap(self) -> None:
         """Put the new folder into its place; the old one comes back when that fails."""
         if not os.path.lexists(self.target):
-            self._folder.rename(self.target)
+            patiently(self._folder.rename, self.target)
             return
         _check_replaceable(self.target, self._mark)
         reviewed = any(os.path.lexists(self.target / name) for name in READERS_WORK)
@@ -130,17 +130,17 @@ class complete_or_absent:
         kept = reviewed or other
         old = _free(self.target, "reviewed" if reviewed else "other") if kept else _sibling(self.target, "replaced")
         try:
-            self.target.rename(old)
+            patiently(self.target.rename, old)
         except OSError:
             # A program holds a file of the old result open (Windows): finished work goes beside it.
             self._keep = True
             self.target = self._claim(self._exit)
-            self._folder.rename(self.target)
+            patiently(self._folder.rename, self.target)
             return
         try:
-            self._folder.rename(self.target)
+            patiently(self._folder.rename, self.target)
         except BaseException:
-            old.rename(self.target)
+            patiently(old.rename, self.target)
             raise
         if kept:
             self.kept_review, self.kept_other = (old, None) if reviewed else (None, old)

@@ -294,7 +294,7 @@ def _write_run(folder: Path, run: dict[str, Any], case: Case) -> None:
     text = json.dumps(run, indent=2, sort_keys=True) + "\n"
     (folder / "run.json").write_text(text, encoding="utf-8")
     if case.clinical:
-        (folder / clinical.FILE_NAME).write_text(clinical.csv_text(case.clinical), encoding="utf-8")
+        (folder / clinical.FILE_NAME).write_bytes(clinical.csv_text(case.clinical).encode())  # as it was hashed
 
 
 def _checked_methods(wanted: Sequence[str], atlas: str, deformable: str) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from functools import cache
 from pathlib import Path
@@ -375,6 +377,33 @@ def test_a_contradicted_sentence_is_left_out_and_says_so():
     assert all("omitted" in sentence.text and sentence.why for sentence in wrong)
 
 
+TEXT = "Die Läsion liegt links."
+PIPED = """
+import io, sys
+sys.stdin = io.TextIOWrapper(sys.stdin.buffer, encoding="cp1252")  # a pipe on Windows
+from XAIReportLib import __main__ as door
+sys.exit(door.main(["check", sys.argv[1], "-", "--language", "de", "--json"]))
+"""
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "marked"])
+def test_a_text_is_utf_8_wherever_it_comes_from(tmp_path, capsys, mark):
+    """With the mark before it, too, that Windows' programs write."""
+    (tmp_path / "findings.json").write_bytes(findings_of("left glioma").to_json().encode())
+    file = tmp_path / "text.txt"
+    file.write_bytes(mark + TEXT.encode() + b"\r\n")
+    code = command_line.main(["check", str(tmp_path), str(file), "--language", "de", "--json"])
+    read = capsys.readouterr().out
+    assert [s["text"] for s in json.loads(read)["sentences"]] == [TEXT]
+    assert read.isascii(), "who reads it may take another encoding than that of the output"
+    command = [sys.executable, "-c", PIPED, str(tmp_path)]
+    piped = subprocess.run(command, input=file.read_bytes(), capture_output=True, check=False)
+    assert (piped.returncode, json.loads(piped.stdout)) == (code, json.loads(read)), piped.stderr
+    piped = subprocess.run(command, input=b"\xff\xfeD", capture_output=True, check=False)
+    assert piped.returncode == 2
+    assert b"standard input is not a text in UTF-8" in piped.stderr
+
+
 def test_a_text_file_is_checked_on_the_command_line(tmp_path, capsys):
     (tmp_path / "findings.json").write_text(findings_of("left glioma").to_json(), encoding="utf-8")
     text = tmp_path / "report.txt"
@@ -385,7 +414,8 @@ def test_a_text_file_is_checked_on_the_command_line(tmp_path, capsys):
     assert "1 of 2 sentences are supported" in said
     text.write_text("The lesion lies on the left.", encoding="utf-8")
     assert command_line.main(["check", str(tmp_path / "findings.json"), str(text), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["sentences"][0]["verdict"] == "supported"
+    said = capsys.readouterr().out
+    assert json.loads(said)["sentences"][0]["verdict"] == "supported"
     assert command_line.main(["check", str(tmp_path / "absent.json"), str(text)]) == 2
     assert command_line.main(["check", str(tmp_path), str(tmp_path / "absent.txt")]) == 2
     assert all(line.endswith(".") for line in capsys.readouterr().err.strip().splitlines())

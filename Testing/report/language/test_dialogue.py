@@ -301,3 +301,7 @@ def test_on_the_command_line(tmp_path, capsys):
     assert "with a model score of 0.89" in capsys.readouterr().out
     assert command_line.main(["ask", str(tmp_path), "is it benign?", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["held"] is False
+    assert command_line.main(["ask", str(tmp_path), "what data was it trained on?", "--json"]) == 0
+    said = capsys.readouterr().out
+    assert "×" in said.encode().decode("unicode_escape")
+    assert said.isascii(), "who reads it may take another encoding than that of the output"

@@ -127,8 +127,8 @@ class Settings(_Block):
             printable(name, "a class")
             if re.search(r"[/\\]", name) or name.startswith("."):
                 raise ValueError(f"the class {name!r} is a path and no name")
-        if len(set(classes)) < len(classes):
-            raise ValueError("a class is named twice")
+        if len({name.lower() for name in classes}) < len(classes):  # their heat maps are one file on Windows and macOS
+            raise ValueError("a class is named twice; capitals make no difference")
         return classes
 
     def forms(self, planes: tuple[str, ...]) -> tuple[Form, ...]:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from XAIReportLib.case import InputError
+from XAIReportLib.files import for_itk
 from XAIReportLib.reading import DICOM_SUFFIXES, acquisition
 from XAIReportLib.reading.acquisition import Acquisition, Tags, acquisition_of
 from XAIReportLib.reading.functional_groups import FrameTags
@@ -97,7 +98,7 @@ def _stacked(headers: list[tuple[Path, Any]], name: str, max_voxels: int) -> tup
     reader.SetImageIO("GDCMImageIO")
     reader.SetOutputPixelType(sitk.sitkFloat32)
     for k, index in enumerate(order):
-        reader.SetFileName(str(headers[index][0]))
+        reader.SetFileName(for_itk(headers[index][0]))
         try:
             array[:, :, k] = sitk.GetArrayFromImage(reader.Execute()).reshape(rows, columns).T
         except (RuntimeError, ValueError) as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from XAIReportLib.case import InputError
+from XAIReportLib.files import for_itk
 
 HEADER_BYTES = 2**16  # a real one takes a few hundred
 # Spaces in which the patient's left is known; "scanner-xyz" and "3D-right-handed" say nothing of the patient.
@@ -32,7 +33,7 @@ def read(path: Path, max_voxels: int) -> tuple[np.ndarray, np.ndarray, list[Path
         )
     reader = sitk.ImageFileReader()
     reader.SetImageIO("NrrdImageIO")
-    reader.SetFileName(str(path))
+    reader.SetFileName(for_itk(path))
     reader.ReadImageInformation()
     size = reader.GetSize()
     if math.prod(size) > max_voxels:

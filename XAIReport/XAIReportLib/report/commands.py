@@ -11,9 +11,10 @@ import re
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from XAIReportLib.case import InputError
+from XAIReportLib.files import patiently
 
 from . import narrator_options
 from .languages import LANGUAGES
@@ -62,7 +63,7 @@ def ask_findings(options: argparse.Namespace) -> int:
 
     found, folder = findings_at(options.findings), folder_of(options.findings)
     given = reply(options.question, found, _choice(options), folder=folder)
-    print(given.model_dump_json(indent=2) if options.json else "\n".join(s.text for s in given.sentences))
+    print(_json(given.model_dump(mode="json")) if options.json else "\n".join(s.text for s in given.sentences))
     _tell_notes(options, given)
     return OK
 
@@ -186,7 +187,7 @@ def _write(path: Path, text: str | None) -> None:
     try:
         partial.write_text(text or "", encoding="utf-8")
         if text is not None:
-            partial.replace(path)
+            patiently(partial.replace, path)
     except OSError as error:
         raise InputError(f"{path.name} cannot be written ({error.strerror}); give another --output.") from error
     finally:
@@ -205,7 +206,7 @@ def check_file(options: argparse.Namespace) -> int:
     checked = checker_of(found, language).text(text)
     if options.json:
         document = {"sentences": [c.model_dump(mode="json") for c in checked], "other_lines_of_the_report": own}
-        print(json.dumps(document, ensure_ascii=False, indent=2))
+        print(_json(document))
     else:
         for sentence in checked:
             print(f"{sentence.verdict:>12}  {sentence.text}")
@@ -260,14 +261,21 @@ def folder_of(path: Path) -> Path:
     return path if path.is_dir() else path.parent
 
 
+def _json(document: dict[str, Any]) -> str:
+    """ASCII, so that it is right in whatever the output is encoded in: on Windows a pipe is not in UTF-8."""
+    return json.dumps(document, indent=2)
+
+
 def _text(source: str) -> str:
-    if source == "-":
-        return sys.stdin.read()
+    """UTF-8 from wherever it comes, with the mark before it or without, as programs of Windows write it."""
+    name = "standard input" if source == "-" else Path(source).name
     try:
-        return Path(source).read_text(encoding="utf-8")
+        data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+        text = data.decode("utf-8-sig")
     except OSError as error:
         raise InputError(
-            f"{Path(source).name} cannot be read ({error.strerror}); give a text file or - for standard input."
+            f"{name} cannot be read ({error.strerror}); give a text file or - for standard input."
         ) from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{Path(source).name} is not a text in UTF-8; save it as UTF-8.") from error
+        raise InputError(f"{name} is not a text in UTF-8; save it as UTF-8.") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from scipy import ndimage
 
 from ..case import Case
@@ -45,31 +47,29 @@ def draw_glass_brain(
 ) -> Path:
     """Views from the left, the front, the right and below: in the second and the last the patient's left is at the viewer's
     right, as in the slices. The views from a side show what lies on it."""
-    # Imported here: nilearn brings scikit-learn and takes seconds. It draws with pyplot, whose figure is closed again.
+    # Imported here: nilearn brings scikit-learn and takes seconds.
     import nibabel as nib
-    from matplotlib import pyplot
     from nilearn.plotting import plot_glass_brain
 
     values, affine = in_mni(mask, case, to_mni)
-    figure = pyplot.figure(figsize=(drawing.INCHES, 2.7), facecolor=drawing.BACKGROUND)
-    try:
-        shown = plot_glass_brain(
-            None, display_mode="lyrz", figure=figure, black_bg=True, annotate=False, axes=(0.0, 0.1, 1.0, 0.9)
+    # A figure without pyplot, which would open a window for it: outside of the main thread macOS ends the process for that.
+    figure = Figure(figsize=(drawing.INCHES, 2.7), facecolor=drawing.BACKGROUND)
+    FigureCanvasAgg(figure)
+    shown = plot_glass_brain(
+        None, display_mode="lyrz", figure=figure, black_bg=True, annotate=False, axes=(0.0, 0.1, 1.0, 0.9)
+    )
+    with warnings.catch_warnings():  # of a hemisphere that the mask does not touch
+        warnings.filterwarnings("ignore", "Warning: converting a masked element to nan")
+        shown.add_contours(
+            nib.Nifti1Image(values, affine), levels=[0.5], filled=True, colors=[drawing.LESION], transparency=0.75
         )
-        with warnings.catch_warnings():  # of a hemisphere that the mask does not touch
-            warnings.filterwarnings("ignore", "Warning: converting a masked element to nan")
-            shown.add_contours(
-                nib.Nifti1Image(values, affine), levels=[0.5], filled=True, colors=[drawing.LESION], transparency=0.75
-            )
-        for view, names in _SIDES.items():
-            axes = shown.axes[view].ax
-            if view in _TURNED:
-                axes.invert_xaxis()
-            drawing.letters(axes, (*names, "", ""), 0.93 if view in _TURNED else 0.07)  # away from those beside it
-        note = "segmented abnormality in MNI152; L and R are the patient's left and right"
-        figure.text(0.988, 0.03, words.label(note), color=drawing.INK, fontsize=10, ha="right", va="bottom")
-        figure.text(0.012, 0.03, words.label(RESEARCH_USE), color=drawing.SOFT, fontsize=9, va="bottom")
-        figure.savefig(path, dpi=drawing.DPI, facecolor=drawing.BACKGROUND, metadata={"Software": None})
-    finally:
-        pyplot.close(figure)
+    for view, names in _SIDES.items():
+        axes = shown.axes[view].ax
+        if view in _TURNED:
+            axes.invert_xaxis()
+        drawing.letters(axes, (*names, "", ""), 0.93 if view in _TURNED else 0.07)  # away from those beside it
+    note = "segmented abnormality in MNI152; L and R are the patient's left and right"
+    figure.text(0.988, 0.03, words.label(note), color=drawing.INK, fontsize=10, ha="right", va="bottom")
+    figure.text(0.012, 0.03, words.label(RESEARCH_USE), color=drawing.SOFT, fontsize=9, va="bottom")
+    figure.savefig(path, dpi=drawing.DPI, facecolor=drawing.BACKGROUND, metadata={"Software": None})
     return path

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from XAIReportLib.case import InputError
+from XAIReportLib.files import patiently
 from XAIReportLib.folder import locked, read_result, remove_scene_leftovers, take_back_warning
 
 from . import views
@@ -51,7 +52,7 @@ def write_mrb(folder: str | Path) -> Path:
             lost = differences(written, _reopened(bundle))
             if lost:
                 raise SceneIncomplete(f"The scene of {folder} was not saved completely: {'; '.join(lost[:5])}.")
-            bundle.replace(target)
+            patiently(bundle.replace, target)
         with contextlib.suppress(InputError, OSError):  # the scene is finished work
             take_back_warning(folder, FILE_NAME)
     return target

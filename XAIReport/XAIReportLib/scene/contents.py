@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from XAIReportLib.case import InputError, head_mask
+from XAIReportLib.files import for_itk
 from XAIReportLib.folder import ResultFolder, read_result
 
 Table = tuple[list[str], list[list[str]]]
@@ -176,7 +177,7 @@ def _read_grid(path: Path, dtype: type | None) -> GridImage:
     import SimpleITK as sitk
 
     try:
-        image = sitk.ReadImage(str(path))
+        image = sitk.ReadImage(for_itk(path))
     except RuntimeError as error:
         raise InputError(f"{path} cannot be read as an image; analyse the case again. ({_last_line(error)})") from error
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:

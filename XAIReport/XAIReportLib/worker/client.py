@@ -16,6 +16,8 @@ from XAIReportLib.worker.protocol import Event, encode
 from XAIReportLib.worker.supervisor import CANCEL_GRACE_S, Inbox, Request, Supervisor
 
 BEATS_PER_SILENCE = 4
+# Windows hears Ctrl-C only between two waits.
+LONGEST_WAIT_S = 0.5
 
 
 class WorkerClient:
@@ -121,7 +123,7 @@ class WorkerClient:
                 remaining = None if deadline is None else deadline - time.monotonic()
                 if remaining is not None and remaining <= 0:
                     raise TimeoutError(f"Request {request_id} has not ended in time.")
-                self._news.wait(remaining)
+                self._news.wait(LONGEST_WAIT_S if remaining is None else min(remaining, LONGEST_WAIT_S))
 
     def _tell(self, what: str, value: Any) -> None:
         if self._closed:
