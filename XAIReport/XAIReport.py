@@ -206,8 +206,14 @@ class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.removeObservers(self.onParametersChanged)
         self._parameterNode = parameterNode
         if parameterNode is not None:
-            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
+            self._parameterNodeGuiTag = parameterNode.connectParametersToGui(self._boundWidgets())
             self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersChanged)
+
+    def _boundWidgets(self):
+        """The widgets that show a parameter, by its name. connectGui finds them too, but does not give the tag that disconnectGui
+        needs (https://github.com/Slicer/Slicer/issues/7547)."""
+        named = ((widget.property("SlicerParameterName"), widget) for widget in vars(self.ui).values())
+        return {name: widget for name, widget in named if name}
 
     def onParametersChanged(self, _caller=None, _event=None):
         self.panel.update()
