@@ -473,3 +473,17 @@ def test_a_wrong_clinical_table_is_refused_with_column_and_row_before_the_worker
     ui.analyzeButton.click()
     assert "Column age_years, row 2 of the clinical table must be a number" in ui.errorLabel.text()
     assert not widget.logic.isRunning
+
+
+def test_in_a_slicer_whose_python_is_too_old_a_sentence_says_so(monkeypatch):
+    from PySide6 import QtWidgets
+
+    import XAIReport
+
+    monkeypatch.setattr(XAIReport, "OLDEST_PYTHON", (99, 0))
+    widget = XAIReport.XAIReportWidget()
+    said = [label.text() for label in widget.parent.findChildren(QtWidgets.QLabel)]
+    assert said == ["XAIReport needs 3D Slicer 5.12 or newer; install a newer Slicer."]
+    widget.enter()
+    widget.exit()
+    widget.cleanup()
