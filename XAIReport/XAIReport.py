@@ -24,6 +24,7 @@ SAMPLES = {
     "MRBrainTumor1": "998cb522173839c78657f4bc0ea907cea09fd04e44601f17c82ea27927937b95",
     "MRBrainTumor2": "1a64f3f422eb3d1c9b093d1a18da354b13bcf307907c66317e2463ee530b7a97",
 }
+OLDEST_PYTHON = (3, 10)  # that the library can be read by; Slicer 5.8 has 3.9
 DARK_BELOW = 128  # lightness of the window, 0 to 255
 
 
@@ -133,9 +134,12 @@ class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.__init__(self, parent)
 
     def setup(self):
+        ScriptedLoadableModuleWidget.setup(self)
+        if sys.version_info < OLDEST_PYTHON:
+            self._sayTooOld()
+            return
         from XAIReportLib.panel.review import ReviewPanel
 
-        ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/XAIReport.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
@@ -151,21 +155,31 @@ class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
         self.initializeParameterNode()
 
+    def _sayTooOld(self):
+        notice = qt.QLabel(_("XAIReport needs 3D Slicer 5.12 or newer; install a newer Slicer."))
+        notice.wordWrap = True
+        self.layout.addWidget(notice)
+        self.layout.addStretch(1)
+
     def enter(self):
-        self.initializeParameterNode()
+        if self.panel is not None:
+            self.initializeParameterNode()
 
     def exit(self):
         """The panel keeps following a running analysis while another module is shown."""
 
     def cleanup(self):
         self.removeObservers()
+        if self.panel is None:  # it was never made
+            return
         self.setParameterNode(None)
         self.panel.close()
         self.logic.close()
 
     def onReload(self):
         """Reload the library too; without it only this file would be new."""
-        self.logic.close()
+        if self.logic is not None:
+            self.logic.close()
         for name in [name for name in sys.modules if name.split(".")[0] == "XAIReportLib"]:
             del sys.modules[name]
         importlib.invalidate_caches()
@@ -206,8 +220,14 @@ class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.removeObservers(self.onParametersChanged)
         self._parameterNode = parameterNode
         if parameterNode is not None:
-            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
+            self._parameterNodeGuiTag = parameterNode.connectParametersToGui(self._boundWidgets())
             self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersChanged)
+
+    def _boundWidgets(self):
+        """The widgets that show a parameter, by its name. connectGui finds them too, but does not give the tag that disconnectGui
+        needs (https://github.com/Slicer/Slicer/issues/7547)."""
+        named = ((widget.property("SlicerParameterName"), widget) for widget in vars(self.ui).values())
+        return {name: widget for name, widget in named if name}
 
     def onParametersChanged(self, _caller=None, _event=None):
         self.panel.update()

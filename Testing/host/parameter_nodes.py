@@ -2,11 +2,13 @@
 
 Knows the parameter types that the module uses (bool, str, float, list of str, Choice, WithinRange, MRML node) and refuses others,
 like the original; refuses a widget that cannot hold a parameter's type, and refuses a .ui file that names an unknown parameter.
+Like the original it gives a value as it was when the node was last modified, and ``connectGui`` gives no tag.
 """
 
 from __future__ import annotations
 
 import typing
+import weakref
 from collections.abc import Callable, MutableSequence
 from typing import Any
 
@@ -37,7 +39,7 @@ class _Parameter:
     """One typed value, kept as text in the node (a node as a reference)."""
 
     def __init__(self, name: str, annotated: Any, default: Any) -> None:
-        self.name, self.default = name, default
+        self.name = name
         self.kind, *notes = (
             typing.get_args(annotated) if typing.get_origin(annotated) is typing.Annotated else (annotated,)
         )
@@ -45,10 +47,13 @@ class _Parameter:
         self.range = next((note for note in notes if isinstance(note, WithinRange)), None)
         self.is_list = self.kind == list[str]
         self.is_node = hasattr(self.kind, "GetNodeTagName") or self.kind.__name__.startswith("vtkMRML")
+        self.default = [] if self.is_list and default is None else default
         if not self.is_node and not self.is_list and self.kind not in (bool, str, float):
             raise Exception(f"Unable to create serializer for member {name}")
 
     def read(self, node: Any) -> Any:
+        if not self.is_in(node):  # after Close Scene, which empties the node
+            self.write(node, self.default)
         if self.is_node:
             return node.GetNodeReference(self.name)
         if self.is_list:
@@ -62,6 +67,7 @@ class _Parameter:
         if self.is_node:
             if value is not None and not isinstance(value, self.kind):
                 raise TypeError(f"{self.name} must be a {self.kind.__name__}")
+            node.SetParameter(self.name, "")  # None is a value, too
             node.SetNodeReferenceID(self.name, value.GetID() if value is not None else None)
             return
         if self.is_list:
@@ -86,7 +92,7 @@ class _Parameter:
         node.EndModify(changing)
 
     def is_in(self, node: Any) -> bool:
-        return self.is_node or bool(node.HasParameter(f"{self.name}_len" if self.is_list else self.name))
+        return bool(node.HasParameter(f"{self.name}_len" if self.is_list else self.name))
 
 
 class ObservedList(MutableSequence):
@@ -169,34 +175,63 @@ def parameterNodeWrapper(cls: type) -> type:
         setattr(cls, name, _property(parameter))
     cls.allParameters = parameters
     cls.__init__ = _init
-    for method in (connectGui, disconnectGui, AddObserver, RemoveObserver, Modified):
+    for method in (connectGui, connectParametersToGui, disconnectGui, AddObserver, RemoveObserver, Modified):
         setattr(cls, method.__name__, method)
     return cls
 
 
+class _Value:
+    """A parameter's value in one node, read again only when the node is modified."""
+
+    def __init__(self, parameter: _Parameter, node: Any) -> None:
+        self._parameter, self._node, self._writing = parameter, node, False
+        self._value = parameter.read(node)
+        me = weakref.ref(self)
+        node.AddObserver("ModifiedEvent", lambda *_: me() and me()._refresh())
+
+    def _refresh(self) -> None:
+        if not self._writing:
+            self._value = self._parameter.read(self._node)
+
+    def read(self) -> Any:
+        return self._value
+
+    def write(self, value: Any) -> None:
+        self._writing = True
+        changing = self._node.StartModify()
+        try:
+            self._parameter.write(self._node, value)
+            self._value = self._parameter.read(self._node)
+        finally:
+            self._node.EndModify(changing)
+            self._writing = False
+
+
 def _property(parameter: _Parameter) -> property:
     return property(
-        lambda self: parameter.read(self.parameterNode), lambda self, value: parameter.write(self.parameterNode, value)
+        lambda self: self._values[parameter.name].read(), lambda self, value: self._values[parameter.name].write(value)
     )
 
 
 def _init(self: Any, parameterNode: Any) -> None:
     self.parameterNode = parameterNode
     self._guis: dict[int, tuple[list[_Binding], int]] = {}
+    self._tags = 0
     self._updating = False
-    for parameter in self.allParameters.values():
-        if not parameter.is_in(parameterNode):
-            parameter.write(parameterNode, [] if parameter.is_list and parameter.default is None else parameter.default)
+    self._values = {name: _Value(parameter, parameterNode) for name, parameter in self.allParameters.items()}
 
 
-def connectGui(self: Any, gui: Any) -> int:
-    bindings = []
-    for widget in vars(gui).values():
-        name = QtCore.QObject.property(widget, "SlicerParameterName")
-        if name:
-            if name not in self.allParameters:
-                raise ValueError(f"Cannot find a param with the given name: {name}")
-            bindings.append(_Binding(widget, self.allParameters[name]))
+def connectGui(self: Any, gui: Any) -> None:
+    """Gives no tag, as the original of Slicer 5.8 and 5.10, and so what it connects is never disconnected."""
+    names = ((QtCore.QObject.property(widget, "SlicerParameterName"), widget) for widget in vars(gui).values())
+    self.connectParametersToGui({name: widget for name, widget in names if name})
+
+
+def connectParametersToGui(self: Any, mapping: dict[str, Any]) -> int:
+    for name in mapping:
+        if name not in self.allParameters:
+            raise ValueError(f"Cannot find a param with the given name: {name}")
+    bindings = [_Binding(widget, self.allParameters[name]) for name, widget in mapping.items()]
 
     def show(*_: Any) -> None:
         if self._updating:
@@ -204,21 +239,24 @@ def connectGui(self: Any, gui: Any) -> int:
         self._updating = True
         try:
             for binding in bindings:
-                binding.write(binding.parameter.read(self.parameterNode))
+                binding.write(self._values[binding.parameter.name].read())
         finally:
             self._updating = False
 
-    show()
     for binding in bindings:
-        binding.connect(lambda b=binding: None if self._updating else b.parameter.write(self.parameterNode, b.read()))
-    tag = len(self._guis) + 1
+        value = self._values[binding.parameter.name]
+        binding.write(value.read())
+        binding.connect(lambda b=binding, v=value: None if self._updating else v.write(b.read()))
+    tag, self._tags = self._tags, self._tags + 1
     self._guis[tag] = (bindings, self.AddObserver("ModifiedEvent", show))
     return tag
 
 
 def disconnectGui(self: Any, guiTag: int) -> None:
-    bindings, observer = self._guis.pop(guiTag)
-    self.RemoveObserver(observer)
+    """Nothing happens with a tag that is none."""
+    bindings, observer = self._guis.pop(guiTag, ((), None))
+    if observer is not None:
+        self.RemoveObserver(observer)
     for binding in bindings:
         binding.disconnect()
 

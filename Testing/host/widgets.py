@@ -126,7 +126,11 @@ class ctkSliderWidget(QtWidgets.QWidget):
 
 
 class qMRMLNodeComboBox(QtWidgets.QWidget):
-    """Nodes of the scene that have one of ``nodeTypes``; follows the scene as nodes come and go."""
+    """Nodes of the scene that have one of ``nodeTypes``; follows the scene as nodes come and go.
+
+    Like the original it tells of another choice only when its text is another, and when the chosen node goes it chooses the one
+    that takes its place in the list.
+    """
 
     currentNodeChanged = QtCore.Signal(object)
 
@@ -142,7 +146,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._combo)
-        self._combo.currentIndexChanged.connect(lambda _: self.currentNodeChanged.emit(self.currentNode()))
+        self._combo.currentTextChanged.connect(lambda _: self.currentNodeChanged.emit(self.currentNode()))
 
     def setMRMLScene(self, scene: Any) -> None:
         for tag in self._tags:
@@ -151,8 +155,8 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         me = weakref.ref(self)
 
         def refill(*_: Any) -> None:
-            # The original's C++ destructor ends its observation.
-            if me() is not None and shiboken6.isValid(me()):
+            # The original's C++ destructor ends its observation. While the scene is closed it waits for the end.
+            if me() is not None and shiboken6.isValid(me()) and not scene.IsClosing():
                 me()._refill()
 
         events = () if scene is None else (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent)
@@ -192,7 +196,8 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         return all(got is not None and (v is None or got == v) for got, v in told)
 
     def _refill(self) -> None:
-        before = self.currentNodeID() if self._ids else ""
+        place, text = self._combo.currentIndex(), self._combo.currentText()
+        before = self._ids[place] if 0 <= place < len(self._ids) else ""
         nodes = []
         for node_type in self._node_types if self._scene is not None else ():
             found = self._scene.GetNodesByClass(node_type)
@@ -208,9 +213,10 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         for node in nodes:
             self._ids.append(node.GetID())
             self._combo.addItem(node.GetName())
-        self._combo.setCurrentIndex(self._ids.index(before) if before in self._ids else 0 if self._ids else -1)
+        place = self._ids.index(before) if before in self._ids else min(max(place, 0), len(self._ids) - 1)
+        self._combo.setCurrentIndex(place)
         self._combo.blockSignals(False)
-        if self.currentNodeID() != before:
+        if self._combo.currentText() != text:
             self.currentNodeChanged.emit(self.currentNode())
 
     def _set_node_types(self, types: list[str]) -> None:

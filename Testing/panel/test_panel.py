@@ -127,12 +127,30 @@ def test_coming_back_to_the_module_makes_no_connection_anew(open_panel, a_volume
     ui = selected(widget, a_volume)
     ui.deviceSelector.setCurrentIndex(1)
     made = []
-    monkeypatch.setattr(XAIReport.XAIReportParameterNode, "connectGui", lambda *_: made.append(1))
+    monkeypatch.setattr(XAIReport.XAIReportParameterNode, "connectParametersToGui", lambda *_: made.append(1))
     widget.exit()
     widget.enter()
     assert not made
     assert widget.logic.getParameterNode().device == "cpu"
     assert ui.deviceSelector.currentIndex() == 1
+
+
+def test_an_emptied_scene_takes_its_choices_with_it(open_panel, a_host):
+    widget = open_panel()
+    before = widget.logic.getParameterNode()
+    widget.ui.deviceSelector.setCurrentIndex(1)
+    a_host.scene.Clear(1)
+    assert widget.ui.deviceSelector.currentIndex() == 0
+    widget.ui.deviceSelector.setCurrentIndex(2)
+    assert (before.device, widget.logic.getParameterNode().device) == ("cpu", "cuda")
+
+
+def test_a_closed_panel_follows_no_choice_any_more(open_panel):
+    widget = open_panel()
+    parameters = widget.logic.getParameterNode()
+    widget.cleanup()
+    parameters.device = "cuda"
+    assert widget.ui.deviceSelector.currentIndex() == 0
 
 
 def test_every_atlas_can_be_chosen_and_the_usual_one_is(open_panel):
@@ -455,3 +473,17 @@ def test_a_wrong_clinical_table_is_refused_with_column_and_row_before_the_worker
     ui.analyzeButton.click()
     assert "Column age_years, row 2 of the clinical table must be a number" in ui.errorLabel.text()
     assert not widget.logic.isRunning
+
+
+def test_in_a_slicer_whose_python_is_too_old_a_sentence_says_so(monkeypatch):
+    from PySide6 import QtWidgets
+
+    import XAIReport
+
+    monkeypatch.setattr(XAIReport, "OLDEST_PYTHON", (99, 0))
+    widget = XAIReport.XAIReportWidget()
+    said = [label.text() for label in widget.parent.findChildren(QtWidgets.QLabel)]
+    assert said == ["XAIReport needs 3D Slicer 5.12 or newer; install a newer Slicer."]
+    widget.enter()
+    widget.exit()
+    widget.cleanup()

@@ -257,6 +257,10 @@ def test_a_result_that_is_opened_again_replaces_the_earlier_one_or_stands_beside
     assert a_review.ui.resultSelector.currentNode() is cases_in(a_host.scene)[-1].volume
     if not keep:
         assert a_host.scene.GetNumberOfNodes() == count
+        return
+    earlier = cases_in(a_host.scene)[0].volume
+    a_review.ui.resultSelector.setCurrentNode(earlier)
+    assert case_of(a_review).volume is earlier
 
 
 def test_what_a_later_version_adds_or_leaves_out_does_no_harm(review, a_case):

@@ -133,6 +133,15 @@ def test_another_package_named_slicer_is_not_taken_for_it(a_result, monkeypatch)
         write_mrb(a_result)
 
 
+def test_in_pythonslicer_nothing_is_to_be_installed_over_slicers_own_package(a_result, monkeypatch):
+    import types
+
+    monkeypatch.setitem(sys.modules, "slicer", types.ModuleType("slicer"))
+    monkeypatch.setenv("SLICER_HOME", "/opt/Slicer")
+    with pytest.raises(SceneUnavailable, match="the application makes the scene"):
+        write_mrb(a_result)
+
+
 def test_there_is_no_live_scene_outside_slicer(a_result):
     with pytest.raises(SceneUnavailable, match="no open Slicer scene"):
         load_result(a_result)

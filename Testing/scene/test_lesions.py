@@ -245,5 +245,8 @@ def test_where_the_model_found_nothing_a_begun_segment_is_the_one_to_edit(a_sess
     case = load_result(folder, a_session.scene)
     begun = add(case)
     assert corrected.ready_to_edit(case) == begun
+    editor = a_session.scene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode")
+    # Or what is painted would be cut out of the heat maps' masks.
+    assert editor.GetOverwriteMode() == editor.OverwriteNone
     draw(case, begun, cube(2, 2, 2))
     assert (labels_of(case)[cube(2, 2, 2)] == 1).all()

@@ -270,6 +270,22 @@ def test_a_result_whose_image_was_moved_in_the_data_tree_is_replaced_and_nothing
     assert [case.volume for case in cases_in(a_session.scene)] == [second.volume]
 
 
+def test_results_of_one_case_beside_each_other_are_told_apart_by_their_names(a_session, a_result):
+    import slicer
+
+    cases = [load_result(a_result, a_session.scene) for _ in range(3)]
+    assert [case.volume.GetName() for case in cases] == ["case-7 image", "case-7 (2) image", "case-7 (3) image"]
+    names = [node.GetName() for case in cases for node in case.all_nodes()]
+    assert len(set(names)) == len(names)
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(a_session.scene)
+    assert [hierarchy.GetItemName(case.folder_item) for case in cases][:2] == [
+        "XAIReport case-7",
+        "XAIReport case-7 (2)",
+    ]
+    assert [case.folder_item for case in cases_in(a_session.scene)] == [case.folder_item for case in cases]
+    assert load_result(a_result, a_session.scene, replace=True).volume.GetName() == "case-7 image"
+
+
 @pytest.mark.parametrize("beside", [False, True])
 def test_a_copy_of_a_results_image_is_no_result_and_stays(a_session, a_result, beside):
     import slicer

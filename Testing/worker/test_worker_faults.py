@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -102,6 +103,18 @@ def test_a_deadlock_is_silence_although_its_interpreter_lives() -> None:
 def test_a_long_silent_computation_is_no_hang() -> None:
     with WorkerClient(command=COMMAND, silence_timeout_s=2) as client:
         assert last(client, client.submit("compute", seconds=6)).type == "result"
+
+
+@on_posix
+def test_time_in_which_nobody_could_listen_is_no_silence() -> None:
+    keeping_pythons_lock = ctypes.PyDLL(None).usleep
+    with WorkerClient(command=COMMAND, silence_timeout_s=1) as client:
+        last(client, client.submit("echo"))
+        request = client.submit("compute", seconds=7)
+        for _ in range(3):  # as Slicer's window does while it computes
+            time.sleep(0.2)
+            keeping_pythons_lock(1_900_000)
+        assert last(client, request).type == "result"
 
 
 @on_posix

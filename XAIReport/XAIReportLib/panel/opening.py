@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from XAIReportLib.files import read_json
 from XAIReportLib.panel.background import Background
 from XAIReportLib.panel.timer import Timer
-from XAIReportLib.scene.cases import FOLDER, LoadedResult, cases_in, remove_case
+from XAIReportLib.scene.cases import FOLDER, LoadedResult, cases_in, remove_case, tell_apart
 from XAIReportLib.scene.contents import Contents, read_contents
 from XAIReportLib.scene.load import loading
 from XAIReportLib.scene.terminology import load_dictionaries
@@ -96,6 +96,7 @@ class Opening:
         for case in cases_in(self._scene) if self._replace else ():
             if case.case_id == loaded.case_id and case.volume is not loaded.volume:
                 remove_case(self._scene, case)
+        tell_apart(self._scene, loaded)
 
     def _takeAway(self) -> None:
         if self._loaded is not None:

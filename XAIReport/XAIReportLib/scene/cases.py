@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from XAIReportLib.results import method_of
@@ -96,6 +97,19 @@ def gather(scene: Any, loaded: LoadedResult) -> int:
             hierarchy.CreateItem(item, node)
     hierarchy.SetItemExpanded(item, True)
     return item
+
+
+def tell_apart(scene: Any, loaded: LoadedResult) -> None:
+    """Give a case that stands beside an earlier one of its id names of its own. Slicer's node selector shows names alone, and of a
+    choice between two nodes of one name it tells nobody."""
+    others = (case for case in cases_in(scene) if case.case_id == loaded.case_id and case.volume is not loaded.volume)
+    taken, old = {case.volume.GetName() for case in others}, f"{loaded.case_id} "
+    if loaded.volume.GetName() not in taken:
+        return
+    new = next(name for n in count(2) if f"{(name := f'{old}({n}) ')}image" not in taken)
+    for node in loaded.all_nodes():
+        node.SetName(new + node.GetName().removeprefix(old))
+    _hierarchy(scene).SetItemName(loaded.folder_item, _folder_name(new.rstrip()))
 
 
 def cases_in(scene: Any) -> list[LoadedResult]:

@@ -71,7 +71,8 @@ def edited_outlines(case: LoadedResult) -> Outlines:
 
 
 def ready_to_edit(case: LoadedResult) -> str:
-    """A lesion to edit, an empty one where there is none, chosen in Slicer's Segment Editor; returns its id."""
+    """A lesion to edit, an empty one where there is none, chosen in Slicer's Segment Editor, which leaves the other segments alone;
+    returns its id."""
     identifiers = [*lesions.numbered(case.segmentation).values(), *lesions.drawn(case)]
     if not identifiers:
         empty = np.zeros(tuple(reversed(case.volume.GetImageData().GetDimensions())), np.uint8)
@@ -88,6 +89,8 @@ def ready_to_edit(case: LoadedResult) -> str:
     editor.SetAndObserveSegmentationNode(case.segmentation)
     editor.SetAndObserveSourceVolumeNode(case.volume)
     editor.SetSelectedSegmentID(identifiers[0])
+    # Slicer's default takes what is painted away from every other segment, and so from the heat maps' masks.
+    editor.SetOverwriteMode(editor.OverwriteNone)
     return identifiers[0]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from . import nodes, scores, segments, tables, views
-from .cases import ATTRIBUTE_PREFIX, CASE_ID, LoadedResult, cases_in, gather, mark, remove_case
+from .cases import ATTRIBUTE_PREFIX, CASE_ID, LoadedResult, cases_in, gather, mark, remove_case, tell_apart
 from .contents import Contents, read_contents
 from .session import live_scene, slicer_package
 
@@ -31,6 +31,7 @@ def load_result(folder: str | Path, scene: Any = None, replace: bool = False) ->
         try:
             next(steps)
         except StopIteration as end:
+            tell_apart(scene, end.value)
             return end.value
 
 

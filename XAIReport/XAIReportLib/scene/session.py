@@ -25,6 +25,11 @@ LOGIC_CLASSES = (
     "vtkSlicerSubjectHierarchyModuleLogic",
 )
 
+# Slicer's own package ``slicer`` has the classes of Slicer's modules in the application only.
+_IN_PYTHONSLICER = (
+    "In 3D Slicer the application makes the scene: save the opened result there, or use scripts/slicer_batch.py."
+)
+
 
 class SceneUnavailable(RuntimeError):
     """No MRML scene can be made here; the message says why and what to do."""
@@ -48,15 +53,15 @@ def slicer_package() -> Any:
     try:
         import slicer
     except ImportError as error:
-        if "SLICER_HOME" in os.environ:  # PythonSlicer: Slicer's own package is the application's
-            raise SceneUnavailable(
-                "In 3D Slicer the application makes the scene: save the opened result there, or use scripts/slicer_batch.py."
-            ) from error
+        if "SLICER_HOME" in os.environ:
+            raise SceneUnavailable(_IN_PYTHONSLICER) from error
         raise SceneUnavailable(
             "The scene needs slicer-core, which is not installed or cannot be loaded here "
             f"({error}); install it with: pip install slicer-core"
         ) from error
     missing = [name for name in ("vtkMRMLScene", "vtkMRMLRemoteIOLogic", *LOGIC_CLASSES) if not hasattr(slicer, name)]
+    if missing and "SLICER_HOME" in os.environ:
+        raise SceneUnavailable(_IN_PYTHONSLICER)
     if missing:
         raise SceneUnavailable(
             f"The installed package 'slicer' has no {missing[0]}; install slicer-core last: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import signal
 import time
@@ -19,6 +20,8 @@ CANCEL_GRACE_S = 0.75
 KILL_WAIT_S = 0.5
 # Python and the package start from a cold network disk in less.
 START_TIMEOUT_S = 60.0
+# How long the supervisor waits at a time, and by how much it may wake too late before it counts as having been kept from listening.
+LISTEN_AT_LEAST_S, LISTEN_AT_MOST_S, LATE_S = 0.1, 1.0, 0.5
 
 Inbox = queue.SimpleQueue[tuple[str, Any]]
 
@@ -79,17 +82,36 @@ class Supervisor:
             "end": self._on_end,
         }
         while not (self._closing and self._child is None):
-            wait = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
-            try:
-                what, value = self._inbox.get(timeout=wait)
-            except queue.Empty:
-                self._on_deadline()
+            heard = self._listen()
+            if heard is None:
                 continue
+            what, value = heard
             if what in ("line", "stderr", "end"):
                 generation, value = value
                 if generation != self._generation or self._child is None:
                     continue  # from a child that is no longer ours
             handlers[what](value)
+
+    def _listen(self) -> tuple[str, Any] | None:
+        """What comes next; None after a while, and the child is stopped when its time is over.
+
+        Time in which nobody could listen is no silence of the child: Slicer keeps Python's lock while it computes, and a computer
+        sleeps.
+        """
+        if self._deadline is None:
+            return self._inbox.get()
+        began = time.monotonic()
+        # Never a mere look: what has come may wait for Python's lock, which a wait gives back.
+        wait = min(max(self._deadline - began, LISTEN_AT_LEAST_S), LISTEN_AT_MOST_S)
+        heard = None
+        with contextlib.suppress(queue.Empty):
+            heard = self._inbox.get(timeout=wait)
+        now = time.monotonic()
+        if now - began > wait + LATE_S:
+            self._deadline += now - began - wait
+        elif heard is None and now >= self._deadline:
+            self._stop(self._deadline_reason)
+        return heard
 
     def _start_child(self) -> None:
         if self._child is not None or self._closing:
@@ -196,9 +218,6 @@ class Supervisor:
     def _on_stderr(self, text: str) -> None:
         if self._active is not None:
             self._emit(self._active.id, "log", text=text)
-
-    def _on_deadline(self) -> None:
-        self._stop(self._deadline_reason)
 
     def _stop(self, reason: str) -> None:
         """Kill the child and report what that means for the request it was working on."""
