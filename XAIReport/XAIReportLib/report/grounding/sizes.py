@@ -89,9 +89,7 @@ def volume(clause: Clause, i: int) -> None:
     each(clause, "volume", i, [_volume_of(mask) for mask in masks or []], place, volume)
 
 
-def _overlap(
-    clause: Clause, i: int, holder: int, masks: list[Lesion | Saliency] | None, place: int | None
-) -> None:
+def _overlap(clause: Clause, i: int, holder: int, masks: list[Lesion | Saliency] | None, place: int | None) -> None:
     """How much of a mask lies in a region, with what is said of it beside: "the largest overlap", "a small component"."""
     for j in clause.of("quantity", value="overlap"):
         if any(j < other < holder and joined(clause, other, holder) for other in clause.of("region", "lobe")):
