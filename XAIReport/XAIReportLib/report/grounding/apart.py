@@ -100,6 +100,10 @@ _WHOLE = re.compile(
 # Of changed images only statements that each name their own change are taken apart.
 _CHANGES = re.compile(r"; (?=with )", re.IGNORECASE)
 _OWN_CHANGE = re.compile(r"with (?:the|everything) .*\b(?:replaced|set to zero|removed)\b", re.IGNORECASE)
+# What is said of the model's outlines before an edit must not be said of those after it.
+_FORMER = re.compile(
+    r"\bhad (?:itself |originally )?(?:outlined|segmented|found|detected|identified|marked)\b", re.IGNORECASE
+)
 _SECOND = re.compile(
     r"^(.*\b(?:best|highest|closest|largest overlap|greatest overlap)\b.*), followed by (\S*CAM\S*)( \([^)]*\))?$",
     re.IGNORECASE,
@@ -142,6 +146,8 @@ def apart(sentence: str, classes: tuple[str, ...]) -> list[Way]:
 
 def _of_one_subject(sentence: str) -> Iterator[Way]:
     """Several things said of what the sentence is about, each by itself."""
+    if _FORMER.search(sentence):
+        return
     bare = sentence.rstrip(".")
     if embedded := _EMBEDDED.match(sentence):
         subject, aside, rest = embedded.groups()

@@ -26,6 +26,8 @@ def compared(
         _up_to(clause, chosen)
     _shares(clause, chosen)
     _unmoved(clause, before, after)
+    _same_scores(clause, before, after)
+    _from_to(clause, before, after)
     _changed_from(clause, before)
     _earlier(clause, before)
     _moved(clause, before, after)
@@ -143,6 +145,38 @@ def _unmoved(clause: Clause, before: Answer, after: Answer) -> None:
 
 
 _AT = ("at", "from", "with", "at a", "with a")
+
+
+def _same_scores(clause: Clause, before: Answer, after: Answer) -> None:
+    """ "leaves the scores unchanged", "has no effect on the score of glioma": to the two decimals in which they are given."""
+    scores, named = clause.of("score", unread=True), clause.of("class", unread=True)
+    same = [
+        i
+        for i in clause.of("change", unread=True)
+        if clause.mentions[i].value == "same" or clause.mentions[i].text.lower() == "unchanged"
+    ]
+    if len(scores) != 1 or len(same) != 1 or _objects(clause) or clause.of("number", "neg", "slight", "much", "which"):
+        return
+    labels = [clause.mentions[i].value for i in named] or list(before.scores)
+    told = bool(labels) and set(labels) <= set(before.scores) & set(after.scores)
+    holds = all(f"{before.scores[x]:.2f}" == f"{after.scores[x]:.2f}" for x in labels) if told else None
+    if not named and not clause.mentions[scores[0]].text.lower().endswith("scores"):
+        holds = None  # "the score" does not say of which class
+    clause.state("unchanged score", holds, *same, *scores, *named)
+
+
+def _from_to(clause: Clause, before: Answer, after: Answer) -> None:
+    """ "changes the score of glioma from 0.87 to 0.62": whichever way it goes."""
+    for i in clause.of("change", value="changes", unread=True):
+        spans = [j for j in clause.of("number", unread=True) if j > i and clause.mentions[j].number.span]
+        scores, place = clause.of("score", unread=True), _class_at(clause, i)[0]
+        if len(spans) != 1 or not scores or place is None or _objects(clause):
+            continue
+        label = clause.mentions[place].value
+        known = label in before.scores and label in after.scores
+        facts = (before.scores.get(label, 0.0), after.scores.get(label, 0.0))
+        holds = _spans(clause.mentions[spans[0]].number, facts) if known else None
+        clause.state("score", holds, i, spans[0], place, *scores, exact=True)
 
 
 def _changed_from(clause: Clause, before: Answer) -> None:

@@ -16,7 +16,10 @@ def read(clause: Clause) -> None:
         if edit is not None and own:  # "the model's own outlines totalled 5.04 ml"
             _before(clause, [])
         return
-    before = [i for i in acts if clause.mentions[i].value == "before"]
+    if edit is None and all(clause.mentions[i].value == "had" for i in acts):
+        clause.read(*acts)  # without an edit, what the model had outlined is what it outlined
+        return
+    before = [i for i in acts if clause.mentions[i].value in ("before", "had")]
     after = [i for i in acts if clause.mentions[i].value == "after"]
     verbs = [i for i in acts if clause.mentions[i].value in ("changed", "removed")]
     reader = [i for i in acts if clause.mentions[i].value == "reader"]
@@ -74,9 +77,13 @@ def _acts(clause: Clause, verbs: list[int], reader: list[int]) -> None:
         if clause.mentions[i].counted:
             clause.read(i)
             continue
-        number = clause.mentions[i].value.split()[0]
+        meant = clause.lesions_at(i) or ()
+        own = [clause.findings.lesions[n].number for n in meant] if len(meant) == 1 and len(known) > 1 else []
+        number = str(own[0]) if own else clause.mentions[i].value.split()[0]
         names = edit.changed if clause.mentions[verb[0]].value == "changed" else edit.removed
         holds: bool | None = f"lesion-{number}" in names if f"lesion-{number}" in known else None
+        if names is edit.changed and not holds and f"lesion-{number}" in edit.removed:
+            holds = None  # what was removed is neither edited nor left as it was
         if number == "one" and len(names) == 1 and len(clause.findings.lesions) == 1:
             holds = clause.mentions[verb[0]].value == "changed"
         clause.state("edit", holds, i, verb[0], *reader)

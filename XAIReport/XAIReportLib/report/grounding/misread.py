@@ -35,6 +35,7 @@ _WHERE = {
         )
     ),
     "other": lambda findings, _: all(s.method != "saliency" for s in findings.saliency),
+    "warned": lambda findings, _: len(findings.warnings) != 1,
     "unedited": lambda findings, _: findings.reader_edit is None,
     "edited": lambda findings, _: findings.reader_edit is not None,
 }

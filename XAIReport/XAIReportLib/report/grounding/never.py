@@ -54,11 +54,21 @@ _OF_CASES = re.compile(
 )
 
 
+# What a reader left as it was; elsewhere "unchanged" is a word about time.
+_LEFT = re.compile(
+    r"\breader (?:has |had )?(?:left|kept) (?:(?:it|the [\w ]+?|(?:abnormality|lesion) \d) )?unchanged\b|"
+    r"\bleft unchanged by the reader\b",
+    re.IGNORECASE,
+)
+
+
 def never_said(sentence: str, findings: Findings, names: tuple[str, ...]) -> list[str]:
     text = plain(sentence)
     known = "|".join(re.escape(label.split("_")[0]) for label in findings.model.classes)
     speaks = re.findall(rf"(?i){_NO_SPEAKER} (?:a |an |the )?(?:{known})\b", text)
     speaks += re.findall(rf"(?i)\b(?:the|this|his|her|patient's) (?:suggested )?(?:{known}){_OF_THE_CLASS}", text)
+    if findings.reader_edit is not None:
+        text = _LEFT.sub(" ", text)
     for allowed in (
         "does not rule out (?:one|a lesion)",
         "not for diagnosis",

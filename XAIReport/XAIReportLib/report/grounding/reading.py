@@ -16,6 +16,7 @@ from . import (
     edited,
     existence,
     identified,
+    metrics,
     near,
     numbers,
     places,
@@ -151,6 +152,7 @@ def _read(clause: Clause) -> None:
     existence.predicate(clause)
     edited.read(clause)
     checked.read(clause)
+    metrics.read(clause)
     identified.read(clause)
     bright.read(clause)
     shape.read(clause)

@@ -19,7 +19,7 @@ from .vocabulary import subject_of
 _FILE = Path(__file__).with_name("rewordings.en.txt")
 
 
-_ONLY = re.compile(r"^(changed|elsewhere|longer|m[lm] [\d.]+ to [\d.]+): (.*)$")
+_ONLY = re.compile(r"^(changed|elsewhere|longer|(?:m[lm]|score) [\d.]+ to [\d.]+): (.*)$")
 
 
 @dataclass(frozen=True)

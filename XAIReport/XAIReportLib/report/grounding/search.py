@@ -35,6 +35,12 @@ _OF_BOTH = re.compile(
     rf"{_ONE_OF_BOTH} and (?:of )?{_ONE_OF_BOTH}(?=\.?$)",
     re.IGNORECASE,
 )
+# "the mask is larger than the lesion, at 9.9 ml" gives the size of what is compared, not of what it is compared with.
+_AT = re.compile(
+    r"^([^,;]+?)(?: is| was)? ((?:\w+ )?(?:larger|smaller|bigger|greater)) than ([^,;]+),"
+    r"(?: (?:at|with|measuring|having)(?: a volume of)?)? ([\d.]+ ?(?:ml|cc|pixels|voxels))(?=\.?$)",
+    re.IGNORECASE,
+)
 _DEPTH = 3  # how often what was taken apart is taken apart again
 _READINGS = 50  # of one sentence, at most
 _THEY = re.compile(r"^(?:they|these|it) ", re.IGNORECASE)
@@ -57,6 +63,7 @@ class Search:
         """What became of a statement, in the first way in which it is supported, else as it stands in plainer words; and what
         "it" is behind it. ``never``: the words in it that are never said."""
         said = _BEING.sub(r"because \1 is \2, ", _FOR.sub(", because ", said))
+        said = _AT.sub(r"\1 is \2 than \3; \1 measures \4", said)
         said = _OF_BOTH.sub(r"\3 and \4 together account for \1 of \2", said)
         plain = plainer(said, self._classes)
         outcome, seen = self._one(said, never, context)

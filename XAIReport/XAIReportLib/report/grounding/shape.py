@@ -15,6 +15,7 @@ def read(clause: Clause) -> None:
     if clause.of("shift") or clause.context.shift:
         _midline(clause)
     _apart(clause)
+    _compared(clause)
     if clause.of("dim") or any(_is_length(clause, i) and _pair(clause, i) for i in clause.of("number")):
         _sizes(clause)
 
@@ -122,6 +123,31 @@ def _facts(measures: Measures, said: set[str], order: int) -> list[float]:
     if said & {"axial", "long axial", "diameter"} or order:
         return [second if order else first]
     return [first, measures.feret_mm] if "long" in said else []
+
+
+_FIGURES = {"sphericity": "sphericity", "extent": "feret_mm", "equivalent": "equivalent_diameter_mm"}
+
+
+def _compared(clause: Clause) -> None:
+    """ "the second has a higher sphericity than the first"."""
+    dims, lesions = clause.of("dim", unread=True), clause.of("lesion")
+    than = clause.of("compare", "bound", unread=True)
+    if any(m.text.lower() == "than" for m in clause.mentions):
+        than += [j for j in clause.of("which", unread=True) if clause.mentions[j].value in ("larger", "smaller")]
+    values = {clause.mentions[i].value for i in dims}
+    if len(lesions) != 2 or len(than) != 1 or len(values) != 1 or clause.of("number", "map", "region"):
+        return
+    figure = _FIGURES.get(values.pop())
+    masks = [clause.masks(i) or [] for i in lesions]
+    found = [
+        one[0].measures for one in masks if len(one) == 1 and isinstance(one[0], Lesion) and one[0].measures is not None
+    ]
+    if figure is None or not lesions[0] < than[0] < lesions[1]:
+        return
+    first, second = (getattr(one, figure) for one in found) if len(found) == 2 else (None, None)
+    sign = 1 if clause.mentions[than[0]].value[0] in (">", "l") else -1
+    holds = None if first is None or second is None else sign * (first - second) > 0
+    clause.state("comparison", holds, *than, *dims, *lesions)
 
 
 def _apart(clause: Clause) -> None:

@@ -24,6 +24,8 @@ from .scores import bare
 
 
 def share(clause: Clause, i: int) -> None:
+    if _of_that_region(clause, i) or _in_view(clause, i):
+        return
     quantities = [
         j
         for j in clause.of("quantity")
@@ -66,6 +68,32 @@ def share(clause: Clause, i: int) -> None:
             places += _superlatives(clause, masks[0], rows_of(masks, clause, place), "lobe")
         facts = [sum(rows), *(rows if mention.kind == "outside" else [])] if rows else []
         first_that_agrees(clause, f"{mention.kind} share", i, facts, *places)
+
+
+def _in_view(clause: Clause, i: int) -> bool:
+    """ "83 % of the template's brain is in the field of view"."""
+    view, template = clause.cue("field of view"), clause.cue("template")
+    if view is None or template is None or clause.of(*ENTITIES, *PLACES, "segmentation"):
+        return False
+    fact = clause.findings.anatomy.registration.checks.get("coverage")
+    compare(clause, "field of view", i, None if fact is None else 100 * fact, view, template)
+    return True
+
+
+def _of_that_region(clause: Clause, i: int) -> bool:
+    """ "(the overlap with the left frontal pole is 1.85 ml or) 13.9 % of that region": of the one that was named before it."""
+    ahead = next((j for j in range(i + 1, len(clause.mentions)) if clause.mentions[j].kind != "neutral"), None)
+    if ahead is None or clause.mentions[ahead].text.lower() not in ("region", "atlas region"):
+        return False
+    named = [j for j in clause.of("region") if j < i]
+    entity = clause.attached(i, ENTITIES, prefer_before=True)
+    masks = clause.masks(entity)
+    if not named or masks is None or len(masks) != 1:
+        clause.state("share of region", None, i, ahead)
+        return True
+    along = [named[-1], ahead, *([entity] if entity is not None else [])]
+    _of_region(clause, i, rows_of(masks, clause, named[-1]), along)
+    return True
 
 
 def _of_region(clause: Clause, i: int, rows: Sequence[Any], places: list[int]) -> None:
@@ -113,31 +141,34 @@ def _together(clause: Clause, i: int, place: int, masks: list[Lesion | Saliency]
 
 def _quantifier(clause: Clause, i: int, mask: Lesion | Saliency, place: int) -> list[int]:
     """ "just over half of it (52.9 %)", "the largest share, 41.6 %": the words are read with the number where they agree."""
-    number = clause.mentions[i].number
+    named = clause.mentions[place].kind == "region"
+    return quantifiers(clause, clause.mentions[i].number.value, named, mask, rows_of([mask], clause, place))
+
+
+def quantifiers(clause: Clause, percent: float, named: bool, mask: Lesion | Saliency, rows: Sequence[Any]) -> list[int]:
+    """The words for how much that a share of so many percent fits; ``named``: of a region with a name."""
     result = []
-    main = clause.mentions[place].kind == "region" and is_largest(mask, rows_of([mask], clause, place))
+    main = named and is_largest(mask, rows)
     for j in clause.of("quantifier"):
         value = clause.mentions[j].value
         fits = {
-            "most": number.value > 50,
-            "mainly": number.value > 50 or main,
-            "nearly": number.value >= 90,
-            "vast": number.value >= 80,
-            "nothing": number.value == 0,
-            "minor": number.value < 50,
-            "half+": 50 < number.value <= 60,
-            "half-": number.value < 50,
-            "all": number.value == 100,
+            "most": percent > 50,
+            "mainly": percent > 50 or main,
+            "nearly": percent >= 90,
+            "vast": percent >= 80,
+            "nothing": percent == 0,
+            "minor": percent < 50,
+            "half+": 50 < percent <= 60,
+            "half-": percent < 50,
+            "all": percent == 100,
             "part": True,
-            "small": number.value < 25,
+            "small": percent < 25,
         }
         if fits.get(value):
             result.append(j)
             if j and clause.mentions[j - 1].kind == "only" and value in ("small", "minor", "part"):
                 result.append(j - 1)
-    small = [
-        j for j in clause.of("narrow") if clause.mentions[j].text.lower() in ("small", "tiny") and number.value < 25
-    ]
+    small = [j for j in clause.of("narrow") if clause.mentions[j].text.lower() in ("small", "tiny") and percent < 25]
     return [*result, *small]  # "its overlap is small, at 7.7 %"
 
 

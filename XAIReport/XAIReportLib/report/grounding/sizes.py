@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from ..schema import Lesion, Saliency
 from .claims import Clause
-from .facts import ENTITIES, agrees, compare, each, entity, first_that_agrees, is_named, rounds_to, rows_of, unreadable
+from .facts import (
+    ENTITIES,
+    agrees,
+    compare,
+    each,
+    entity,
+    first_that_agrees,
+    is_largest,
+    is_named,
+    joined,
+    rounds_to,
+    rows_of,
+    share_of,
+    unreadable,
+)
+from .shares import quantifiers
 
 
 def volume(clause: Clause, i: int) -> None:
@@ -46,14 +61,13 @@ def volume(clause: Clause, i: int) -> None:
     before = [j for j in clause.of("region", "lobe", "outside", "side") if j < i]
     alone = place is None and bool(before) and clause.mentions[before[-1]].kind != "side"
     if alone or bracketed in ("region", "outside"):  # "left frontal pole: 1.85 ml"
-        holder = before[-1] if alone else named[-1]
-        facts = [r.overlap_ml for r in rows_of(masks, clause, holder)]
-        first_that_agrees(clause, "region volume", i, facts, holder, place)
+        _overlap(clause, i, before[-1] if alone else named[-1], masks, place)
         return
-    if region is not None and not clause.crosses(i, region) and _is_of_region(clause, i, region, place, masks):
-        first_that_agrees(
-            clause, "region volume", i, [r.overlap_ml for r in rows_of(masks, clause, region)], region, place
-        )
+    of_overlap = region is not None and bool(_overlap_with(clause, region))
+    if region is not None and (
+        of_overlap or (not clause.crosses(i, region) and _is_of_region(clause, i, region, place, masks))
+    ):
+        _overlap(clause, i, region, masks, place)
         return
     several = place is not None and clause.mentions[place].kind == "lesion" and masks is not None and len(masks) > 1
     if total is not None and clause.crosses(total, i) and place is not None and not several:
@@ -73,6 +87,42 @@ def volume(clause: Clause, i: int) -> None:
         unreadable(clause, i)
         return
     each(clause, "volume", i, [_volume_of(mask) for mask in masks or []], place, volume)
+
+
+def _overlap(clause: Clause, i: int, holder: int, masks: list[Lesion | Saliency] | None, place: int | None) -> None:
+    """How much of a mask lies in a region, with what is said of it beside: "the largest overlap", "a small component"."""
+    for j in clause.of("quantity", value="overlap"):
+        if any(j < other < holder and joined(clause, other, holder) for other in clause.of("region", "lobe")):
+            unreadable(clause, i)  # "the overlap of A with B"; of two regions together it is not told
+            return
+    rows = rows_of(masks, clause, holder)
+    along = _overlap_with(clause, holder)
+    if along:
+        low, high = min(along[0], holder), max(along[0], holder)
+        along += [j for j in range(low + 1, high) if clause.mentions[j].value == "regions"]
+    if masks is not None and len(masks) == 1 and rows:
+        if not is_largest(masks[0], rows):
+            along = [j for j in along if clause.mentions[j].value != "share"]
+        words = quantifiers(clause, sum(map(share_of, rows)), clause.mentions[holder].kind == "region", masks[0], rows)
+        along += [j for j in words if clause.mentions[j].value in ("small", "minor") and not along]
+    facts = [r.overlap_ml for r in rows]
+    if clause.mentions[holder].kind == "lobe":
+        facts = [sum(facts)] if facts else []
+    first_that_agrees(clause, "region volume", i, facts, holder, place, *along)
+
+
+_BETWEEN = ("neutral", "verb", "lesion", "segmentation")
+
+
+def _overlap_with(clause: Clause, region: int) -> list[int]:
+    """Where "overlap" or "the largest overlap" stands with a region: "the overlap with the insula", "insula overlap"."""
+    cues = [j for value in ("overlap", "share") for j in clause.of("quantity", value=value)]
+    return [
+        j
+        for j in cues
+        if all(m.kind in _BETWEEN or m.value == "regions" for m in clause.mentions[min(j, region) + 1 : max(j, region)])
+        and "overlap" in clause.mentions[j].text.lower()
+    ]
 
 
 def _is_of_region(

@@ -89,7 +89,8 @@ def _tables() -> _Tables:
 
 _ML, _MM = (re.compile(rf"(\d+(?:\.\d+)?) ?{unit}\b", re.IGNORECASE) for unit in ("(?:ml|cc|cm3|millilitres?)", "mm"))
 _LENGTHS = re.compile(r"(\d+(?:\.\d+)?)(?: ?mm)?(?= (?:x|by|and) \d| ?mm)")
-_FIGURES = re.compile(r"^(?:(ml|mm) ([\d.]+) to ([\d.]+)|longer)$")
+_SCORES = re.compile(r"(?<![\d.])([01]\.\d+)(?![\d.]| ?(?:ml|mm|cm|%))")
+_FIGURES = re.compile(r"^(?:(ml|mm|score) ([\d.]+) to ([\d.]+)|longer)$")
 
 
 def _without_opening(sentence: str) -> str:
@@ -185,5 +186,6 @@ def _fits(figures: str, sentence: str) -> bool:
     if unit is None:
         lengths = [float(number) for number in _LENGTHS.findall(sentence)]
         return len(lengths) == 2 and lengths[0] >= 1.3 * lengths[1]
-    found = [float(number) for number in (_ML if unit == "ml" else _MM).findall(sentence)]
+    figures = {"ml": _ML, "mm": _MM, "score": _SCORES}[unit]
+    found = [float(number) for number in figures.findall(sentence)]
     return bool(found) and all(float(low) <= number <= float(high) for number in found)

@@ -22,7 +22,7 @@ _WORDS = _HERE / "words.en.txt"
 SUBJECTS = {
     "edits": re.compile(
         r"\breader\b|\bthe edit\b|\bown outlines\b|\boriginally (?:outlined|segmented|measured)|"
-        r"\bitself had (?:outlined|segmented)",
+        r"\b(?:itself|model|originally) had (?:itself |originally )?(?:outlined|segmented|found|detected|identified|marked)\b",
         re.IGNORECASE,
     ),
     "checks": re.compile(
@@ -119,6 +119,7 @@ class Token:
     depth: int
 
 
+_METRIC = re.compile(r"[a-z]+_(?:accuracy|dice)")
 _AGENT, _SERIES = (
     re.compile(r"contrast|gadolinium", re.IGNORECASE),
     re.compile(r"contrast|gadolinium|t1", re.IGNORECASE),
@@ -237,6 +238,7 @@ def _of_the_model(findings: Findings) -> list[Entry]:
     for name in findings.prediction.uncertainty:
         words = tuple(t.text for t in tokens(plain(name.replace("_", " "))))
         own.append((words, "quantity", "planes" if name == "plane_agreement" else name))
+    own += [(tuple(name.split("_")), "metric", name) for name in findings.model.metrics if _METRIC.fullmatch(name)]
     modality = (findings.image.modality or "").lower()
     if modality not in ("", "mr", "ct"):
         own += [((modality, *noun), "cue", "modality") for noun in ((), ("volume",), ("image",), ("scan",))]
