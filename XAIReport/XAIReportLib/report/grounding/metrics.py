@@ -9,25 +9,8 @@ from .mentions import Mention
 # What else may stand in such a clause: a word for the case, a class or a map would make it a figure of theirs.
 _KINDS = ("model", "name", "metric", "verb", "mark", "sep", "number")
 _WORDS = frozenset(
-    (
-        "the",
-        "a",
-        "an",
-        "of",
-        "for",
-        "its",
-        "this",
-        "that",
-        "with",
-        "at",
-        "reported",
-        "stated",
-        "given",
-        "listed",
-        "value",
-        "values",
-    )
-)
+    ("the", "a", "an", "of", "for", "its", "this", "that", "with", "at", "reported", "stated", "given", "listed", "value", "values")
+)  # fmt: skip
 
 
 def read(clause: Clause) -> None:
