@@ -202,6 +202,8 @@ class XAIReportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneImported(self):
         if self._parameterNode is not None:
             self.initializeParameterNode()
+            # Its values were read when it came, before the nodes that it refers to.
+            self._parameterNode.parameterNode.Modified()
             self.panel.sceneImported(slicer.mrmlScene)
 
     def initializeParameterNode(self):
