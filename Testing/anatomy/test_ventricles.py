@@ -97,3 +97,16 @@ def test_where_no_fluid_is_seen_or_only_far_from_the_position_the_atlas_position
     ):
         way = way_of(fluid, mask, levels)
         assert (way.distance_mm, way.to_fluid) == (0.0, False)
+
+
+def test_contact_is_told_only_where_fluid_and_atlas_position_say_the_same() -> None:
+    laid = ventricles()
+    affine = load_atlas().affine
+    edges = tuple(np.linalg.norm(affine[:3, :3], axis=0))
+    ras = np.indices(laid.shape).reshape(3, -1).T @ affine[:3, :3].T + affine[:3, 3]
+    deep = (np.linalg.norm(ras - (-14, -20, 16), axis=1) < 12).reshape(laid.shape)
+    away = ndimage.distance_transform_edt(~deep, sampling=edges)
+    assert way_of(laid, deep).contact == "touches"
+    pushed = way_of(laid & (away > 3.6), deep)
+    assert pushed.to_fluid
+    assert pushed.contact == "not told"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -87,12 +88,13 @@ class Placed:
     def surroundings(self, mask: np.ndarray) -> Surroundings:
         """Distances, neighbours and appearance of a segmented abnormality (bool) that is not empty."""
         affine, regions = self.case.affine, self.atlas.regions
-        ways = [self._to_fluid(way, mask) for way in distances(mask, self.positions, load_atlas().regions, affine)]
+        laid = distances(mask, self.positions, load_atlas().regions, affine)
+        ways = [self._to_fluid(way, mask) for way in laid]
         surface = self._to_surface(mask)
         if surface is not None:
             ways.append(AtlasDistance(SURFACE, surface))
         return Surroundings(
-            self._with_intervals(ways, mask),
+            self._with_intervals(ways, {way.position: way.distance_mm for way in laid}, mask),
             neighbours(mask, self.labels, regions, affine),
             look_of(mask, self.levels, self.case),
         )
@@ -128,10 +130,17 @@ class Placed:
                 return gap
             reach *= 2
 
-    def _with_intervals(self, ways: list[AtlasDistance], mask: np.ndarray) -> tuple[AtlasDistance, ...]:
+    def _with_intervals(
+        self, ways: list[AtlasDistance], laid_mm: Mapping[str, float], mask: np.ndarray
+    ) -> tuple[AtlasDistance, ...]:
+        """``ways`` with contact and intervals; ``laid_mm``: to the positions as the registration lays them."""
         border = self.transform.to_mni(border_mm(mask, self.case.affine))
         stated = {way.position: way.distance_mm for way in ways}
-        said = contacts(border, stated, float(mask.sum() * self.case.voxel_ml))
+        volume = float(mask.sum() * self.case.voxel_ml)
+        said = contacts(border, stated, volume)
+        # What looks like fluid may be another's, and fluid may be hidden: contact is told where the atlas position says the same.
+        laid = contacts(border, {way.position: laid_mm[way.position] for way in ways if way.to_fluid}, volume)
+        said |= {name: "not told" for name, contact in laid.items() if contact != said[name]}
         ways = [replace(way, contact=said[way.position]) for way in ways]
         if self.reach is None:
             return tuple(ways)
