@@ -348,7 +348,6 @@ class AtlasDistance:
 
     ``low_mm`` and ``high_mm``: interval over the perturbed registrations, None where none was made. ``contact``: "touches",
     "apart" or "not told", whether they touch under the registrations that are expected; None where that was not asked.
-    ``to_fluid``: the way is to the fluid that is seen at the position.
     """
 
     position: str
@@ -356,7 +355,6 @@ class AtlasDistance:
     low_mm: float | None = None
     high_mm: float | None = None
     contact: str | None = None
-    to_fluid: bool = False
 
 
 @dataclass(frozen=True)

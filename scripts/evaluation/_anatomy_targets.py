@@ -48,7 +48,7 @@ def _heads(measured: Measured) -> Iterator[Row]:
     shifts = [abs(c["shift_mm"] - c["shift_found_mm"]) <= 1.5 for c in placed if c["shift_found_mm"] is not None]
     yield _share("midline shift within 1.5 mm, where one is stated", shifts, 100)
     near = [contact_as_placed(c) for c in placed if "ventricle_mm" in c]
-    yield _share("contact with the ventricles right, by the distance that is stated", near, 95)
+    yield _share("contact with the ventricles right, as placed", near, 95)
 
 
 def _bodies(measured: Measured) -> Iterator[Row]:

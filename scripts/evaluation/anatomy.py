@@ -270,7 +270,7 @@ def section(measured: dict[str, Any]) -> list[str]:
         _mean("error of the midline shift", [abs(c["shift_mm"] - c["shift_found_mm"]) for c in shifted]),
         _share("midline shift within 1.5 mm", [abs(c["shift_mm"] - c["shift_found_mm"]) <= 1.5 for c in shifted]),
         _share(
-            "contact with the ventricles right, by the distance that is stated (ventricles within 50 mm)",
+            "contact with the ventricles right, as placed (ventricles within 50 mm)",
             [contact_as_placed(c) for c in near],
         ),
         *weighed,
@@ -329,9 +329,7 @@ def _by_anatomy(as_coordinates: list[dict[str, Any]]) -> list[str]:
         _share("the same, the most probable of those named", [c["top"] == first_named(c) for c in placed]),
         _share("the same, where a region holds 5 % in truth", [c["top"] == first_named(c) for c in told]),
         _share("the true one is among the named", [c["top"] in c["claimed"] for c in claimed]),
-        _share(
-            "contact with the ventricles right, by the distance that is stated", [contact_as_placed(c) for c in near]
-        ),
+        _share("contact with the ventricles right, as placed", [contact_as_placed(c) for c in near]),
         _share("the same, as under at least half of the expected registrations", [contact_as_mostly(c) for c in near]),
         _share(
             "shares of regions in their intervals",
@@ -352,7 +350,7 @@ def first_named(c: dict[str, Any]) -> str:
 
 
 def contact_as_placed(c: dict[str, Any]) -> bool:
-    """Whether contact with the ventricles is right by the distance that is stated: to their fluid where it is seen."""
+    """Whether contact with the ventricles is right as the registration places the lesion."""
     return (c["ventricle_mm"] <= CONTACT_MM) == (c["ventricle_found_mm"] <= CONTACT_MM)
 
 

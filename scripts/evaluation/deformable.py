@@ -77,7 +77,7 @@ def section(measured: dict[str, Any]) -> list[str]:
         "step kept": (cases, lambda r: r["deformed"]),
         "region with the largest share right, as placed": (cases, lambda r: r["top"] == r["top_found"]),
         "the same, the most probable of those named": (cases, lambda r: r["top"] == first_named(r)),
-        "contact with the ventricles right, by the distance that is stated": (near, contact_as_placed),
+        "contact with the ventricles right, as placed": (near, contact_as_placed),
         "the same, as under at least half of the expected registrations": (near, contact_as_mostly),
     }
     for name, (some, right) in shares.items():

@@ -57,7 +57,6 @@ def _measure(content: dict, random: Random) -> None:
                     "low_mm": round(way * 0.5, 1),
                     "high_mm": round(way * 1.5 + 2, 1),
                     "contact": random.choice([None, "touches", "apart", "not told"]),
-                    "to_fluid": position == "lateral ventricles",
                 }
                 for position, way in zip(positions, near, strict=True)
             ]

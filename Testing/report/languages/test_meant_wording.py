@@ -13,7 +13,6 @@ from XAIReportLib.report import content, measures, narrative, passages, places
 from XAIReportLib.report.findings import Findings
 from XAIReportLib.report.grounding.translated import checker_of, named
 from XAIReportLib.report.languages import catalogue, language
-from XAIReportLib.report.measures import TO_FLUID
 from XAIReportLib.report.wording import WHERE_NOT_WHY
 from XAIReportLib.results import NAMED_BUT_NOT_DETECTED, WITHOUT_CONTRAST_AGENT
 from XAIReportLib.scene.segments import lesion_name
@@ -213,16 +212,6 @@ def with_distances(*ways: dict, reach: float | None = 4.4) -> Findings:
 
 def way(position: str, distance: float, low: float | None = None, high: float | None = None, contact=None) -> dict:
     return {"position": position, "distance_mm": distance, "low_mm": low, "high_mm": high, "contact": contact}
-
-
-@pytest.mark.parametrize("code", LANGUAGES)
-@pytest.mark.parametrize("to_fluid", [True, False])
-def test_a_distance_to_the_fluid_that_is_seen_is_said_to_be_one(code, to_fluid):
-    found = with_distances(way("lateral ventricles", 2.9, 0.4, 5.1, "not told") | {"to_fluid": to_fluid})
-    said = language(code).said(TO_FLUID)
-    assert (said in told(found, code, "anatomy")) is to_fluid
-    assert any(said in table.note for table in shown(found, code).tables) is to_fluid
-    assert (checker_of(found, code).sentence(said).verdict == "supported") is to_fluid
 
 
 NEAR, FAR = way("brain surface", 2.1, 0.0, 4.0), way("motor cortex", 11.4, 8.9, 13.6)

@@ -25,10 +25,9 @@ from XAIReportLib.results import AtlasDistance, AtlasRegion, Descriptors
 SURFACE_BLUR = 0.6
 # The smaller side's share from which a mask is said to cross the midline.
 CROSSING_PERCENT = 1.0
-VENTRICLES = "lateral ventricles"
 # Atlas positions that a reader asks about: name, side or None for both, regions of the atlas.
 POSITIONS = (
-    (VENTRICLES, None, ("Lateral Ventricle",)),
+    ("lateral ventricles", None, ("Lateral Ventricle",)),
     ("motor cortex", None, ("Precentral Gyrus",)),
     (
         "language cortex (left hemisphere)",

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy import ndimage
 
-from XAIReportLib.anatomy.appearance import DARKER_SHARE, look_of, relative_to
+from XAIReportLib.anatomy.appearance import look_of
 from XAIReportLib.anatomy.atlas import Atlas, load_atlas, load_template
-from XAIReportLib.anatomy.descriptors import SURFACE, VENTRICLES, border_mm, distances, gap_mm, neighbours, positions
+from XAIReportLib.anatomy.descriptors import SURFACE, border_mm, distances, gap_mm, neighbours
 from XAIReportLib.anatomy.intervals import MOST_POINTS, contacts, distance_intervals, may_be_largest, share_intervals
 from XAIReportLib.anatomy.regions import overlaps
 from XAIReportLib.anatomy.transform import Transform, pull
-from XAIReportLib.anatomy.ventricles import ERROR_MM, seen_gap_mm
 from XAIReportLib.case import Case
 from XAIReportLib.results import Appearance, AtlasDistance, AtlasRegion, Levels, MaskGeometry, RegionOverlap
 
@@ -88,32 +86,15 @@ class Placed:
     def surroundings(self, mask: np.ndarray) -> Surroundings:
         """Distances, neighbours and appearance of a segmented abnormality (bool) that is not empty."""
         affine, regions = self.case.affine, self.atlas.regions
-        laid = distances(mask, self.positions, load_atlas().regions, affine)
-        ways = [self._to_fluid(way, mask) for way in laid]
+        ways = list(distances(mask, self.positions, load_atlas().regions, affine))
         surface = self._to_surface(mask)
         if surface is not None:
             ways.append(AtlasDistance(SURFACE, surface))
         return Surroundings(
-            self._with_intervals(ways, {way.position: way.distance_mm for way in laid}, mask),
+            self._with_intervals(ways, mask),
             neighbours(mask, self.labels, regions, affine),
             look_of(mask, self.levels, self.case),
         )
-
-    def _to_fluid(self, way: AtlasDistance, mask: np.ndarray) -> AtlasDistance:
-        """The way to the ventricles is to their fluid, where it is seen no farther from the atlas position than that may err."""
-        if way.position != VENTRICLES or self.levels is None or way.distance_mm > FIRST_REACH_MM:
-            return way
-        affine = self.case.affine
-        per_mm = np.linalg.norm(np.linalg.inv(affine[:3, :3]), axis=1)
-        reach = way.distance_mm + 3 * ERROR_MM + 2 * max(self.case.spacing_mm)  # fluid that hangs together lies in it
-        box = _box(mask, np.ceil(reach * per_mm).astype(int))
-        usual = load_atlas()
-        laid = np.isin(self.positions[box], positions(usual.regions)[VENTRICLES])
-        dark = relative_to(self.levels, self.case.image, box) < DARKER_SHARE
-        seen = seen_gap_mm(mask[box], laid, dark, affine)
-        if seen is None or abs(seen - way.distance_mm) > ERROR_MM:
-            return way
-        return replace(way, distance_mm=seen, to_fluid=True)
 
     def _to_surface(self, mask: np.ndarray) -> float | None:
         """Distance to the brain's surface; looked for near the mask first, since it mostly is. Beyond the field of view there
@@ -130,17 +111,10 @@ class Placed:
                 return gap
             reach *= 2
 
-    def _with_intervals(
-        self, ways: list[AtlasDistance], laid_mm: Mapping[str, float], mask: np.ndarray
-    ) -> tuple[AtlasDistance, ...]:
-        """``ways`` with contact and intervals; ``laid_mm``: to the positions as the registration lays them."""
+    def _with_intervals(self, ways: list[AtlasDistance], mask: np.ndarray) -> tuple[AtlasDistance, ...]:
         border = self.transform.to_mni(border_mm(mask, self.case.affine))
         stated = {way.position: way.distance_mm for way in ways}
-        volume = float(mask.sum() * self.case.voxel_ml)
-        said = contacts(border, stated, volume)
-        # What looks like fluid may be another's, and fluid may be hidden: contact is told where the atlas position says the same.
-        laid = contacts(border, {way.position: laid_mm[way.position] for way in ways if way.to_fluid}, volume)
-        said |= {name: "not told" for name, contact in laid.items() if contact != said[name]}
+        said = contacts(border, stated, float(mask.sum() * self.case.voxel_ml))
         ways = [replace(way, contact=said[way.position]) for way in ways]
         if self.reach is None:
             return tuple(ways)

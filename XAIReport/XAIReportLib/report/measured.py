@@ -45,7 +45,7 @@ def _distance(way: AtlasDistance) -> dict[str, Any]:
     lengths = ("distance_mm", "low_mm", "high_mm")
     rounded = {name: number(getattr(way, name), MILLIMETRE_DIGITS) for name in lengths}
     # A gap that is rounded to nothing is still no contact.
-    return {"position": way.position, **rounded, "contact": way.contact, "to_fluid": way.to_fluid}
+    return {"position": way.position, **rounded, "contact": way.contact}
 
 
 def appearance_of(place: MaskGeometry | None) -> dict[str, Any] | None:

@@ -17,7 +17,6 @@ _NOT_COMPUTED = "Not computed: "
 BRIGHTNESS_LIMIT = (
     "No series without contrast agent was given: what is bright is not known to have taken up contrast agent."
 )
-TO_FLUID = "The distance to the lateral ventricles is that to the fluid seen at their atlas position."
 MOST_LESIONS = 3  # with a sentence each
 _LOBES = {
     **{name: f"{name} lobe" for name in ("frontal", "temporal", "parietal", "occipital")},
@@ -106,19 +105,6 @@ def distances(measures: Measures, called: str, index: int, approximate: bool) ->
 def is_adjacent(way: DistancePart) -> bool:
     """Whether an abnormality may be called adjacent to a position: where it touches it, or nearly so."""
     return _touching(way) or round(way.distance_mm, 1) <= ADJACENT_MM
-
-
-def of_fluid(findings: Findings) -> Iterator[Passage]:
-    """What a distance to the ventricles is to, once, where one is to the fluid that is seen."""
-    told = [
-        at("lesions", index, "measures", "distances", n)
-        for index, lesion in enumerate(findings.lesions[:MOST_LESIONS])
-        if lesion.measures is not None
-        for n, way in enumerate(lesion.measures.distances)
-        if way.distance_mm <= NAMED_WITHIN_MM and way.to_fluid
-    ]
-    if told:
-        yield Passage(TO_FLUID, tuple(told))
 
 
 def intervals(findings: Findings) -> Iterator[Passage]:

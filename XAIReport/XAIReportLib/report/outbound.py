@@ -35,14 +35,7 @@ def is_place(text: str) -> bool:
     return not re.search(r"[^A-Za-z ,'()/-]", text) and set(re.findall(r"[a-z']+", text.lower())) <= _PLACES
 
 
-_DISTANCES = {
-    "position": is_place,
-    "distance_mm": True,
-    "low_mm": True,
-    "high_mm": True,
-    "contact": True,
-    "to_fluid": True,
-}
+_DISTANCES = {"position": is_place, "distance_mm": True, "low_mm": True, "high_mm": True, "contact": True}
 _MEASURES = {
     "equivalent_diameter_mm": True, "feret_mm": True, "axial_diameters_mm": True, "long_axis_mm": True, "sphericity": True,
     "crosses_midline": True, "distances": _DISTANCES, "neighbours": _DISTANCES,

@@ -148,7 +148,6 @@ def anatomy(findings: Findings) -> Iterator[Passage]:
         yield from measures.largest(lesion, called(lesion), index, approximate)
         if lesion.measures is not None:
             yield from measures.distances(lesion.measures, called(lesion), index, approximate)
-    yield from measures.of_fluid(findings)
     yield from measures.intervals(findings)
 
 

@@ -82,15 +82,13 @@ class Extent(Part):
 
 class DistancePart(Part):
     """Shortest distance to an atlas position or to the brain's surface; 0 where they touch. ``low_mm``, ``high_mm``:
-    interval over perturbed registrations. ``contact``: whether they touch under the registrations that are expected.
-    ``to_fluid``: the way is to the fluid that is seen at the position (lateral ventricles)."""
+    interval over perturbed registrations. ``contact``: whether they touch under the registrations that are expected."""
 
     position: str
     distance_mm: NotNegative
     low_mm: NotNegative | None = None
     high_mm: NotNegative | None = None
     contact: Literal["touches", "apart", "not told"] | None = None
-    to_fluid: bool = False
 
 
 class Measures(Part):

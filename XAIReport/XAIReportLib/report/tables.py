@@ -9,7 +9,7 @@ from typing import Any
 
 from . import checklist, model_figures
 from .languages import Language
-from .measures import TO_FLUID, distance_text, interval_meaning
+from .measures import distance_text, interval_meaning
 from .passages import series_of
 from .provenance import provenance_rows
 from .schema import Findings, Lesion, LesionRegion, MaskRegion, Model, Saliency, SaliencyCheckPart
@@ -179,8 +179,6 @@ def _distance_table(findings: Findings) -> Table:
         "Atlas positions in an average head, brought to the patient, and the nearest regions that the abnormality does not "
         "reach into; function was not assessed."
     )
-    if any(way.to_fluid for lesion in findings.lesions if lesion.measures for way in lesion.measures.distances):
-        note = f"{TO_FLUID} {note}"
     if findings.anatomy.registration.verdict == "limited":
         note = f"Approximate: the registration is of limited quality. {note}"
     reach = findings.anatomy.interval_mm

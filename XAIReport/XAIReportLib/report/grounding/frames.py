@@ -282,12 +282,6 @@ def _by_grey_values(f: Findings) -> bool | None:
     return None if f.image.contrast_agent else _ran(f)
 
 
-def _to_fluid(f: Findings) -> bool | None:
-    """Whether a distance to the ventricles is to their fluid; None where none is."""
-    ways = [way for lesion in f.lesions if lesion.measures for way in lesion.measures.distances]
-    return any(way.to_fluid for way in ways) or None
-
-
 FACTS: dict[str, Holds] = {
     "abstained": lambda f: f.prediction.outcome == "abstained",
     "agent named": lambda f: f.image.contrast_agent,
@@ -329,7 +323,6 @@ FACTS: dict[str, Holds] = {
     "septum hidden": _septum,
     "something found": _found,
     "suggested": _suggestion,
-    "to fluid": _to_fluid,
     "untold": lambda _: None,
 }
 
