@@ -121,8 +121,8 @@ FORMS = (
     "Midline shift at the septum pellucidum, as the registration places it: D mm to the right of the patient.",
     "METHOD for CLASS: the mask cut at percentile P measures V ml; its overlap with the segmentation is Dice D.",
     "The heat maps of this case passed their checks.",
-    "With the segmented abnormality replaced by what surrounds it (P % of the head in these slices): the suggestion is CLASS, with a "
-    "model score of S; unchanged it is S.",
+    "With the segmented abnormality replaced by what surrounds it (P % of the head in these slices): the suggestion is CLASS, with "
+    "a model score of S; unchanged it is S.",
     "CLASS is the only class that cannot be set aside.",
 )
 # What a key means that would else be taken for something else.
@@ -140,7 +140,8 @@ RULES = f"""You write sentences of a research report on one brain MRI from a JSO
 - Never: benign, malignant, grade, molecular markers, exclusion of anything, growth, stability, history, prognosis, urgency,
   treatment, words of certainty, causes, what was not given. A heat map shows where a score came from, not why.
 - Left and right are those of the patient; without geometry say "image left" or "image right".
-- Plain English, one fact or two in a sentence. Sections: findings, anatomy, evidence, impression, confidence.
+- Plain English, one fact or two in a sentence, each sentence to be read alone (no "it" for what another named).
+  Sections: findings, anatomy, evidence, impression, confidence.
 - Every sentence is checked by program against the document. These forms can be read: {" ".join(FORMS)}
 - Keys: {"; ".join(KEYS)}.
 - Answer with JSON: {{"sentences": [{{"text": ..., "section": ..., "evidence": [JSON pointers into the document]}}]}}."""

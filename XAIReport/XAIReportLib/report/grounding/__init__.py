@@ -20,7 +20,8 @@ edited.py       readers of a reader's edit, changed.py of changed images
 places.py       readers of sides and regions, classes.py and ranks.py of classes, existence.py of what was found
 codes.py        sentences that give codes of terminologies
 statements.py   reader of everything else; along.py: words that only say again what was said
-cutting.py      a text cut into sentences; quotes.py: those that may be quoted
+cutting.py      a text cut into sentences; quotes.py: those that may be quoted (fixed.en.txt: in other
+                words)
 """
 
 from .check import CheckedClaim, CheckedSentence, Checker, check_sentence, check_text

@@ -20,7 +20,7 @@ from .claims import Context
 from .misread import misread
 from .never import never_said
 from .outcome import CheckedClaim, CheckedSentence, quoted, unsupported, worst
-from .quotes import introduced, quotes, sentences, stated
+from .quotes import introduced, quotes, restated, sentences, stated
 from .reading import OPENING, Case
 from .rewording import plainer
 from .search import Search
@@ -66,6 +66,11 @@ def check_sentence(text: str, findings: Findings) -> CheckedSentence:
 
 
 def _checked(sentence: str, case: Case, context: Context) -> CheckedSentence:
+    if (opening := OPENING.match(sentence)) and not _introduced(opening, case):
+        found = _checked(sentence[opening.end() :], case, context) if opening[1] == "Reason" else None
+        if found is not None and _is_the_reason(found, case):
+            return found.model_copy(update={"text": sentence})
+        return unsupported(sentence, f"The findings have no such {opening[1].lower()}.")
     if known := _known(sentence, case):
         return known
     if parts := of_each_class(sentence, case.findings, context.mapped):
@@ -77,7 +82,7 @@ def _checked(sentence: str, case: Case, context: Context) -> CheckedSentence:
         return unsupported(sentence, "It speaks of the heat maps of several classes at once.")
     findings, case = one_class, replace(case, findings=one_class)
     never = never_said(_named(sentence, findings), findings, (findings.model.data_set, findings.model.name))
-    said = _named(_without_edit_marks(sentence, findings), findings)
+    said = _named(_without_edit_marks(restated(sentence, case.classes), findings), findings)
     search = Search(sentence, case)
     outcome, seen = search.best(said, never, context)
     if outcome.verdict == "supported" and (meant := misread(sentence, findings, context.before)):
@@ -92,15 +97,30 @@ def _checked(sentence: str, case: Case, context: Context) -> CheckedSentence:
 
 def _known(sentence: str, case: Case) -> CheckedSentence | None:
     """What is told without reading claims: quotations, what none may be, questions, codes."""
-    if (opening := OPENING.match(sentence)) and not _introduced(opening, case):
-        return unsupported(sentence, f"The findings have no such {opening[1].lower()}.")
-    if plain(sentence) in case.quotes or plain(OPENING.sub("", sentence)) in case.quotes:
+    bare = OPENING.sub("", sentence)
+    if any(plain(said) in case.quotes for said in (sentence, bare, restated(bare, case.classes))):
         return quoted(sentence)
     if len(sentence) > LONGEST_SENTENCE:
         return unsupported(sentence, TOO_LONG)
     if sentence.rstrip("\"') ").endswith("?"):
         return unsupported(sentence, "A question states nothing that can be checked.")
     return codes.read(sentence, case.findings)
+
+
+# The claims that a reason in other words is made of, and the one that must be among them, by the outcome that it is of.
+_REASONS = {
+    "class_suggested": ({"existence", "rank"}, "rank"),
+    "abstained": ({"separation", "suggestion"}, "separation"),
+}
+
+
+def _is_the_reason(found: CheckedSentence, case: Case) -> bool:
+    """Whether what stands behind "Reason:" claims what the reason of the outcome claims, and nothing else."""
+    prediction = case.findings.prediction
+    allowed, needed = _REASONS.get(prediction.outcome, (set(), ""))
+    own, said = Search(prediction.reason, case).best(prediction.reason, [], Context())[0], found
+    kinds, known = ({claim.kind for claim in one.claims} for one in (said, own))
+    return said.verdict == "supported" and needed in kinds & known and kinds <= allowed
 
 
 def _introduced(opening: re.Match[str], case: Case) -> bool:
@@ -129,7 +149,7 @@ def _without_edit_marks(sentence: str, findings: Findings) -> str:
     """The sentence without "edited" or "edited by the reader" at what that is true of."""
     if findings.reader_edit is not None:
         sentence = re.sub(
-            r"(?i)\bthe (?:(?:reader-)?edited segmentation|segmentation (?:as )?edited by the reader|"
+            r"(?i)\bthe (?:(?:reader-|reader's )?edited segmentation|segmentation (?:as )?edited by the reader|"
             r"segmentation (?:that |which )?the reader (?:has )?edited)\b",
             "the segmentation",
             sentence,

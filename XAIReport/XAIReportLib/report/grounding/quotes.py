@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from .. import asked, checklist, measures, wording
 from ..changes import NOT_WHY, changes
@@ -32,8 +33,10 @@ from ..schema import Findings
 from . import formerly
 from .cutting import sentences
 from .numerals import CARDINALS
+from .rewording import rules
 from .vocabulary import plain
 
+_FIXED = Path(__file__).with_name("fixed.en.txt")
 _CONTENT = re.compile(r"-?\d+(?:\.\d+)?|%|[a-z]+(?:-[a-z]+)*|[^\x00-\x7f×–—’‘“”°±·…]+")
 _FRAME = frozenset(
     re.findall(
@@ -102,6 +105,13 @@ def is_stated(text: str, known: frozenset[tuple[tuple[str, ...], Denials]]) -> b
     """Whether a statement says what a reason or a warning of the findings states, in its words and in their order."""
     words, denials = _content(text)
     return (tuple(words), denials) in known
+
+
+def restated(text: str, classes: tuple[str, ...]) -> str:
+    """One of the template's own sentences where ``text`` is one of them in other words (fixed.en.txt), else ``text``; ``classes``:
+    what the model's classes are called."""
+    said = plain(text)
+    return next((r.pattern.sub(r.new, said) for r in rules(classes, _FIXED) if r.pattern.search(said)), text)
 
 
 def quotes(findings: Findings) -> set[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ..schema import Findings
+from ..wording import class_name
 from . import (
     bright,
     changed,
@@ -45,6 +46,11 @@ class Case:
     vocabulary: Vocabulary
     quotes: set[str]
     stated: frozenset[tuple[tuple[str, ...], Denials]]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the model's classes are called."""
+        return tuple(map(class_name, self.findings.model.classes))
 
 
 def said_so(sentence: str, said: str, never: list[str], case: Case, context: Context) -> CheckedSentence:

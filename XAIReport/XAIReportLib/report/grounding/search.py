@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .. import wording
 from . import frames
 from .apart import FINITE, Way, apart
 from .causes import backwards, may_explain, may_follow
@@ -41,6 +40,10 @@ _AT = re.compile(
     r"(?: (?:at|with|measuring|having)(?: a volume of)?)? ([\d.]+ ?(?:ml|cc|pixels|voxels))(?=\.?$)",
     re.IGNORECASE,
 )
+# "goes from 0.87 to 0.62" says by its figures which way.
+_GOES = re.compile(
+    r"\b(?:goes|moves|changes|shifts|went|moved|changed|shifted) (from ([\d.]+\d)(?: ?%)? to ([\d.]+\d))", re.IGNORECASE
+)
 _DEPTH = 3  # how often what was taken apart is taken apart again
 _READINGS = 50  # of one sentence, at most
 _THEY = re.compile(r"^(?:they|these|it) ", re.IGNORECASE)
@@ -55,7 +58,7 @@ class Search:
 
     def __init__(self, sentence: str, case: Case) -> None:
         self._sentence, self._case, self._left = sentence, case, _READINGS
-        self._classes = tuple(map(wording.class_name, case.findings.model.classes))
+        self._classes = case.classes
 
     def best(
         self, said: str, never: list[str], context: Context, depth: int = _DEPTH
@@ -64,6 +67,7 @@ class Search:
         "it" is behind it. ``never``: the words in it that are never said."""
         said = _BEING.sub(r"because \1 is \2, ", _FOR.sub(", because ", said))
         said = _AT.sub(r"\1 is \2 than \3; \1 measures \4", said)
+        said = _GOES.sub(_moved, said)
         said = _OF_BOTH.sub(r"\3 and \4 together account for \1 of \2", said)
         plain = plainer(said, self._classes)
         outcome, seen = self._one(said, never, context)
@@ -135,6 +139,11 @@ class Search:
             if not alike or backwards(way.pieces[1 - way.reason], way.pieces[way.reason]):
                 return (), context
         return parts, trial
+
+
+def _moved(found: re.Match[str]) -> str:
+    before, after = float(found[2]), float(found[3])
+    return found[0] if before == after else f"{'falls' if after < before else 'rises'} {found[1]}"
 
 
 def _without_therefore(sentence: str) -> str:
