@@ -11,6 +11,7 @@ from .vocabulary import plain
 # What may be said to be due: it is about how the text is to be read.
 _MAY_BE = (
     r"relied|trusted|treated as (?:un)?reliable|"
+    r"(?:read|interpreted|taken|viewed|treated|regarded|understood) with (?:some |due )?(?:caution|care|reservations?)|"
     r"disregarded|ignored|discounted|noted|(?:kept|borne) in mind|remembered|mentioned|used (?:only )?for research|"
     r"(?:regarded|considered|treated|understood|taken|read|interpreted|seen) (?:only )?(?:(?:as|to be) )?"
     r"(?:approximate|(?:an? |the )?explanations?)"
