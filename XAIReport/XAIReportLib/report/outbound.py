@@ -131,7 +131,6 @@ KEYS = (
     "outside_lesion: of the score, what is left without the abnormality",
     "lesion_only: all but it set to zero",
     "ranked_saliency_removed: the hottest pixels of METHOD",
-    "nearest: adjacent to white matter / other",
     "darker_percent: nearer to the level of fluid than to white matter",
 )
 RULES = f"""You write sentences of a research report on one brain MRI from a JSON document of findings. Rules:
