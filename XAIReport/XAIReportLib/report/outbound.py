@@ -139,7 +139,7 @@ RULES = f"""You write sentences of a research report on one brain MRI from a JSO
   diagnosis; "projects onto the atlas position of", never involves or arises from; "pituitary tumour" for the class pituitary.
 - Never: benign, malignant, grade, molecular markers, exclusion of anything, growth, stability, history, prognosis, urgency,
   treatment, words of certainty, causes, what was not given. A heat map shows where a score came from, not why.
-- Left and right are those of the patient; without geometry say "image left" or "image right".
+- Left and right are those of the patient; without geometry say "image left" or "image right", and pixels for voxels.
 - Plain English, one fact or two in a sentence, each sentence to be read alone (no "it" for what another named).
   Sections: findings, anatomy, evidence, impression, confidence.
 - Every sentence is checked by program against the document. These forms can be read: {" ".join(FORMS)}

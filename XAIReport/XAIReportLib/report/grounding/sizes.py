@@ -155,7 +155,7 @@ def voxels(clause: Clause, i: int) -> None:
         compare(clause, "voxels", i, clause.findings.lesion_total.voxels, clause.cue("total"), place)
         return
     pixels = clause.mentions[i].number.unit == "pixels"
-    if pixels and clause.findings.image.has_geometry:  # those of a picture are voxels to the findings
+    if pixels == clause.findings.image.has_geometry:  # a picture has pixels, a volume voxels
         compare(clause, "voxels", i, None, place)
         return
     facts = [mask.voxels if isinstance(mask, Lesion) else mask.mask_voxels for mask in masks or []]
