@@ -16,7 +16,7 @@ import pytest
 from filelock import FileLock
 from XAIReportLib import reviews
 from XAIReportLib.case import InputError
-from XAIReportLib.reviews import Edit, read_review, remove_edit, write_edit, write_review
+from XAIReportLib.reviews import Edit, one_line, read_review, remove_edit, write_edit, write_review
 
 AN_EDIT = Edit("lesions", "The report's.", "The reader's.", "supported", "", "2026-01-01T00:00:00+00:00", "0" * 64)
 WRITER = """
@@ -163,6 +163,22 @@ def test_a_wording_that_is_too_long_to_be_checked_is_not_kept(tmp_path):
     ):
         write_edit(tmp_path, replace(AN_EDIT, text="x" * 1501))
     assert read_review(tmp_path).edits[0].text == "x" * 1500
+
+
+@pytest.mark.parametrize("unseen", ["\u202e", "\u2067", "\u200b", "\x07", "\u00ad", "\n"])
+def test_characters_that_are_not_seen_are_in_no_wording_and_no_name(tmp_path, unseen):
+    assert one_line(f"a score{unseen} of 0.89 ") == "a score of 0.89"
+    with pytest.raises(InputError, match="characters that are not seen and is not kept; type it anew"):
+        write_edit(tmp_path, replace(AN_EDIT, text=f"a score of {unseen}0.89"))
+    assert list(tmp_path.glob("review.json")) == []
+    assert write_review(tmp_path, f"Ada{unseen} Lovelace", "{}").reviewer == "Ada Lovelace"
+
+
+def test_words_that_are_written_with_joiners_keep_them():
+    assert (
+        one_line("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645")
+        == "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    )
 
 
 def test_a_longer_wording_that_was_kept_before_is_still_the_readers(tmp_path):

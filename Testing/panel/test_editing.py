@@ -61,6 +61,15 @@ def test_a_wording_that_is_too_long_is_refused_with_its_remedy_and_stays_in_the_
     assert kept(a_case) == []
 
 
+def test_marks_of_direction_that_were_pasted_are_kept_nowhere(a_review, a_case, wait_until):
+    true, _ = true_and_false(a_case)
+    click_sentence(a_review.ui.narrativeText, ORIGINAL)
+    a_review.ui.sentenceEdit.setPlainText(true.replace(" is ", " \u202eis\u200b "))
+    a_review.ui.keepWordingButton.click()
+    wait_until(lambda: kept(a_case), 60)
+    assert [(edit["text"], edit["outcome"]) for edit in kept(a_case)] == [(true, "supported")]
+
+
 def test_what_is_typed_is_checked_at_once_and_before_it_is_kept(a_review, a_case, wait_until):
     ui = a_review.ui
     true, false = true_and_false(a_case)

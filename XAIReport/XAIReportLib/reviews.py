@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -77,6 +78,17 @@ class Review:
         return next((edit for edit in self.edits if edit.is_about(sentence)), None)
 
 
+# Joiners that words of some scripts are written with; other characters that are not seen could turn the order of those that are.
+_JOINERS = "\u200c\u200d"
+_UNSEEN = ("Cc", "Cf")
+
+
+def one_line(text: str) -> str:
+    """What a person has typed or pasted, on one line and without characters that are not seen (controls, marks of direction)."""
+    spaced = (" " if c.isspace() else c for c in text)
+    return " ".join("".join(c for c in spaced if c in _JOINERS or unicodedata.category(c) not in _UNSEEN).split())
+
+
 def fingerprint(findings: str) -> str:
     """SHA-256 of the text of a findings.json."""
     return hashlib.sha256(findings.encode()).hexdigest()
@@ -96,7 +108,7 @@ def write_review(folder: Path, reviewer: str, findings: str, corrected: bool = F
 
     Raises InputError without a name, or when the folder cannot be written or its review not changed.
     """
-    name = " ".join(reviewer.split())
+    name = one_line(reviewer)
     if not name:
         raise InputError("A review needs the name of its reader; enter it first.")
     with _locked(folder):
@@ -108,11 +120,14 @@ def write_review(folder: Path, reviewer: str, findings: str, corrected: bool = F
 
 def write_edit(folder: Path, edit: Edit) -> Review:
     """Keep a reader's wording, in the place of an earlier one of the same sentence; a signature that is there does not
-    cover it. Raises InputError when it is too long, the folder cannot be written or its review not changed."""
+    cover it. Raises InputError when it is too long or has characters that are not seen (``one_line``), the folder cannot be
+    written or its review not changed."""
     if len(edit.text) > LONGEST_SENTENCE:
         raise InputError(
             f"The wording has {len(edit.text)} characters and is not kept; shorten it to {LONGEST_SENTENCE} or fewer."
         )
+    if edit.text != one_line(edit.text):
+        raise InputError("The wording has characters that are not seen and is not kept; type it anew.")
     with _locked(folder):
         before = _to_change(folder)
         others = tuple(e for e in before.edits if (e.section, e.original) != (edit.section, edit.original))

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from XAIReportLib.case import InputError
 from XAIReportLib.panel.opening import folder_of
 from XAIReportLib.panel.timer import Timer
-from XAIReportLib.reviews import Edit, Review, fingerprint, now, read_review, remove_edit, write_edit
+from XAIReportLib.reviews import Edit, Review, fingerprint, now, one_line, read_review, remove_edit, write_edit
 from XAIReportLib.scene.cases import LoadedResult
 
 # A pause in typing, after which what was typed is checked.
@@ -120,7 +120,7 @@ class Editing:
         self._filling = False
 
     def _text(self) -> str:
-        return " ".join(self._ui.sentenceEdit.plainText.split())
+        return one_line(self._ui.sentenceEdit.plainText)
 
     def _shownText(self) -> str:
         assert self._sentence is not None
