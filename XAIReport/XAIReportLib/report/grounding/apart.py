@@ -97,9 +97,11 @@ _ELLIPTIC = re.compile(r"\b(?:does|do|did|can|cannot|is|are|was|were|has|have)(?
 _WHOLE = re.compile(
     r"^(?:if|when|were|without|once|after|it is (?:not|wrong|false|untrue))\b|\bnot only\b", re.IGNORECASE
 )
-# Of changed images only statements that each name their own change are taken apart.
-_CHANGES = re.compile(r"; (?=with )", re.IGNORECASE)
-_OWN_CHANGE = re.compile(r"with (?:the|everything) .*\b(?:replaced|set to zero|removed)\b", re.IGNORECASE)
+# Of changed images only statements that each name their own change, or none, are taken apart.
+_CHANGES = re.compile(r"; (?=with |unchanged,? the suggestion )", re.IGNORECASE)
+_OWN_CHANGE = re.compile(
+    r"with (?:the|everything) .*\b(?:replaced|set to zero|removed)\b|unchanged,? the suggestion ", re.IGNORECASE
+)
 # What is said of the model's outlines before an edit must not be said of those after it.
 _FORMER = re.compile(
     r"\bhad (?:itself |originally )?(?:outlined|segmented|found|detected|identified|marked)\b", re.IGNORECASE

@@ -197,7 +197,7 @@ def _earlier(clause: Clause, before: Answer) -> None:
     marks = [i for i in clause.of("change") if clause.mentions[i].value in ("unchanged", "earlier")]
     numbers = [i for i in clause.of("number", unread=True) if clause.mentions[i].number.unit in ("", "%")]
     for mark in marks:
-        near = [i for i in numbers if mark < i <= mark + 6] or [i for i in numbers if mark - 3 <= i < mark][-1:]
+        near = [i for i in numbers if mark < i <= mark + 6] or [i for i in numbers if _beside(clause, i, mark)][-1:]
         if near and clause.mentions[near[0]].read:
             clause.read(mark)  # "compared with 0.87 unchanged"
             continue
@@ -219,6 +219,12 @@ def _earlier(clause: Clause, before: Answer) -> None:
         for j in range(min(mark, i), max(mark, i) + 1):
             if clause.mentions[j].kind in ("neutral", "verb", "change", "number", "score"):
                 clause.mentions[j].read = True
+
+
+def _beside(clause: Clause, number: int, mark: int) -> bool:
+    """ "0.87 unchanged", not "0.87; unchanged, the score is 0.62" or "0.87 and before 0.62"."""
+    between = clause.mentions[number + 1 : mark]
+    return mark - 3 <= number < mark and not any(m.kind in ("sep", "boundary") or m.text in (",", ";", ":") for m in between)
 
 
 def _scaled(number: Number) -> Number:
