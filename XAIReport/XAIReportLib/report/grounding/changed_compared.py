@@ -224,7 +224,9 @@ def _earlier(clause: Clause, before: Answer) -> None:
 def _beside(clause: Clause, number: int, mark: int) -> bool:
     """ "0.87 unchanged", not "0.87; unchanged, the score is 0.62" or "0.87 and before 0.62"."""
     between = clause.mentions[number + 1 : mark]
-    return mark - 3 <= number < mark and not any(m.kind in ("sep", "boundary") or m.text in (",", ";", ":") for m in between)
+    return mark - 3 <= number < mark and not any(
+        m.kind in ("sep", "boundary") or m.text in (",", ";", ":") for m in between
+    )
 
 
 def _scaled(number: Number) -> Number:

@@ -31,10 +31,10 @@ def agrees(number: Number, fact: float) -> bool:
     if number.bound:
         return _within(number, fact) and not _far(number, fact)
     distance = abs(value - fact)
+    right_way = {"almost": value >= fact, "over": value <= fact}.get(number.approx, True)
     if number.unit == "fraction":
-        return distance <= (5.0 if number.approx else 2.5)
+        return right_way and distance <= (5.0 if number.approx else 2.5)
     if number.approx:
-        right_way = {"almost": value >= fact, "over": value <= fact}.get(number.approx, True)
         scale = max(abs(fact), 1e-12)
         two_digits = 0.5 * 10 ** (math.floor(math.log10(scale)) - 1) * (1 + 1e-6)
         fine = 0 < 2 * number.half_step < 0.01 * scale  # "about 4.54 ml" means that its last digit is right

@@ -36,6 +36,7 @@ _WHERE = {
     ),
     "other": lambda findings, _: all(s.method != "saliency" for s in findings.saliency),
     "warned": lambda findings, _: len(findings.warnings) != 1,
+    "failed": lambda findings, _: findings.saliency_check is not None and not findings.saliency_check.relied_on,
     "unedited": lambda findings, _: findings.reader_edit is None,
     "edited": lambda findings, _: findings.reader_edit is not None,
 }
@@ -48,6 +49,15 @@ _FOREIGN = re.compile(r"!=|=/=|[\u2260\u00ac]|[\u0370-\u1dff\u2c00-\ud7ff\uf900-
 # What rests on the model's own outlines where a reader changed them.
 _THIS_RESTS = re.compile(r"^(?:this|that|it)\b[^;]*\b(?:rests?|based|relies)\b", re.IGNORECASE)
 _RESTING = {"suggestion", "score", "scores", "classes", "separation", "rank", "outcome", "planes"}
+
+
+# "a smaller share on one side (44.4 %) than on the other (55.6 %)": the figures say which is the smaller.
+_SHARE = r"(?:share|part|portion|proportion|percentage|fraction)"
+_UNEVEN = re.compile(
+    rf"\b(?:(larger|bigger|greater|higher|more)|smaller|lesser|lower|less)(?: {_SHARE}| of it)\b"
+    r"[^;%]*?\b([\d.]+) ?%[^;%]*?\bthan\b[^;%]*?\b([\d.]+) ?%",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -137,6 +147,8 @@ def misread(sentence: str, findings: Findings, before: frozenset[str] | None = N
     text = plain(sentence)
     if before and not before & _RESTING and (this := _THIS_RESTS.search(text)):
         return this[0]
+    if (uneven := _UNEVEN.search(text)) and (float(uneven[2]) > float(uneven[3])) is not bool(uneven[1]):
+        return uneven[0]
     patterns, grounds = _tables(**_words(findings))
     letters = text.lower()
     for pattern in patterns:
