@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 
 from cases import RECIPES
@@ -190,6 +191,20 @@ def number() -> Iterator[Said]:
                 continue  # of a list
             for other in _other_numbers(place[0]):
                 yield case, text[: place.start()] + other + text[place.end() :]
+
+
+_FIGURE = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?!\w*\.\d)(?: ?(ml|mm|%))?")
+_NUMBERED = re.compile(r"(?:lesions?|abnormalit(?:y|ies)) (?:\d(?:, | and | or ))*$", re.IGNORECASE)
+
+
+def exchanged() -> Iterator[Said]:
+    """Two figures of one unit in each other's place; not the numbers of abnormalities, nor "0.53 or 0.54"."""
+    for case, text in true_sentences():
+        figures = [f for f in _FIGURE.finditer(text) if not _NUMBERED.search(text[: f.start()])]
+        for one, other in combinations(figures, 2):
+            between = text[one.end() : other.start()]
+            if one[0] != other[0] and one[1] == other[1] and between != " or ":
+                yield case, text[: one.start()] + other[0] + between + one[0] + text[other.end() :]
 
 
 _UNITS = {
@@ -380,6 +395,7 @@ KINDS = {
     "side": side,
     "region": region,
     "number": number,
+    "exchanged": exchanged,
     "unit": unit,
     "class": class_,
     "negation": negation,
