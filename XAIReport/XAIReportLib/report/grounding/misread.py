@@ -36,6 +36,8 @@ _WHERE = {
     ),
     "other": lambda findings, _: all(s.method != "saliency" for s in findings.saliency),
     "warned": lambda findings, _: len(findings.warnings) != 1,
+    "foreign": lambda findings, _: findings.image.modality != "MR",
+    "several maps": lambda findings, sentence: "CAM" in sentence.upper() and len(findings.saliency) > 1,
     "failed": lambda findings, _: findings.saliency_check is not None and not findings.saliency_check.relied_on,
     "unedited": lambda findings, _: findings.reader_edit is None,
     "edited": lambda findings, _: findings.reader_edit is not None,
@@ -118,8 +120,8 @@ def _tables(**words: tuple[str, ...]) -> tuple[tuple[_Pattern, ...], tuple[_Grou
 
 
 def _words(findings: Findings) -> dict[str, tuple[str, ...]]:
-    """CLASS: the model's classes; OTHER: those that it does not suggest; MODEL, ATLAS: how their names begin; MISCOUNT:
-    numbers that are not that of the abnormalities."""
+    """CLASS: the model's classes; OTHER: those that it does not suggest; MODEL, ATLAS: how their names begin; MISCOUNT,
+    MISMAP: numbers that are not that of the abnormalities, of the heat maps."""
     model, prediction = findings.model, findings.prediction
     suggested = prediction.label if prediction.outcome == "class_suggested" else None
     atlas = findings.anatomy.atlas if findings.anatomy else None
@@ -128,13 +130,13 @@ def _words(findings: Findings) -> dict[str, tuple[str, ...]]:
         "OTHER": tuple(wording.class_name(c) for c in model.classes if c != suggested),
         "MODEL": (plain(model.name).split()[0],),
         "ATLAS": (plain(atlas).split()[0] if atlas else "atlas",),
-        "MISCOUNT": tuple(
-            said
-            for n, word in enumerate(CARDINALS[:21])
-            if n > 1 and n != len(findings.lesions)
-            for said in (word, str(n))
-        ),
+        "MISCOUNT": _numbers_but(len(findings.lesions)),
+        "MISMAP": _numbers_but(len(findings.saliency)),
     }
+
+
+def _numbers_but(count: int) -> tuple[str, ...]:
+    return tuple(said for n, word in enumerate(CARDINALS[:21]) if n > 1 and n != count for said in (word, str(n)))
 
 
 def misread(sentence: str, findings: Findings, before: frozenset[str] | None = None) -> str:

@@ -142,7 +142,9 @@ def _together(clause: Clause, i: int, place: int, masks: list[Lesion | Saliency]
 def _quantifier(clause: Clause, i: int, mask: Lesion | Saliency, place: int) -> list[int]:
     """ "just over half of it (52.9 %)", "the largest share, 41.6 %": the words are read with the number where they agree."""
     named = clause.mentions[place].kind == "region"
-    return quantifiers(clause, clause.mentions[i].number.value, named, mask, rows_of([mask], clause, place))
+    words = quantifiers(clause, clause.mentions[i].number.value, named, mask, rows_of([mask], clause, place))
+    others = [j for j in (*clause.of("number"), *clause.of("region")) if j not in (i, place)]
+    return [j for j in words if j > i or not any(j < other < i for other in others)]  # of a share before this one
 
 
 def quantifiers(clause: Clause, percent: float, named: bool, mask: Lesion | Saliency, rows: Sequence[Any]) -> list[int]:
