@@ -73,6 +73,9 @@ def volume(clause: Clause, i: int) -> None:
     if total is not None and clause.crosses(total, i) and place is not None and not several:
         total = None  # "of the total of 4.50 ml, 4.03 ml belong to the first"
     if total is not None or (several and not clause.mentions[i].number.bound):
+        if not _of_all(clause):
+            unreadable(clause, i)
+            return
         compare(
             clause,
             "total volume",
@@ -87,6 +90,15 @@ def volume(clause: Clause, i: int) -> None:
         unreadable(clause, i)
         return
     each(clause, "volume", i, [_volume_of(mask) for mask in masks or []], place, volume)
+
+
+def _of_all(clause: Clause) -> bool:
+    """Whether a total is that of all lesions as they are now: not of the two on the right of three ("..., which together measure
+    3.79 ml"), nor of those before the edit that the clause before spoke of."""
+    if clause.context.group is not None:
+        return False
+    now = any(clause.mentions[j].value == "after" for j in clause.of("edit"))
+    return now or clause.context.last != "before the edit"
 
 
 def _overlap(clause: Clause, i: int, holder: int, masks: list[Lesion | Saliency] | None, place: int | None) -> None:
