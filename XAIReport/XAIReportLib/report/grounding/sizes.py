@@ -73,14 +73,11 @@ def volume(clause: Clause, i: int) -> None:
     if total is not None and clause.crosses(total, i) and place is not None and not several:
         total = None  # "of the total of 4.50 ml, 4.03 ml belong to the first"
     if total is not None or (several and not clause.mentions[i].number.bound):
-        if not _of_all(clause):
-            unreadable(clause, i)
-            return
         compare(
             clause,
             "total volume",
             i,
-            clause.findings.lesion_total.volume_ml,
+            clause.findings.lesion_total.volume_ml if _of_all(clause) else None,
             *clause.of("quantity", value="total"),
             volume,
             place,
