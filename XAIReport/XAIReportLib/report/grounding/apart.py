@@ -89,6 +89,7 @@ _COUNTED = re.compile(
 _FIGURE = re.compile(
     r"^at (?=(?:about |roughly |approximately |around |some |only |just |nearly |almost )?[\d.]+)", re.IGNORECASE
 )
+_SCORED = re.compile(r"(?:with|at|scoring|receiving|having)\b[^,;]*?\b[01]\.\d", re.IGNORECASE)
 _NO_SUBJECT = re.compile(rf"{FINITE}\b", re.IGNORECASE)  # "is the smaller of the two" says nothing of any one by itself
 _NO_STATEMENT = re.compile(
     rf"(?:not|{FINITE})\b", re.IGNORECASE
@@ -137,7 +138,7 @@ def apart(sentence: str, classes: tuple[str, ...]) -> list[Way]:
     if _WHOLE.search(sentence):
         return []
     ways = [
-        *_of_one_subject(sentence),
+        *_of_one_subject(sentence, classes),
         *_of_several(sentence),
         *_reasons(sentence),
         *map(Way, apart_from_figures(sentence, classes)),
@@ -146,7 +147,7 @@ def apart(sentence: str, classes: tuple[str, ...]) -> list[Way]:
     return [way for way in closed if not any(map(_NO_STATEMENT.match, way.pieces[1:]))]
 
 
-def _of_one_subject(sentence: str) -> Iterator[Way]:
+def _of_one_subject(sentence: str, classes: tuple[str, ...]) -> Iterator[Way]:
     """Several things said of what the sentence is about, each by itself."""
     if _FORMER.search(sentence):
         return
@@ -159,7 +160,10 @@ def _of_one_subject(sentence: str) -> Iterator[Way]:
         yield Way((f"{subject} {first}", f"{subject} {second}"))
     if tail := _TAIL.match(sentence):
         subject, first, said = tail.groups()
-        yield Way((f"{subject} {first}", f"{subject} {_FIGURE.sub('with ', said).removeprefix('and ')}"))
+        named = next((name for name in classes if first.lower().endswith(f" {name.lower()}")), None)
+        # a score is that of the class before it: "suggests A with a score of 0.55, and B came second"
+        owner = named if named and _SCORED.match(said) else subject
+        yield Way((f"{subject} {first}", f"{owner} {_FIGURE.sub('with ', said).removeprefix('and ')}"))
         if counted := _COUNTED.match(said):
             yield Way((f"{subject} {first}", counted[1]))
     if front := _FRONT.match(bare):

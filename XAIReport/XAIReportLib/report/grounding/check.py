@@ -84,6 +84,7 @@ def _checked(sentence: str, case: Case, context: Context) -> CheckedSentence:
     never = never_said(_named(sentence, findings), findings, (findings.model.data_set, findings.model.name))
     said = _named(_without_edit_marks(restated(sentence, case.classes), findings), findings)
     search = Search(sentence, case)
+    context.group = None
     outcome, seen = search.best(said, never, context)
     if outcome.verdict == "supported" and (meant := misread(sentence, findings, context.before)):
         outcome, seen = (

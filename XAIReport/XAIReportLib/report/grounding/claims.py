@@ -45,6 +45,7 @@ class Context:
     mapped: str | None = None  # the class that was named for a heat map last, where there are maps of several
     before: frozenset[str] | None = None  # the kinds of what the sentence before claimed
     spoken: str = ""  # what kind of thing the clause before was about: "lesion", "map", "region", ..., "other"
+    group: tuple[int, ...] | None = None  # the several lesions of one side, of more, that this sentence counted
     outside: bool = False  # whether this sentence gave the share outside the named regions
 
 

@@ -138,6 +138,7 @@ def _counted_on_a_side(clause: Clause, i: int, target: int) -> bool:
     there = tuple(n for n, lesion in enumerate(lesions) if lesion.side == clause.mentions[after[0]].value)
     clause.state("count", len(there) == number.value, i, target, after[0])
     clause.context.lesions = there
+    clause.context.group = there if len(there) > 1 else None
     return True
 
 

@@ -216,8 +216,13 @@ def graded(clause: Clause) -> None:
         about = any(m.value in ("overlap", "agree", "dice") or m.kind in ("score", "check") for m in near)
         numbers = [j for j in clause.of("number") if clause.mentions[j].read and clause.mentions[j].number.unit == ""]
         own = [j for j in numbers if i < j and not clause.crosses(i, j)] or (numbers if len(numbers) == 1 else [])
+        if any(m.text.lower() == "scores" for m in clause.mentions[i + 1 : i + 3]):  # "low scores of 0.08 and 0.03"
+            ends = next((g for g in sorted(grades) if g > i), len(clause.mentions))
+            own = [j for j in numbers if i < j < ends]
+        else:
+            own = own[:1]
         low, high = _GRADES[clause.mentions[i].value or "good"]
-        if known and about and own and low <= clause.mentions[own[0]].number.value <= high:
+        if known and about and own and all(low <= clause.mentions[j].number.value <= high for j in own):
             clause.read(i)
 
 

@@ -77,6 +77,7 @@ def never_said(sentence: str, findings: Findings, names: tuple[str, ...]) -> lis
         "does not exclude one",
         "(?:a lesion|one|an abnormality) (?:cannot|can not|could not) be (?:excluded|ruled out)",
         "treated as (?:un)?reliable",
+        r"stability of the (?:heat |saliency )?maps(?: under noise)? (?=(?:is|was|amounts to|reaches) \d)",  # of no lesion
         "due to",
         "because",
     ):

@@ -184,6 +184,8 @@ def _remember(clause: Clause) -> None:
         if mention.kind == "lesion":
             lesions = clause.lesions_at(i)
             if lesions:
+                if context.group is not None and mention.value != "many" and not set(lesions) <= set(context.group):
+                    context.group = None  # another one is spoken of as well
                 context.lesions, context.subject = lesions, "lesion"
         elif mention.kind == "map":
             methods = clause.maps_at(i)

@@ -215,8 +215,9 @@ def _score(clause: Clause, i: int) -> None:
     told = place is not None and any(i < j < place for j in clause.of("number"))  # the score of that class
     if told and of_rank and not any(c < i for c in clause.of("class")):
         place = None  # "the highest score is 0.89, against 0.08 for meningioma"
-    if place is None:
-        rank = [r for r in clause.of("rank") if clause.mentions[r].value in ("1", "2", "-1")]
+    next_has_its_own = place is not None and _of_the_next(clause, i, place)
+    if place is None or next_has_its_own:
+        rank = [r for r in clause.of("rank") if clause.mentions[r].value in ("1", "2", "-1") and not next_has_its_own]
         others = [
             j
             for j in clause.of("which", value="other")
@@ -253,6 +254,12 @@ def _score(clause: Clause, i: int) -> None:
             places.insert(0, previous[-1])
     for one in places:
         compare(clause, "score", i, scores.get(clause.mentions[one].value), one)
+
+
+def _of_the_next(clause: Clause, i: int, place: int) -> bool:
+    """Whether a class behind a score has its own: "its score is 0.55 and meningioma received 0.33"."""
+    between = [m for m in clause.mentions[i + 1 : place] if m.text != "," and m.kind != "neutral"]
+    return len(between) == 1 and between[0].text.lower() == "and"
 
 
 def _set_against(clause: Clause, place: int, i: int) -> int:

@@ -44,6 +44,14 @@ _AT = re.compile(
 _GOES = re.compile(
     r"\b(?:goes|moves|changes|shifts|went|moved|changed|shifted) (from ([\d.]+\d)(?: ?%)? to ([\d.]+\d))", re.IGNORECASE
 )
+# "41.6 % of the lesion, or 1.85 ml" gives the volume of the share, not of the lesion.
+_OR = r",? (?:or|i\.e\.|that is|corresponding to|equal to|equivalent to|amounting to)"
+_OR_ML = re.compile(
+    r"(^)?\b((?:(?:about|roughly|around|approximately|some|nearly|almost|only|just) )?[\d.]+ ?(?:%|percent)) of "
+    rf"(the (?:segmented )?(?:abnormality|lesion)|it|its volume){_OR} ((?:about |roughly |approximately )?[\d.]+ ?ml)\b"
+    r"(?! of\b)(?(1),?)",
+    re.IGNORECASE,
+)
 _DEPTH = 3  # how often what was taken apart is taken apart again
 _READINGS = 50  # of one sentence, at most
 _THEY = re.compile(r"^(?:they|these|it) ", re.IGNORECASE)
@@ -68,6 +76,7 @@ class Search:
         said = _BEING.sub(r"because \1 is \2, ", _FOR.sub(", because ", said))
         said = _AT.sub(r"\1 is \2 than \3; \1 measures \4", said)
         said = _GOES.sub(_moved, said)
+        said = _OR_ML.sub(lambda m: f"{m[4]} ({m[2]})" + (f" of {m[3]}" if m[1] is not None else ""), said)
         said = _OF_BOTH.sub(r"\3 and \4 together account for \1 of \2", said)
         plain = plainer(said, self._classes)
         outcome, seen = self._one(said, never, context)

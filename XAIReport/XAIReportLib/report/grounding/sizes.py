@@ -77,7 +77,7 @@ def volume(clause: Clause, i: int) -> None:
             clause,
             "total volume",
             i,
-            clause.findings.lesion_total.volume_ml,
+            clause.findings.lesion_total.volume_ml if _of_all(clause) else None,
             *clause.of("quantity", value="total"),
             volume,
             place,
@@ -86,7 +86,44 @@ def volume(clause: Clause, i: int) -> None:
     if place is None and clause.cue("volume") is None and masks is None:
         unreadable(clause, i)
         return
-    each(clause, "volume", i, [_volume_of(mask) for mask in masks or []], place, volume)
+    if place is not None and _is_a_part(clause, i, place):
+        known = _part_of(clause, masks or [])
+        fits = known is not None and agrees(clause.mentions[i].number, known)
+        clause.state("volume", fits or None, i, place, exact=True)
+    else:
+        each(clause, "volume", i, [_volume_of(mask) for mask in masks or []], place, volume)
+
+
+def _is_a_part(clause: Clause, i: int, place: int) -> bool:
+    """Whether "1.00 ml (22.4 %) of the lesion" is said to lie on a side or outside the named regions: no size of the whole."""
+    between = clause.mentions[i + 1 : place]
+    return (
+        bool(clause.of("side", "outside"))
+        and any(m.text.lower() == "of" and not m.depth for m in between)
+        and all(m.depth or m.kind in ("neutral", "mark") for m in between)
+    )
+
+
+def _part_of(clause: Clause, masks: list[Lesion | Saliency]) -> float | None:
+    """How much of the one mask lies on the side, or outside the named regions, that the clause tells."""
+    if len(masks) != 1 or masks[0].volume_ml is None:
+        return None
+    if clause.of("outside"):
+        return sum(row.overlap_ml or 0 for row in masks[0].regions if row.lobe == "other")
+    sides = {clause.mentions[j].value for j in clause.of("side")}
+    percent = (
+        {"left": masks[0].left_percent, "right": masks[0].right_percent}.get(sides.pop()) if len(sides) == 1 else None
+    )
+    return None if percent is None else masks[0].volume_ml * percent / 100
+
+
+def _of_all(clause: Clause) -> bool:
+    """Whether a total is that of all lesions as they are now: not of the two on the right of three ("..., which together measure
+    3.79 ml"), nor of those before the edit that the clause before spoke of."""
+    if clause.context.group is not None:
+        return False
+    now = any(clause.mentions[j].value == "after" for j in clause.of("edit"))
+    return now or clause.context.last != "before the edit"
 
 
 def _overlap(clause: Clause, i: int, holder: int, masks: list[Lesion | Saliency] | None, place: int | None) -> None:

@@ -89,7 +89,7 @@ def _tables() -> _Tables:
 
 _ML, _MM = (re.compile(rf"(\d+(?:\.\d+)?) ?{unit}\b", re.IGNORECASE) for unit in ("(?:ml|cc|cm3|millilitres?)", "mm"))
 _LENGTHS = re.compile(r"(\d+(?:\.\d+)?)(?: ?mm)?(?= (?:x|by|and) \d| ?mm)")
-_SCORES = re.compile(r"(?<![\d.])([01]\.\d+)(?![\d.]| ?(?:ml|mm|cm|%))")
+_SCORES = re.compile(r"(?<![\d.])([01]\.\d+)(?!\d|\.\d| ?(?:ml|mm|cm|%))")
 _FIGURES = re.compile(r"^(?:(ml|mm|score) ([\d.]+) to ([\d.]+)|longer)$")
 
 
