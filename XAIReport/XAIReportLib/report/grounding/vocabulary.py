@@ -27,7 +27,7 @@ SUBJECTS = {
     ),
     "checks": re.compile(
         r"\bchecks?\b(?<!not check)|\bcorrelation|\bdisagree(?:ment)?s?\b(?=.*method)|\bmethods? (?:do|did) not agree|"
-        r"\bmethods (?:\w+ )?disagree|\bscore (?:is left|was left|remain|persist)|\bnoise changes|"
+        r"\bmethods (?:\w+ )?disagree|\bscore (?:is left|was left|left without|remain|persist)|\bnoise changes|"
         r"\bagreement (?:between|of|among) (?:the )?(?:two |both |all )?(?:heat maps|saliency maps|maps|methods)\b"
         r"(?= (?:is|was|of|at|amount\w*|reach\w*|equal\w*)\b| ?[,(]|\.?$)|"
         r"\bsmall changes (?:of|to) the image|\blikeness|\bslices whose class was",
