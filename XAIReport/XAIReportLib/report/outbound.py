@@ -127,9 +127,9 @@ FORMS = (
 )
 # What a key means that would else be taken for something else.
 KEYS = (
-    "largest_distance_mm: between centres",
+    "largest_distance_mm: of centres",
     "outside_lesion: score left without the abnormality",
-    "lesion_only: all but it set to zero",
+    "lesion_only: all else zeroed",
     "ranked_saliency_removed: hottest pixels",
     "darker_percent: nearer to fluid than to white matter",
     "pattern: of the brighter part",
@@ -142,7 +142,7 @@ RULES = f"""You write sentences of a research report on one brain MRI from a JSO
 - Never: benign, malignant, grade, molecular markers, exclusion of anything, growth, stability, history, prognosis, urgency,
   treatment, words of certainty, causes, what was not given. A heat map shows where a score came from, not why.
 - Left and right are those of the patient; without geometry say "image left" or "image right", and pixels for voxels.
-- Plain English, one fact or two in a sentence, each to be read alone (no "it" for what another named). Sections:
+- Plain English, one fact or two in a sentence, each to be read alone (no "it"). Sections:
   findings, anatomy, evidence, impression, confidence.
 - Every sentence is checked by program against the document. These forms can be read: {" ".join(FORMS)}
 - Keys: {"; ".join(KEYS)}.
