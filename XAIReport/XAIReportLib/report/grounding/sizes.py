@@ -106,7 +106,8 @@ def _is_a_part(clause: Clause, i: int, place: int) -> bool:
 
 def _part_of(clause: Clause, masks: list[Lesion | Saliency]) -> float | None:
     """How much of the one mask lies on the side, or outside the named regions, that the clause tells."""
-    if len(masks) != 1 or masks[0].volume_ml is None:
+    whole = _volume_of(masks[0]) if len(masks) == 1 else None
+    if whole is None:
         return None
     if clause.of("outside"):
         return sum(row.overlap_ml or 0 for row in masks[0].regions if row.lobe == "other")
@@ -114,7 +115,7 @@ def _part_of(clause: Clause, masks: list[Lesion | Saliency]) -> float | None:
     percent = (
         {"left": masks[0].left_percent, "right": masks[0].right_percent}.get(sides.pop()) if len(sides) == 1 else None
     )
-    return None if percent is None else masks[0].volume_ml * percent / 100
+    return None if percent is None else whole * percent / 100
 
 
 def _of_all(clause: Clause) -> bool:
