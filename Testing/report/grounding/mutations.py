@@ -247,7 +247,7 @@ _SYMMETRIC = re.compile(
     r"\bknown?s?\b|knowledge|distinguish|\bcovers\b|be neither|cannot name|both (?:scored )?below|"
     r"could not be separated|do not separate|set aside|and [a-z ]+ each (?:remain|stay|score)|differ by|class set|\bscores of\b|"
     r"\blesions other than\b|vocabulary|able to recognise|recognises only|only name|classes are|trained on|"
-    r"(?:limited|restricted|confined) to",
+    r"(?:limited|restricted|confined) to|scores for any of",
     re.IGNORECASE,
 )
 
