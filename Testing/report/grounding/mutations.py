@@ -234,8 +234,8 @@ def unit() -> Iterator[Said]:
         for old, others in _UNITS.items():
             for place in re.finditer(old, _outside_names(text)):
                 for other in others:
-                    nothing = re.search(r"(?<![\d.])0(\.00)?$", text[: place.start()])
-                    if (nothing and (other == " %" if nothing[1] else other in (" cm", " m", " l"))) or (
+                    nothing = re.search(r"(?<![\d.])0(\.0+)?$", text[: place.start()])
+                    if (nothing and other in ((" %", " cm") if nothing[1] else (" cm", " m", " l", " ml"))) or (
                         (shared := _SHARED.match(text, place.end())) and other.strip() == shared[1].lower()
                     ):
                         continue  # nothing is nothing, and the unit that is shared with the next number is its own

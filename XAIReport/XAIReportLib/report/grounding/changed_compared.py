@@ -127,7 +127,8 @@ def _unmoved(clause: Clause, before: Answer, after: Answer) -> None:
         place, label = _class_at(clause, numbers[0])
         number = clause.mentions[numbers[0]].number
         facts = [answer.scores.get(label or "") for answer in (before, after)]
-        holds = None if None in facts or number.parts else all(agrees(_scaled(number), fact) for fact in facts)
+        known = None not in facts and not number.parts and number.unit in ("", "%")
+        holds = all(agrees(_scaled(number), fact) for fact in facts) if known else None
         objects = _objects(clause)
         if objects and holds:
             holds = (before.outcome, before.label) == (after.outcome, after.label)
