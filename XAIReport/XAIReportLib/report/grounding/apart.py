@@ -101,7 +101,10 @@ _WHOLE = re.compile(
 # Of changed images only statements that each name their own change, or none, are taken apart.
 _CHANGES = re.compile(r"; (?=with |unchanged,? the suggestion )", re.IGNORECASE)
 _OWN_CHANGE = re.compile(
-    r"with (?:the|everything) .*\b(?:replaced|set to zero|removed)\b|unchanged,? the suggestion ", re.IGNORECASE
+    r"(?:with|when|once|after) (?:the|everything) .*\b(?:replaced|set to zero|removed)\b|"
+    r"(?:after|upon|following) (?:the )?removal of |"
+    r"unchanged,? the suggestion ",
+    re.IGNORECASE,
 )
 # What is said of the model's outlines before an edit must not be said of those after it.
 _FORMER = re.compile(
