@@ -68,12 +68,13 @@ def test_what_may_be_said_in_many_ways_is_supported_in_all_of_them():
 
 
 def test_a_sentence_of_one_case_gets_a_verdict_in_every_other():
-    """Nothing that may be said of one case stops the check where another has no such thing."""
-    everyone = [text for path in batches() for sign in "+-" for _, text in batch(path, sign)][::7]
-    for case in all_cases():
-        checker = Checker(findings_of(case))
-        for text in everyone:
-            assert checker.sentence(text).verdict in ("supported", "contradicted", "unsupported"), (case, text)
+    """Nothing that may be said of one case stops the check where another has no such thing. Each third sentence in a case of its
+    turn, so that the test stays quick."""
+    everyone = [text for path in batches() for sign in "+-" for _, text in batch(path, sign)][::3]
+    cases = all_cases()
+    for n, text in enumerate(everyone):
+        said = (cases[n % len(cases)], text)
+        assert _verdict(said) in ("supported", "contradicted", "unsupported"), said
 
 
 def test_a_sentence_about_another_case_is_supported_only_where_nothing_in_it_is_about_a_place_or_a_size():
