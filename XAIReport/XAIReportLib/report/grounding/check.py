@@ -73,6 +73,9 @@ def _checked(sentence: str, case: Case, context: Context) -> CheckedSentence:
         return unsupported(sentence, f"The findings have no such {opening[1].lower()}.")
     if known := _known(sentence, case):
         return known
+    meant = restated(sentence, case.classes)
+    if meant != sentence and plain(meant) in case.quotes:
+        return quoted(sentence)
     if parts := of_each_class(sentence, case.findings, context.mapped):
         found = [_checked(part, case, replace(context, mapped=label)) for part, label in parts]
         vars(context).update(vars(Context(subject="map")))  # what "they" are would be of several classes again
@@ -82,13 +85,13 @@ def _checked(sentence: str, case: Case, context: Context) -> CheckedSentence:
         return unsupported(sentence, "It speaks of the heat maps of several classes at once.")
     findings, case = one_class, replace(case, findings=one_class)
     never = never_said(_named(sentence, findings), findings, (findings.model.data_set, findings.model.name))
-    said = _named(_without_edit_marks(restated(sentence, case.classes), findings), findings)
+    said = _named(_without_edit_marks(meant, findings), findings)
     search = Search(sentence, case)
     context.group = None
     outcome, seen = search.best(said, never, context)
-    if outcome.verdict == "supported" and (meant := misread(sentence, findings, context.before)):
+    if outcome.verdict == "supported" and (otherwise := misread(sentence, findings, context.before)):
         outcome, seen = (
-            unsupported(sentence, f"This cannot be checked against the findings: {meant}."),
+            unsupported(sentence, f"This cannot be checked against the findings: {otherwise}."),
             replace(context),
         )
     vars(context).update(vars(seen))
@@ -98,8 +101,7 @@ def _checked(sentence: str, case: Case, context: Context) -> CheckedSentence:
 
 def _known(sentence: str, case: Case) -> CheckedSentence | None:
     """What is told without reading claims: quotations, what none may be, questions, codes."""
-    bare = OPENING.sub("", sentence)
-    if any(plain(said) in case.quotes for said in (sentence, bare, restated(bare, case.classes))):
+    if plain(sentence) in case.quotes or plain(OPENING.sub("", sentence)) in case.quotes:
         return quoted(sentence)
     if len(sentence) > LONGEST_SENTENCE:
         return unsupported(sentence, TOO_LONG)

@@ -111,7 +111,9 @@ def restated(text: str, classes: tuple[str, ...]) -> str:
     """One of the template's own sentences where ``text`` is one of them in other words (fixed.en.txt), else ``text``; ``classes``:
     what the model's classes are called."""
     said = plain(text)
-    return next((r.pattern.sub(r.new, said) for r in rules(classes, _FIXED) if r.pattern.search(said)), text)
+    letters = said.lower()
+    fitting = (rule for rule in rules(classes, _FIXED) if rule.needs in letters and rule.pattern.search(said))
+    return next((rule.pattern.sub(rule.new, said) for rule in fitting), text)
 
 
 def quotes(findings: Findings) -> set[str]:
