@@ -71,11 +71,11 @@ def _checked(sentence: str, case: Case, context: Context) -> CheckedSentence:
         if found is not None and _is_the_reason(found, case):
             return found.model_copy(update={"text": sentence})
         return unsupported(sentence, f"The findings have no such {opening[1].lower()}.")
-    if known := _known(sentence, case):
+    known, meant = _known(sentence, case), sentence
+    if known is None and (meant := restated(sentence, case.classes)) != sentence and plain(meant) in case.quotes:
+        known = quoted(sentence)
+    if known is not None:
         return known
-    meant = restated(sentence, case.classes)
-    if meant != sentence and plain(meant) in case.quotes:
-        return quoted(sentence)
     if parts := of_each_class(sentence, case.findings, context.mapped):
         found = [_checked(part, case, replace(context, mapped=label)) for part, label in parts]
         vars(context).update(vars(Context(subject="map")))  # what "they" are would be of several classes again
