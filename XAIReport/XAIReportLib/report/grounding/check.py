@@ -121,9 +121,9 @@ def _is_the_reason(found: CheckedSentence, case: Case) -> bool:
     """Whether what stands behind "Reason:" claims what the reason of the outcome claims, and nothing else."""
     prediction = case.findings.prediction
     allowed, needed = _REASONS.get(prediction.outcome, (set(), ""))
-    own, said = Search(prediction.reason, case).best(prediction.reason, [], Context())[0], found
-    kinds, known = ({claim.kind for claim in one.claims} for one in (said, own))
-    return said.verdict == "supported" and needed in kinds & known and kinds <= allowed
+    own = Search(prediction.reason, case).best(prediction.reason, [], Context())[0]
+    kinds, known = ({claim.kind for claim in one.claims} for one in (found, own))
+    return found.verdict == "supported" and needed in kinds & known and kinds <= allowed
 
 
 def _introduced(opening: re.Match[str], case: Case) -> bool:

@@ -22,7 +22,7 @@ _PLACED = re.compile(r"\bthe (\w+) (?:abnormality|lesion)\b", re.IGNORECASE)
 _SIDED = r"(?:on the (?P<{0}>left|right)(?: side)?(?: of the (?:patient|head|brain))?)"
 _SIZED = re.compile(
     rf"^(?:{_SIDED.format('front')},? )?(?:there (?:is|was) )?(?:an?|one) (?:(?P<sided>left|right)(?:-sided)? )?(?:segmented )?"
-    r"(?:lesion|abnormality) (?:(?:of|with|measuring) )?(?:with )?(?:a volume of )?(?P<volume>[\d.]+) ?ml"
+    r"(?:lesion|abnormality) (?:(?:of|with|measuring) )?(?:with )?(?:a volume of )?(?P<volume>\d+(?:\.\d+)?) ?ml"
     rf"(?: (?:is|was|lies|lying|located|present|found|segmented|seen))*(?: {_SIDED.format('behind')})?$",
     re.IGNORECASE,
 )

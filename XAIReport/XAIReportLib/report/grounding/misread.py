@@ -57,7 +57,7 @@ _RESTING = {"suggestion", "score", "scores", "classes", "separation", "rank", "o
 _SHARE = r"(?:share|part|portion|proportion|percentage|fraction)"
 _UNEVEN = re.compile(
     rf"\b(?:(larger|bigger|greater|higher|more)|smaller|lesser|lower|less)(?: {_SHARE}| of it)\b"
-    r"[^;%]*?\b([\d.]+) ?%[^;%]*?\bthan\b[^;%]*?\b([\d.]+) ?%",
+    r"[^;%]*?\b(\d+(?:\.\d+)?) ?%[^;%]*?\bthan\b[^;%]*?\b(\d+(?:\.\d+)?) ?%",
     re.IGNORECASE,
 )
 

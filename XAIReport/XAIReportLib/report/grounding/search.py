@@ -41,8 +41,10 @@ _AT = re.compile(
     re.IGNORECASE,
 )
 # "goes from 0.87 to 0.62" says by its figures which way.
+_SCORE = r"(\d+(?:\.\d+)?)"
 _GOES = re.compile(
-    r"\b(?:goes|moves|changes|shifts|went|moved|changed|shifted) (from ([\d.]+\d)(?: ?%)? to ([\d.]+\d))", re.IGNORECASE
+    rf"\b(?:goes|moves|changes|shifts|went|moved|changed|shifted) (from {_SCORE}(?: ?%)? to {_SCORE}(?!\.?\d))",
+    re.IGNORECASE,
 )
 # "41.6 % of the lesion, or 1.85 ml" gives the volume of the share, not of the lesion.
 _OR = r",? (?:or|i\.e\.|that is|corresponding to|equal to|equivalent to|amounting to)"
